@@ -1,0 +1,55 @@
+"""The `armsight` command. Each subcommand lives in its own module and is loaded when called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from armsight.errors import ArmsightError
+
+# One line of help here, so that `armsight --help` does not import torch or MuJoCo.
+COMMANDS = {
+    "estimate": "Read an arm's joint angles and camera pose from images or a video.",
+    "render": "Render a training or test set of a robot.",
+    "make-robot": "Make a robot data file from an MJCF or URDF model.",
+    "train": "Train a model.",
+    "export": "Turn a training checkpoint into runtime weights (ONNX).",
+    "evaluate": "Score estimates against a data set with known answers.",
+    "bench": "Measure the runtime's speed on this machine.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommands are imported from `armsight.cli.<name>` on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module: Any = importlib.import_module(f"armsight.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup)
+@click.version_option(package_name="armsight")
+def group() -> None:
+    """armsight: see an arm, know its state."""
+
+
+def main() -> None:
+    """Entry point: errors that armsight raises become one line and an exit code."""
+    try:
+        group(prog_name="armsight")
+    except ArmsightError as error:
+        click.echo(f"armsight: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,167 @@
+"""A robot arm, read from its data file.
+
+A new robot is a new data file (see docs/train-your-own.md); no code knows a robot by name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from armsight.errors import BadShapeError, UnknownRobotError
+from armsight.robots.kinematics import Chain, link_frames, points_on_links
+
+Array = NDArray[np.floating]
+
+DATA_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Robot:
+    """Joints, link frames and keypoints of one robot. J joints, L links, K keypoints."""
+
+    name: str
+    joint_names: tuple[str, ...]
+    joint_limits: Array
+    """(J, 2) lower and upper [rad]"""
+    ready_positions: Array
+    """(J,) a usual working pose [rad]"""
+    link_names: tuple[str, ...]
+    chain: Chain
+    keypoint_names: tuple[str, ...]
+    num_origin_keypoints: int
+    """The first so many keypoints are link frame origins (DREAM's), the others surface points."""
+    keypoint_links: NDArray[np.intp]
+    """(K,) index of the link that carries each keypoint"""
+    keypoint_positions: Array
+    """(K, 3) [m] in the link's frame"""
+    skeleton: tuple[tuple[int, int], ...]
+    """Pairs of keypoint indices that a drawing joins by a line"""
+    simulation: dict[str, Any] = field(repr=False)
+    """Where the MuJoCo model comes from; read by armsight.render only"""
+    folder: Path = field(repr=False, default=DATA_FOLDER)
+
+    def forward_kinematics(self, joint_positions: ArrayLike) -> Array:
+        """Link frames `T_base_link` (..., L, 4, 4) [m] for joint positions (..., J) [rad].
+
+        Raises:
+            BadShapeError: the last axis is not J long.
+        """
+        rotations, origins = link_frames(self.chain, self._check(joint_positions), np)
+        T = np.zeros((*origins.shape[:-1], 4, 4))
+        T[..., :3, :3], T[..., :3, 3], T[..., 3, 3] = rotations, origins, 1.0
+        return T
+
+    def keypoints(self, joint_positions: ArrayLike) -> Array:
+        """Keypoints (..., K, 3) [m, base frame] for joint positions (..., J) [rad].
+
+        Raises:
+            BadShapeError: the last axis is not J long.
+        """
+        frames = link_frames(self.chain, self._check(joint_positions), np)
+        points: Array = points_on_links(frames, self.keypoint_links, self.keypoint_positions)
+        return points
+
+    def clip(self, joint_positions: ArrayLike) -> Array:
+        """Joint positions (..., J) [rad] moved to the nearest ones within the limits."""
+        q = self._check(joint_positions)
+        clipped: Array = np.clip(q, self.joint_limits[:, 0], self.joint_limits[:, 1])
+        return clipped
+
+    def link_shapes(self) -> dict[str, tuple[Array, NDArray[np.int64]]]:
+        """Light meshes for outlines: link name -> vertices (V, 3) [m, link frame], faces (F, 3)."""
+        with np.load(self.folder / f"{self.name}.npz", allow_pickle=False) as data:
+            return {
+                name: (data[f"{name}.vertices"].astype(float), data[f"{name}.faces"].astype(int))
+                for name in self.link_names
+                if f"{name}.vertices" in data
+            }
+
+    def _check(self, joint_positions: ArrayLike) -> Array:
+        q = np.asarray(joint_positions, dtype=float)
+        if q.ndim == 0 or q.shape[-1] != len(self.joint_names):
+            raise BadShapeError(
+                f"joint positions of {self.name} have shape {q.shape}, but the last axis must be "
+                f"{len(self.joint_names)} long, one value [rad] for each of "
+                f"{', '.join(self.joint_names)}"
+            )
+        return q
+
+
+def available_robots() -> tuple[str, ...]:
+    """Names of the robots whose data files come with the package."""
+    return tuple(sorted(path.stem for path in DATA_FOLDER.glob("*.json")))
+
+
+@lru_cache(maxsize=16)
+def load_robot(name: str | Path) -> Robot:
+    """The robot of that name, or the one described by a data file at that path.
+
+    Raises:
+        UnknownRobotError: there is no such robot, or the data file is broken.
+    """
+    path = Path(name)
+    if path.suffix != ".json":
+        path = DATA_FOLDER / f"{name}.json"
+        if str(name) not in available_robots():
+            raise UnknownRobotError(
+                f"unknown robot {str(name)!r}; known: {', '.join(available_robots())}. "
+                "For your own robot give the path of its .json data file."
+            )
+    try:
+        return _from_json(json.loads(path.read_text()), path.parent)
+    except OSError as error:
+        raise UnknownRobotError(f"cannot read robot file {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnknownRobotError(f"robot file {path} is broken: {error!r}") from error
+
+
+def _from_json(data: dict[str, Any], folder: Path) -> Robot:
+    links, joints, keypoints = data["links"], data["joints"], data["keypoints"]
+    link_index = {link["name"]: i for i, link in enumerate(links)}
+    joint_index = {joint["name"]: i for i, joint in enumerate(joints)}
+    axes = np.array([joints[joint_index[k["joint"]]]["axis"] if k["joint"] else [0, 0, 0]
+                     for k in links], dtype=float)  # fmt: skip
+    x, y, z = axes.T
+    zero = np.zeros_like(x)
+    chain = Chain(
+        parents=tuple(-1 if k["parent"] is None else link_index[k["parent"]] for k in links),
+        joints=tuple(-1 if k["joint"] is None else joint_index[k["joint"]] for k in links),
+        rotations=np.array([_rotation_wxyz(k["rotation_wxyz"]) for k in links]),
+        translations=np.array([k["translation"] for k in links], dtype=float),
+        axis_skews=np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3),
+    )
+    names = tuple(k["name"] for k in keypoints)
+    return Robot(
+        name=data["name"],
+        joint_names=tuple(joint_index),
+        joint_limits=np.array([joint["limits"] for joint in joints], dtype=float),
+        ready_positions=np.array([joint["ready"] for joint in joints], dtype=float),
+        link_names=tuple(link_index),
+        chain=chain,
+        keypoint_names=names,
+        num_origin_keypoints=sum(k["kind"] == "origin" for k in keypoints),
+        keypoint_links=np.array([link_index[k["link"]] for k in keypoints]),
+        keypoint_positions=np.array([k["position"] for k in keypoints], dtype=float),
+        skeleton=tuple((names.index(a), names.index(b)) for a, b in data["skeleton"]),
+        simulation=data.get("simulation", {}),
+        folder=folder,
+    )
+
+
+def _rotation_wxyz(quaternion_wxyz: list[float]) -> Array:
+    w, x, y, z = np.asarray(quaternion_wxyz, dtype=float) / np.linalg.norm(quaternion_wxyz)
+    R: Array = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    return R

@@ -1,0 +1,105 @@
+"""What armsight answers: frozen records of a robot's state and of an estimate of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+UNITS = {
+    "joint_positions": "rad",
+    "joint_std": "rad",
+    "samples": "rad",
+    "keypoints_2d": "px",
+    "keypoints_3d_cam": "m",
+    "T_cam_base": "m",
+    "K": "px",
+}
+
+INTRINSICS_SOURCES = ("given", "camera_file", "field_of_view", "assumed")
+"""Where `K` came from. With `assumed`, metric depth is unreliable."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A robot's state as read from one image (docs/conventions.md for frames).
+
+    When `robot_found` is False, every array is None and `message` says why.
+    """
+
+    robot: str
+    robot_found: bool
+    confidence: float
+    """Belief in [0, 1] that this robot is in view and that the answer is about right."""
+    joint_names: tuple[str, ...]
+    keypoint_names: tuple[str, ...]
+    joint_positions: Array | None = None
+    """(J,) [rad]"""
+    joint_std: Array | None = None
+    """(J,) [rad], one calibrated standard deviation"""
+    keypoints_2d: Array | None = None
+    """(K, 2) [px] of the whole image, pixel centres at integers; may lie outside of the image"""
+    keypoints_3d_cam: Array | None = None
+    """(K, 3) [m], camera frame"""
+    T_cam_base: Array | None = None
+    """(4, 4), base frame to camera frame [m]"""
+    samples: Array | None = None
+    """(S, J) [rad], all hypotheses of the diffusion model"""
+    K: Array | None = None
+    """(3, 3) [px], the intrinsics that were used"""
+    intrinsics_source: str = "assumed"
+    messages: tuple[str, ...] = field(default=())
+    """Things a person should know, e.g. that two arms are in view"""
+    image: str | None = None
+    """The image's path or name, where there is one"""
+
+    @property
+    def metric_depth_reliable(self) -> bool:
+        """False when the intrinsics were only assumed: distances then scale with the guess."""
+        return self.intrinsics_source != "assumed"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict: arrays as lists, keypoints by name, unknown values as None."""
+
+        def by_name(values: Array | None) -> dict[str, Any] | None:
+            if values is None:
+                return None
+            return dict(zip(self.keypoint_names, _plain(values), strict=True))
+
+        return {
+            "image": self.image,
+            "robot": self.robot,
+            "robot_found": self.robot_found,
+            "confidence": self.confidence,
+            "joint_names": list(self.joint_names),
+            "joint_positions": _plain(self.joint_positions),
+            "joint_std": _plain(self.joint_std),
+            "keypoint_names": list(self.keypoint_names),
+            "keypoints_2d": by_name(self.keypoints_2d),
+            "keypoints_3d_cam": by_name(self.keypoints_3d_cam),
+            "T_cam_base": _plain(self.T_cam_base),
+            "samples": _plain(self.samples),
+            "K": _plain(self.K),
+            "intrinsics_source": self.intrinsics_source,
+            "metric_depth_reliable": self.metric_depth_reliable if self.robot_found else None,
+            "messages": list(self.messages),
+            "units": UNITS,
+        }
+
+
+def _plain(values: Array | None) -> Any:
+    """Nested lists with None in place of NaN and infinity, which JSON cannot say."""
+    if values is None:
+        return None
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        return value if math.isfinite(value) else None
+
+    return clean(np.asarray(values).tolist())
