@@ -21,8 +21,10 @@ UNITS = {
     "K": "px",
 }
 
-INTRINSICS_SOURCES = ("given", "camera_file", "field_of_view", "assumed")
-"""Where `K` came from. With `assumed`, metric depth is unreliable."""
+INTRINSICS_SOURCES = ("given", "camera_file", "field_of_view", "exif", "assumed")
+"""Where `K` came from. With `exif` (rounded, wrong after cropping) and `assumed`, metric depth is
+unreliable."""
+UNRELIABLE_SOURCES = ("exif", "assumed")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Estimate:
 
     @property
     def metric_depth_reliable(self) -> bool:
-        """False when the intrinsics were only assumed: distances then scale with the guess."""
-        return self.intrinsics_source != "assumed"
+        """False when the focal length is only a guess: distances then scale with that guess."""
+        return self.intrinsics_source not in UNRELIABLE_SOURCES
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict: arrays as lists, keypoints by name, unknown values as None."""
