@@ -1,0 +1,183 @@
+"""Reading and writing video, frame by frame, so that memory does not grow with its length."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import BadVideoError, OutputError
+
+Pixels = NDArray[np.uint8]
+
+SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+TICKS = 90_000
+"""Time stamps per second of written video: exact for all usual frame rates."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One upright frame of a video."""
+
+    index: int
+    time: float
+    """[s] from the start"""
+    pixels: Pixels
+    """(H, W, 3) RGB"""
+
+
+class VideoReader:
+    """An open video: iterate over it once for its frames; use it as a context manager."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a video.
+
+        Raises:
+            BadVideoError: there is no such file, or it holds no video that can be read.
+        """
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise BadVideoError(f"{path} does not exist or is not a file")
+        if self.path.stat().st_size == 0:
+            raise BadVideoError(f"{path} is empty (0 bytes)")
+        try:
+            self._container: Any = av.open(str(path))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise BadVideoError(
+                f"{path} is not a video that can be read: {_reason(error)}"
+            ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise BadVideoError(f"{path} has sound but no video")
+        self._stream = self._container.streams.video[0]
+        # Frame threads would be faster, but lose the good frames before a break.
+        self._stream.thread_type = "SLICE"
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.fps = float(rate) if rate else 30.0
+        self.num_frames: int | None = self._stream.frames or self._guess_length()
+        """How many frames the file says it has; None when it does not say"""
+
+    def _guess_length(self) -> int | None:
+        seconds = self._container.duration
+        return round(seconds / 1e6 * self.fps) if seconds else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; after the last good one of a broken file, raise BadVideoError."""
+        index, start = 0, None
+        self._error: Exception | None = None
+        for frame in self._decode():
+            time = frame.time if frame.time is not None else index / self.fps
+            start = time if start is None else start
+            pixels = frame.to_ndarray(format="rgb24")
+            # A phone stores which way was up beside the frames (degrees anticlockwise).
+            if turns := round(frame.rotation / 90) % 4:
+                pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+            yield Frame(index, time - start, pixels)
+            index += 1
+        declared = self._stream.frames
+        if self._error is not None:
+            raise BadVideoError(
+                f"{self.path} is damaged after {index} frames: {_reason(self._error)}"
+            ) from self._error
+        if index == 0:
+            raise BadVideoError(f"{self.path} holds no frame that can be read")
+        if declared - index > max(2, 0.02 * declared):
+            raise BadVideoError(f"{self.path} breaks off after {index} of {declared} frames")
+
+    def _decode(self) -> Iterator[Any]:
+        """Decoded frames up to the first error, which is kept in `_error`."""
+        try:
+            for packet in self._container.demux(self._stream):
+                yield from packet.decode()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._error = error
+            # The decoder still holds good frames from before the break.
+            with contextlib.suppress(av.FFmpegError, EOFError, ValueError):
+                yield from self._stream.codec_context.decode(None)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class VideoWriter:
+    """Writes an H.264 MP4 that can be played up to the point where writing stopped."""
+
+    def __init__(self, path: str | Path, fps: float) -> None:
+        """Prepare to write; the first frame decides the size.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        self.path = Path(path)
+        # Fragments can be played without the index that is only written at the end.
+        options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+        try:
+            self._container: Any = av.open(str(path), "w", format="mp4", options=options)
+        except (av.FFmpegError, OSError) as error:
+            raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        self._rate = Fraction(fps).limit_denominator(1001)
+        self._stream: Any = None
+        self._last = -1
+
+    def write(self, pixels: Pixels, time: float) -> None:
+        """Add a frame (H, W, 3) RGB shown from `time` [s] on. An odd last row or column is cut.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
+        if self._stream is None:
+            self._stream = self._container.add_stream("libx264", rate=self._rate)
+            self._stream.width, self._stream.height = width, height
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.options = {"preset": "veryfast", "crf": "21"}
+            self._stream.codec_context.time_base = Fraction(1, TICKS)
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(pixels[:height, :width]), format="rgb24"
+        )
+        # Encoders insist on rising time stamps; damaged files repeat them.
+        self._last = max(self._last + 1, round(time * TICKS))
+        frame.pts, frame.time_base = self._last, Fraction(1, TICKS)
+        self._mux(frame)
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and close the file."""
+        if self._stream is not None:
+            self._mux(None)
+        self._container.close()
+
+    def _mux(self, frame: Any) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as error:
+            raise OutputError(f"cannot write {self.path}: {_reason(error)}") from error
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
