@@ -1,0 +1,179 @@
+"""Off-screen rendering with MuJoCo: colour, depth and geom ids of one pinhole camera.
+
+MuJoCo is imported here, on first use, and nowhere else in the package at import time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import ArmsightError, MissingExtraError
+
+INSTALL = (
+    "pip install 'armsight[render]' && pip install --no-deps dm-robotics-panda==0.4.8 "
+    "robosuite==1.4.0"
+)
+NEAR, FAR = 0.04, 60.0
+
+
+class NoDisplayError(ArmsightError):
+    """MuJoCo found no way to draw without a display."""
+
+    exit_code = 9
+
+
+def load_mujoco() -> ModuleType:
+    """The mujoco module, set up to draw off screen on few threads.
+
+    A `MUJOCO_GL` or `LP_NUM_THREADS` that the user set is kept. Without one, EGL is chosen on
+    Linux where no MuJoCo was imported before. Mesa's software rasteriser gets no threads of its
+    own: many single-threaded workers draw more images than few many-threaded ones.
+
+    Raises:
+        MissingExtraError: MuJoCo is not installed.
+    """
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    if sys.platform.startswith("linux"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    try:
+        import mujoco
+    except ImportError as error:
+        raise MissingExtraError("Rendering", "mujoco", INSTALL) from error
+    module: ModuleType = mujoco
+    return module
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What one camera sees, (H, W) pixels, row 0 on top."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3)"""
+    depth: NDArray[np.float32]
+    """(H, W) [m] along the camera's z axis; FAR and beyond where nothing was drawn"""
+    geom: NDArray[np.int32]
+    """(H, W) geom id, -1 where nothing was drawn"""
+
+
+class Canvas:
+    """An off-screen frame buffer for one model.
+
+    Args:
+        model: MuJoCo model; its `vis.global_.offwidth/offheight` must hold width x height.
+        width, height: size of the buffer [px].
+
+    Raises:
+        NoDisplayError: neither EGL nor OSMesa works here.
+    """
+
+    def __init__(self, model: Any, width: int, height: int) -> None:
+        self._mj = load_mujoco()
+        self.model, self.width, self.height = model, width, height
+        try:
+            self._gl = self._mj.GLContext(width, height)
+            self._gl.make_current()
+            self._context = self._mj.MjrContext(model, self._mj.mjtFontScale.mjFONTSCALE_50)
+        except Exception as error:
+            raise NoDisplayError(
+                f"MuJoCo cannot draw off screen with MUJOCO_GL={os.environ.get('MUJOCO_GL')!r}: "
+                f"{error}. Install Mesa (Debian: apt install libegl1 libgl1-mesa-dri) and set "
+                "MUJOCO_GL=egl, or apt install libosmesa6 and set MUJOCO_GL=osmesa."
+            ) from error
+        self._mj.mjr_setBuffer(self._mj.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = self._mj.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._scene = self._mj.MjvScene(model, maxgeom=model.ngeom + 100)
+        self._camera = self._mj.MjvCamera()
+        self._option = self._mj.MjvOption()
+        self._option.sitegroup[:] = 0
+        # Ids stay below 2^24 - 1 only if the colours are not blended.
+        self._seg_flags = (
+            self._mj.mjtRndFlag.mjRND_SEGMENT,
+            self._mj.mjtRndFlag.mjRND_IDCOLOR,
+        )
+
+    def upload_texture(self, index: int) -> None:
+        """Send a texture that was changed in `model.tex_data` to the graphics library."""
+        self._gl.make_current()
+        self._mj.mjr_uploadTexture(self.model, self._context, index)
+
+    def draw(
+        self,
+        data: Any,
+        K: NDArray[np.floating],
+        T_cam_world: NDArray[np.floating],
+        shadows: bool,
+        size: tuple[int, int] | None = None,
+    ) -> Buffers:
+        """Draw the scene as an OpenCV camera sees it.
+
+        Args:
+            data: MjData after kinematics.
+            K: (3, 3) [px], any principal point: the frustum may be off axis. Skew is ignored.
+            T_cam_world: (4, 4), OpenCV camera frame.
+            shadows: draw shadows of the lights that cast them.
+            size: (width, height) of the part of the buffer to use; all of it by default.
+        """
+        width, height = size or (self.width, self.height)
+        mj, scene = self._mj, self._scene
+        self._gl.make_current()
+        mj.mjv_updateScene(
+            self.model, data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL, scene
+        )
+        self._place_camera(K, T_cam_world, width, height)
+        scene.flags[mj.mjtRndFlag.mjRND_SHADOW] = shadows
+        scene.flags[mj.mjtRndFlag.mjRND_REFLECTION] = 0
+        scene.flags[mj.mjtRndFlag.mjRND_SKYBOX] = 0
+        rect = mj.MjrRect(0, 0, width, height)
+        rgb = np.empty((height, width, 3), np.uint8)
+        raw = np.empty((height, width), np.float32)
+        mj.mjr_render(rect, scene, self._context)
+        mj.mjr_readPixels(rgb, raw, rect, self._context)
+        for flag in self._seg_flags:
+            scene.flags[flag] = 1
+        ids = np.empty((height, width, 3), np.uint8)
+        mj.mjr_render(rect, scene, self._context)
+        mj.mjr_readPixels(ids, None, rect, self._context)
+        for flag in self._seg_flags:
+            scene.flags[flag] = 0
+        depth = NEAR * FAR / (NEAR + raw[::-1] * (FAR - NEAR))
+        return Buffers(rgb[::-1], depth, self._geoms_of(ids[::-1]))
+
+    def _geoms_of(self, ids: NDArray[np.uint8]) -> NDArray[np.int32]:
+        code = ids[..., 0].astype(np.int32) + 256 * ids[..., 1].astype(np.int32)
+        table = np.full(self._scene.ngeom + 2, -1, np.int32)
+        is_geom = int(self._mj.mjtObj.mjOBJ_GEOM)
+        for geom in self._scene.geoms[: self._scene.ngeom]:
+            if geom.segid >= 0 and geom.objtype == is_geom:
+                table[geom.segid + 1] = geom.objid
+        return table[np.minimum(code, len(table) - 1)]
+
+    def _place_camera(
+        self, K: NDArray[np.floating], T: NDArray[np.floating], width: int, height: int
+    ) -> None:
+        R, t = T[:3, :3], T[:3, 3]
+        # Pixel (0, 0) has its centre at u = 0, so that the image spans -0.5 .. width - 0.5.
+        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR
+        right = (width - 0.5 - K[0, 2]) / K[0, 0] * NEAR
+        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR
+        bottom = (K[1, 2] - (height - 0.5)) / K[1, 1] * NEAR
+        for camera in self._scene.camera:
+            camera.pos[:] = -R.T @ t
+            camera.forward[:] = R[2]
+            camera.up[:] = -R[1]
+            camera.orthographic = 0
+            camera.frustum_center = (left + right) / 2
+            camera.frustum_width = (right - left) / 2
+            camera.frustum_top, camera.frustum_bottom = top, bottom
+            camera.frustum_near, camera.frustum_far = NEAR, FAR
+
+    def close(self) -> None:
+        """Free the frame buffer."""
+        self._context.free()
+        self._gl.free()
