@@ -16,6 +16,7 @@ UNITS = {
     "joint_std": "rad",
     "samples": "rad",
     "keypoints_2d": "px",
+    "keypoints_2d_std": "px",
     "keypoints_3d_cam": "m",
     "T_cam_base": "m",
     "K": "px",
@@ -46,6 +47,8 @@ class Estimate:
     """(J,) [rad], one calibrated standard deviation"""
     keypoints_2d: Array | None = None
     """(K, 2) [px] of the whole image, pixel centres at integers; may lie outside of the image"""
+    keypoints_2d_std: Array | None = None
+    """(K,) [px], how sure each of them is: one standard deviation in each coordinate"""
     keypoints_3d_cam: Array | None = None
     """(K, 3) [m], camera frame"""
     T_cam_base: Array | None = None
@@ -83,6 +86,7 @@ class Estimate:
             "joint_std": _plain(self.joint_std),
             "keypoint_names": list(self.keypoint_names),
             "keypoints_2d": by_name(self.keypoints_2d),
+            "keypoints_2d_std": by_name(self.keypoints_2d_std),
             "keypoints_3d_cam": by_name(self.keypoints_3d_cam),
             "T_cam_base": _plain(self.T_cam_base),
             "samples": _plain(self.samples),
