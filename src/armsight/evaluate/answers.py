@@ -1,0 +1,204 @@
+"""Ask an estimator about every frame, and keep its answers in a file that survives a kill.
+
+The file has one JSON object a line: first a header with the settings, then one answer for each
+frame, in the field names of `Estimate`. Any other method can be scored by writing such lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.data.frame import Frame
+from armsight.errors import ConfigError, DatasetError, OutputError
+from armsight.state import Estimate
+
+Array = NDArray[np.floating]
+Answer = dict[str, Any]
+Intrinsics = Literal["known", "assumed", "if-known"]
+"""Which K an estimator is given: the true one, none, or the true one where there is one"""
+
+FORMAT = "armsight-answers/1"
+
+
+class PoseEstimator(Protocol):
+    """What is scored: an image RGB uint8 (H, W, 3) and `K` (3, 3) [px] or None give an answer."""
+
+    def __call__(self, image: NDArray[np.uint8], K: Array | None, /) -> Estimate: ...
+
+
+def ask(estimator: PoseEstimator, frame: Frame, intrinsics: Intrinsics) -> Answer:
+    """One frame's answer as a JSON-ready dict, without the hypotheses.
+
+    Raises:
+        DatasetError: the picture cannot be read, or has no intrinsics where they are wanted.
+    """
+    if intrinsics == "known" and frame.K is None:
+        raise DatasetError(
+            f"frame {frame.name} has no intrinsics, but the true ones were asked for. Pass "
+            "--assume-intrinsics, or add them to the data set."
+        )
+    image = frame.load_image()
+    start = time.perf_counter()
+    try:
+        estimate = estimator(image, None if intrinsics == "assumed" else frame.K)
+    except Exception as error:
+        error.add_note(f"while estimating frame {frame.name} ({frame.image_path})")
+        raise
+    answer = estimate.to_json()
+    for name in ("samples", "units", "image"):
+        answer.pop(name, None)
+    seconds = round(time.perf_counter() - start, 4)
+    return {"frame": frame.name, "key": frame_key(frame), "seconds": seconds} | answer
+
+
+def frame_key(frame: Frame) -> str:
+    """Changes with anything that an answer depends on, so that stale answers are not reused."""
+    digest = hashlib.sha256(f"{frame.name} {frame.image_size}".encode())
+    digest.update(str(frame.image_path.stat().st_size).encode())
+    if frame.K is not None:
+        digest.update(np.asarray(frame.K, dtype=np.float64).tobytes())
+    return digest.hexdigest()[:16]
+
+
+class AnswerFile:
+    """Answers on disk. Each is one appended line; a line that a kill cut short is dropped."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        """Open, or begin, the answers that were made with exactly these settings.
+
+        Raises:
+            ConfigError: the file holds answers that were made with other settings.
+            OutputError: it cannot be written.
+        """
+        self.path = path
+        self.answers: dict[str, Answer] = {}
+        header = {"format": FORMAT, "settings": settings}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole = path.read_bytes() if path.exists() else b""
+            kept = whole[: whole.rfind(b"\n") + 1]
+            lines = kept.splitlines()
+            if lines:
+                self._check_header(json.loads(lines[0]), header)
+                self.answers = {line["frame"]: line for line in map(json.loads, lines[1:])}
+            self._file = path.open("ab")
+            self._file.truncate(len(kept))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path} is damaged ({error}); remove it to start anew") from error
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        if not lines:
+            self._append(header)
+
+    def add(self, answer: Answer) -> None:
+        """Keep an answer; it survives a kill from here on."""
+        self.answers[answer["frame"]] = answer
+        self._append(answer)
+
+    def close(self) -> None:
+        """Close the file; `answers` stay readable."""
+        self._file.close()
+
+    def _append(self, line: dict[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def _check_header(self, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+        # Through JSON, so that tuples and lists compare equal.
+        if found == json.loads(json.dumps(wanted)):
+            return
+        old, new = found.get("settings", {}), wanted["settings"]
+        differing = [
+            f"{name} {old.get(name)!r} there, {new.get(name)!r} now"
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)
+        ]
+        raise ConfigError(
+            f"{self.path} holds answers made with other settings ({'; '.join(differing)}). "
+            "Choose another --report folder, or remove that file."
+        )
+
+
+def read_answers(path: Path) -> dict[str, Answer]:
+    """Answers of any method, by frame: JSON lines with 'frame' and the fields of `Estimate`.
+
+    Raises:
+        DatasetError: the file is missing, or a line is not such an object.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read predictions {path}: {error}") from error
+    answers: dict[str, Answer] = {}
+    for number, text in enumerate(lines, 1):
+        try:
+            line = json.loads(text)
+            if "format" in line:
+                continue
+            answers[line["frame"]] = line
+            if not isinstance(line["robot_found"], bool):
+                raise ValueError(f"'robot_found' is {line['robot_found']!r}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(
+                f"{path}, line {number} is not an answer ({error!r}); expected an object with "
+                "'frame' (its name in the data set), 'robot_found' (true or false) and fields of "
+                "Estimate: confidence, joint_positions, joint_std, keypoints_2d, "
+                "keypoints_3d_cam, T_cam_base"
+            ) from error
+    return answers
+
+
+def ask_all(
+    frames: Iterable[Frame],
+    make_estimator: Callable[[], PoseEstimator],
+    *,
+    intrinsics: Intrinsics = "known",
+    workers: int = 1,
+) -> Iterator[Answer]:
+    """Answers about frames as they come, in no particular order when there are several workers.
+
+    Args:
+        make_estimator: called once in each process; must be picklable for `workers` > 1.
+    """
+    if workers <= 1:
+        estimator: PoseEstimator | None = None
+        for frame in frames:
+            # Only now, so that a finished evaluation can be opened without the weights.
+            estimator = estimator or make_estimator()
+            yield ask(estimator, frame, intrinsics)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start_worker, (make_estimator,)) as pool:
+        futures = [pool.submit(_ask_in_worker, frame, intrinsics) for frame in frames]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_worker_estimator: PoseEstimator
+
+
+def _start_worker(make_estimator: Callable[[], PoseEstimator]) -> None:
+    global _worker_estimator
+    _worker_estimator = make_estimator()
+
+
+def _ask_in_worker(frame: Frame, intrinsics: Intrinsics) -> Answer:
+    return ask(_worker_estimator, frame, intrinsics)

@@ -1,0 +1,91 @@
+"""95 % intervals for the figures of a report: Wilson for rates, bootstrap for everything else.
+
+Images are the unit that is resampled: the joints and keypoints of one image share their error, so
+resampling them one by one would claim more certainty than there is. Frames of one video resemble
+each other too; on such sets even these intervals are too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.floating]
+
+LEVEL = 0.95
+NUM_RESAMPLES = 1000
+_CHUNK_VALUES = 4_000_000
+"""Values resampled at a time, so that memory stays flat over large data sets"""
+
+
+def wilson_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's score interval of a rate (Wilson 1927), honest also near 0 and 1.
+
+    Returns (0, 1) when there were no trials: nothing is known then.
+
+    Raises:
+        ValueError: successes are not between 0 and `trials`.
+    """
+    if not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes in {trials} trials: expected 0 <= s <= n")
+    if trials == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    rate = successes / trials
+    centre = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
+    # At the ends the exact bound is 0 or 1, which rounding would miss by 1e-17.
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == trials else centre + half
+    return low, high
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Callable[[Array], Array],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap of a statistic over images (Efron 1979), the same for the same seed.
+
+    Args:
+        values: (N, ...), one row per image.
+        statistic: maps (B, N, ...) resamples to (B,) figures; see `mean_of` and `median_of`.
+
+    Returns:
+        Lower and upper bound; (nan, nan) when N is 0.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) == 0:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    rows = max(1, _CHUNK_VALUES // values.size)
+    figures: list[Array] = []
+    for start in range(0, num_resamples, rows):
+        count = min(rows, num_resamples - start)
+        figures.append(statistic(values[rng.integers(0, len(values), (count, len(values)))]))
+    tail = (1 - level) / 2
+    # 'nearest', because interpolating next to an infinite figure gives NaN.
+    low, high = np.quantile(np.concatenate(figures), [tail, 1 - tail], method="nearest")
+    return float(low), float(high)
+
+
+def mean_of(resamples: Array) -> Array:
+    """Mean over images and everything within them, NaN left out: (B, N, ...) to (B,)."""
+    flat = resamples.reshape(len(resamples), -1)
+    known = ~np.isnan(flat)
+    total = np.where(known, flat, 0.0).sum(1)
+    mean: Array = total / np.maximum(known.sum(1), 1)
+    return mean
+
+
+def median_of(resamples: Array) -> Array:
+    """Median over images and everything within them, infinity kept: (B, N, ...) to (B,)."""
+    median: Array = np.median(resamples.reshape(len(resamples), -1), axis=1)
+    return median

@@ -1,0 +1,324 @@
+"""Labelled folders: what is read, and what is said about folders that cannot be."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from labelled_folders import (
+    SIZE,
+    T_CAM_BASE,
+    K,
+    edit_json,
+    labels,
+    poses,
+    write_joint_folder,
+    write_json,
+    write_ndds,
+)
+from PIL import Image
+
+from armsight.data.dataset import open_dataset, open_pictures
+from armsight.errors import DatasetError, UnknownRobotError
+from armsight.geometry import project, transform_points
+from armsight.robots import load_robot
+
+PANDA = load_robot("panda")
+
+
+@pytest.mark.parametrize("scale, unit", [(1.0, "m"), (100.0, "cm")])
+def test_units_are_told_by_the_kinematics(tmp_path, scale, unit):
+    dataset = open_dataset(write_ndds(tmp_path, scale=scale))
+    assert dataset.layout == "ndds"
+    assert f"read as {unit}" in dataset.notes[0]
+    for frame, q in zip(dataset.frames, poses(PANDA, 4), strict=True):
+        expected = transform_points(T_CAM_BASE, PANDA.keypoints(q)[:7])
+        assert frame.keypoints_3d_cam == pytest.approx(expected, abs=1e-9)
+        assert frame.T_cam_base == pytest.approx(T_CAM_BASE, abs=1e-9)
+        assert frame.joint_positions == pytest.approx(q)
+        assert frame.K == pytest.approx(K)
+        assert frame.image_size == SIZE
+        assert frame.keypoint_names == PANDA.keypoint_names[:7]
+        assert frame.load_image().shape == (SIZE[1], SIZE[0], 3)
+
+
+def _without_angles(folder):
+    for file in folder.glob("0*.json"):
+        edit_json(file, lambda data: data.pop("sim_state"))
+    return folder
+
+
+def test_units_that_nothing_tells_must_be_passed(tmp_path):
+    folder = _without_angles(write_ndds(tmp_path, scale=100.0))
+    with pytest.raises(DatasetError, match=r"--units m .*--units cm"):
+        open_dataset(folder)
+    frame = open_dataset(folder, units="cm").frames[0]
+    assert frame.joint_positions is None
+    assert frame.T_cam_base is None
+    assert frame.keypoints_3d_cam[0] == pytest.approx(T_CAM_BASE[:3, 3])
+
+
+def test_units_of_our_own_sets_are_stated(tmp_path):
+    folder = _without_angles(write_ndds(tmp_path))
+    write_json(folder / "dataset.json", {"units": "m"})
+    assert open_dataset(folder).notes == ("locations read as m: stated",)
+
+
+@pytest.mark.parametrize("units, words", [("cm", "in 'm'"), ("mm", "valid: m, cm")])
+def test_wrong_units_are_refused(tmp_path, units, words):
+    with pytest.raises(DatasetError, match=words):
+        open_dataset(write_ndds(tmp_path), units=units)
+
+
+def test_mixed_units_are_refused(tmp_path):
+    folder = write_ndds(tmp_path)
+    write_json(folder / "000002.json", labels(PANDA, poses(PANDA, 1)[0], 100.0))
+    with pytest.raises(DatasetError, match=r"mixes units.*000000.json is in m.*000002.json is in"):
+        open_dataset(folder)
+
+
+def _rename_keypoint(data):
+    data["objects"][0]["keypoints"][2]["name"] = "panda_lnik3"
+
+
+def _remove_keypoint(data):
+    del data["objects"][0]["keypoints"][6]
+
+
+def _other_robot(data):
+    data["objects"][0]["class"] = "kuka"
+    for k in data["objects"][0]["keypoints"]:
+        k["name"] = k["name"].replace("panda", "iiwa7")
+
+
+def _two_robots(data):
+    data["objects"] *= 2
+
+
+def _degrees(data):
+    for joint in data["sim_state"]["joints"]:
+        joint["position"] = np.degrees(joint["position"])
+
+
+def _bent(data):
+    data["objects"][0]["keypoints"][6]["location"][0] += 0.1
+
+
+def _lost_joint(data):
+    del data["sim_state"]["joints"][3]
+
+
+def _bad_point(data):
+    data["objects"][0]["keypoints"][6]["location"] = [1.0, "x", 2.0]
+
+
+def _unknown_surface_point(data):
+    point = dict(data["objects"][0]["keypoints"][0], name="panda_link9_s7")
+    data["objects"][0]["surface_keypoints"] = [point]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (_rename_keypoint, r"missing: panda_link3; .*'panda_lnik3' \(did you mean 'panda_link3'"),
+        (_remove_keypoint, "missing: panda_hand"),
+        (_other_robot, "shows 'kuka' .*--robot"),
+        (_two_robots, "2 robots"),
+        (_degrees, r"radians|contradict"),
+        (_bent, r"contradict each other.* mm"),
+        (_lost_joint, "joints of panda are missing: panda_joint4"),
+        (_bad_point, "not a label file"),
+        (_unknown_surface_point, "another version of the robot's data file"),
+        (lambda data: data.pop("objects"), "not a label file"),
+    ],
+)
+def test_labels_that_cannot_be_right(tmp_path, change, words):
+    folder = write_ndds(tmp_path)
+    edit_json(folder / "000001.json", change)
+    with pytest.raises(DatasetError, match=words) as caught:
+        open_dataset(folder)
+    assert "000001.json" in str(caught.value)
+
+
+def _truncate(folder):
+    file = folder / "000001.json"
+    file.write_text(file.read_text()[:100])
+
+
+def _zero_focal(folder):
+    edit_json(
+        folder / "_camera_settings.json",
+        lambda data: data["camera_settings"][0]["intrinsic_settings"].update(fx=0.0),
+    )
+
+
+def _other_camera(folder):
+    edit_json(
+        folder / "_camera_settings.json",
+        lambda data: data["camera_settings"][0]["intrinsic_settings"].update(cx=10.0),
+    )
+
+
+@pytest.mark.parametrize(
+    "damage, words",
+    [
+        (_truncate, "000001.json is not complete JSON"),
+        (lambda d: (d / "000001.json").write_bytes(b"\xff\xfe\x00"), "000001.json"),
+        (lambda d: (d / "000001.json").write_text("[1]"), "holds a list"),
+        (lambda d: (d / "000001.rgb.jpg").unlink(), "000001.json has no picture"),
+        (lambda d: (d / "000001.json").unlink(), "000001.rgb.jpg has no labels"),
+        (lambda d: (d / "000001.rgb.jpg").write_text("text"), "000001.rgb.jpg"),
+        (_zero_focal, "impossible intrinsics fx=0"),
+        (_other_camera, "do not project onto"),
+        (lambda d: write_json(d / "dataset.json", {"count": 9}), "promises 9: it is unfinished"),
+        (lambda d: [f.unlink() for f in d.glob("0*")], "has no frames"),
+    ],
+)
+def test_damaged_folders(tmp_path, damage, words):
+    folder = write_ndds(tmp_path)
+    damage(folder)
+    with pytest.raises(DatasetError, match=words):
+        open_dataset(folder)
+
+
+def test_a_truncated_picture_is_found_when_it_is_loaded(tmp_path):
+    folder = write_ndds(tmp_path)
+    picture = folder / "000000.rgb.jpg"
+    picture.write_bytes(picture.read_bytes()[:-200])
+    frame = open_dataset(folder).frames[0]
+    with pytest.raises(DatasetError, match="000000.rgb.jpg"):
+        frame.load_image()
+
+
+def test_namespaces_other_links_and_plain_names_are_read(tmp_path):
+    # DREAM's synthetic sets put a namespace before joint names and label more links.
+    folder = write_ndds(tmp_path, suffix=".png")
+
+    def change(data):
+        for joint in data["sim_state"]["joints"]:
+            joint["name"] = "/panda/" + joint["name"]
+        extra = {"name": "panda_leftfinger", "location": [0, 0, 1], "projected_location": [0, 0]}
+        data["objects"][0]["keypoints"].insert(0, extra)
+
+    edit_json(folder / "000000.json", change)
+    frame = open_dataset(folder, limit=1).frames[0]
+    assert frame.keypoint_names == PANDA.keypoint_names[:7]
+    assert frame.joint_positions == pytest.approx(poses(PANDA, 1)[0])
+
+
+def test_what_our_renderer_adds(tmp_path):
+    folder = write_ndds(tmp_path)
+    (folder / "_camera_settings.json").unlink()
+    for file, q in zip(sorted(folder.glob("0*.json")), poses(PANDA, 4), strict=True):
+        data = labels(PANDA, q, num_keypoints=len(PANDA.keypoint_names))
+        points = data["objects"][0]["keypoints"]
+        for k, point in enumerate(points):
+            point["visible"] = k % 3
+        data["objects"][0]["keypoints"] = points[:7]
+        data["objects"][0]["surface_keypoints"] = points[7:]
+        data["camera_intrinsics"] = {"fx": 150, "fy": 151, "cx": 79, "cy": 60}
+        write_json(file, data)
+    frame = open_dataset(folder).frames[3]
+    assert frame.keypoint_names == PANDA.keypoint_names
+    assert frame.K == pytest.approx(K)
+    assert frame.keypoints_visible.tolist() == [k % 3 for k in range(len(PANDA.keypoint_names))]
+    assert project(frame.keypoints_3d_cam, frame.K) == pytest.approx(frame.keypoints_2d)
+
+
+def test_no_intrinsics_is_said_by_none(tmp_path):
+    folder = write_ndds(tmp_path)
+    (folder / "_camera_settings.json").unlink()
+    assert open_dataset(folder).frames[0].K is None
+
+
+def test_frames_without_the_robot(tmp_path):
+    folder = write_ndds(tmp_path)
+    write_json(folder / "000000.json", {"objects": []})
+    edit_json(folder / "000001.json", _other_robot)
+    frames = open_dataset(folder, allow_other_robots=True).frames
+    assert [f.robot_in_view for f in frames] == [False, False, True, True]
+    assert [f.other_robot for f in frames] == [None, "kuka", None, None]
+
+
+def test_joint_folder(tmp_path):
+    dataset = open_dataset(write_joint_folder(tmp_path / "set"), limit=2)
+    assert dataset.layout == "joint-folder"
+    assert [frame.name for frame in dataset.frames] == ["000000", "000001"]
+    frame = dataset.frames[1]
+    assert frame.joint_positions == pytest.approx(poses(PANDA, 2)[1])
+    assert frame.K == pytest.approx(K)
+    assert frame.keypoints_3d_cam is None
+
+
+@pytest.mark.parametrize(
+    "damage, words",
+    [
+        (lambda d: (d / "qpos/000001.txt").unlink(), "picture '000001' has no partner in qpos"),
+        (lambda d: (d / "color/000001.png").unlink(), "'000001' has no partner in color"),
+        (lambda d: (d / "qpos/000001.txt").write_text("1 2 3"), "holds 3 values.*7 joints"),
+        (lambda d: (d / "qpos/000001.txt").write_text("a b"), "does not hold numbers"),
+        (lambda d: (d / "qpos/000001.txt").write_text("0 -45 0 -135 0 90 45"), "in radians"),
+        (lambda d: (d / "qpos/000001.txt").write_text("nan 0 0 -1 0 1 0"), "beyond its limits"),
+        (lambda d: (d / "K.txt").write_text("1 2 3"), "3x3"),
+        (lambda d: (d / "K.txt").write_text("0 0 0 0 0 0 0 0 1"), "not a camera matrix"),
+        (lambda d: [shutil.rmtree(d / n) or (d / n).mkdir() for n in ("color", "qpos")], "no pict"),
+    ],
+)
+def test_damaged_joint_folders(tmp_path, damage, words):
+    folder = write_joint_folder(tmp_path / "set")
+    damage(folder)
+    with pytest.raises(DatasetError, match=words):
+        open_dataset(folder)
+
+
+def test_what_is_no_data_set(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        open_dataset(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match="is a file"):
+        open_dataset(tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="Known: DREAM/NDDS .*one folder too high"):
+        open_dataset(tmp_path / "empty")
+    with pytest.raises(DatasetError, match="limit is 0"):
+        open_dataset(write_ndds(tmp_path / "set"), limit=0)
+    with pytest.raises(UnknownRobotError):
+        open_dataset(tmp_path / "set", "r2d2")
+
+
+def test_pictures_without_a_robot(tmp_path):
+    (tmp_path / "deep").mkdir()
+    Image.new("L", (50, 40)).save(tmp_path / "deep" / "grey.png")
+    Image.new("RGBA", (50, 40)).save(tmp_path / "a.webp")
+    dataset = open_pictures(tmp_path)
+    assert [frame.name for frame in dataset.frames] == ["a.webp", "deep/grey.png"]
+    assert not any(frame.robot_in_view for frame in dataset.frames)
+    assert {frame.load_image().shape for frame in dataset.frames} == {(40, 50, 3)}
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DatasetError, match="no pictures"):
+        open_pictures(tmp_path / "none")
+
+
+def test_the_fingerprint_tells_data_sets_apart(tmp_path):
+    one = open_dataset(write_ndds(tmp_path / "a"))
+    assert one.fingerprint == open_dataset(write_ndds(tmp_path / "b")).fingerprint
+    assert one.fingerprint != open_dataset(tmp_path / "a", limit=3).fingerprint
+    edit_json(tmp_path / "b" / "000000.json", lambda data: data.update(objects=[]))
+    assert one.fingerprint != open_dataset(tmp_path / "b").fingerprint
+
+
+def test_the_real_sample_of_dream(shared_data):
+    frame = open_dataset(shared_data / "dream_sample").frames[0]
+    raw = json.loads((shared_data / "dream_sample" / "000000.json").read_text())
+    locations = [k["location"] for k in raw["objects"][0]["keypoints"]]
+    assert frame.keypoints_3d_cam == pytest.approx(np.array(locations))
+    posed = transform_points(frame.T_cam_base, PANDA.keypoints(frame.joint_positions)[:7])
+    assert posed == pytest.approx(frame.keypoints_3d_cam, abs=1e-6)
+    assert project(posed, frame.K) == pytest.approx(frame.keypoints_2d, abs=1e-3)
+
+
+def test_the_real_photos_with_joint_angles(shared_data):
+    dataset = open_dataset(shared_data / "franka_real")
+    assert len(dataset.frames) == 10
+    assert dataset.frames[1].joint_positions[5] == pytest.approx(3.276978295772585)
+    assert dataset.frames[0].load_image().shape == (480, 640, 3)
