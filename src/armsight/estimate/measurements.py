@@ -1,0 +1,100 @@
+"""What one image says about a robot: measured keypoints and a camera matrix, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from armsight.errors import BadShapeError
+from armsight.estimate.camera_file import check_K
+from armsight.robots import Robot
+
+Array = NDArray[np.floating]
+
+LARGEST_STD = 0.1
+"""Keypoints with a larger standard deviation, in focal lengths (6 degrees), are not measured."""
+
+SMALLEST_STD = 0.01
+"""[px] Smaller standard deviations count as this: no detector is that good."""
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """N measured keypoints of a robot, and its camera matrix."""
+
+    robot: Robot
+    K: Array
+    """(3, 3) [px]"""
+    keypoints: NDArray[np.intp]
+    """(N,) indices of the robot's keypoints that were measured"""
+    keypoints_2d: Array
+    """(N, 2) [px]"""
+    std: Array
+    """(N,) [px] one standard deviation in each coordinate"""
+
+    @property
+    def num_keypoints(self) -> int:
+        return len(self.keypoints)
+
+    def points(self, q: Array) -> Array:
+        """The measured keypoints (B, N, 3) [m, base frame] at joint positions (B, J) [rad]."""
+        return self.robot.keypoints(q)[..., self.keypoints, :]
+
+    def for_all(self, values: NDArray[np.generic], missing: float) -> Array:
+        """Values (N, ...) of the measured keypoints as an array over all keypoints (Kp, ...)."""
+        full = np.full((len(self.robot.keypoint_names), *values.shape[1:]), missing)
+        full[self.keypoints] = values
+        return full
+
+
+def check_measurements(
+    robot: Robot, K: ArrayLike, keypoints_2d: ArrayLike, keypoints_std: ArrayLike
+) -> Measurements:
+    """Measurements from keypoints (Kp, 2) [px] and stds (Kp,) [px], all the robot's in its order.
+
+    Raises:
+        BadShapeError: a wrong shape, NaN, an infinite position, or a std that is not above 0.
+        BadIntrinsicsError: K is not a camera matrix.
+    """
+    num_keypoints = len(robot.keypoint_names)
+    matrix = check_K(K)
+    positions = check_array("keypoints_2d", keypoints_2d, (num_keypoints, 2))
+    std = check_array("keypoints_std", keypoints_std, (num_keypoints,), infinite=True)
+    if (std <= 0).any():
+        k = int(np.argmin(std))
+        raise BadShapeError(
+            f"keypoints_std must be above 0 (infinity: not measured), but that of "
+            f"{robot.keypoint_names[k]} is {std[k]:g}"
+        )
+    kept = np.flatnonzero(std < LARGEST_STD * matrix[0, 0])
+    return Measurements(robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD))
+
+
+def check_array(
+    name: str, values: ArrayLike, shape: tuple[int, ...], *, infinite: bool = False
+) -> Array:
+    """`values` as floats of that shape (-1: any length), free of NaN, and mostly of infinity.
+
+    Raises:
+        BadShapeError: it is not so; the message names `name`.
+    """
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise BadShapeError(f"{name} must be an array of numbers: {error}") from None
+    fits = array.ndim == len(shape) and all(
+        want in (-1, have) for want, have in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if n == -1 else str(n) for n in shape)
+        raise BadShapeError(f"{name} has shape {array.shape}, but must have ({wanted})")
+    bad = np.isnan(array) if infinite else ~np.isfinite(array)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise BadShapeError(
+            f"{name} holds {array[where]} at {where}; give finite numbers"
+            + (" or infinity" if infinite else ", and say 'not measured' by an infinite std")
+        )
+    return array

@@ -1,0 +1,164 @@
+"""Robust Gauss-Newton over joint angles and camera together, for many hypotheses at once.
+
+Minimises, for each hypothesis, minus the logarithm of its posterior:
+
+    1/2 sum_k rho(|r_k / s|^2) + 1/2 (q - m)^T P (q - m)      with joint limits as hard bounds
+
+where r_k is keypoint k's whitened reprojection residual, rho is Geman and McClure's loss,
+rho(x) = c^2 x / (c^2 + x) (bounded: a gross outlier costs c^2 and pulls no more), and (m, P) are
+the prior's mean and precision. The scale s >= 1 is the residuals' own: it starts wide, so that
+points which are far off only because the start is poor still pull, and narrows while the fit
+improves (graduated non-convexity); where the stated stds are too small it stays above 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.estimate.measurements import Measurements
+from armsight.estimate.residuals import Linearisation, linearise, step
+
+Array = NDArray[np.floating]
+
+CUTOFF = 3.5
+"""Geman and McClure's c, in units of one standard deviation."""
+
+MEDIAN_OF_TWO = np.sqrt(2 * np.log(2))
+"""Median of |r| for two independent unit Gaussians (a Rayleigh variable)."""
+
+NARROW = 0.6
+"""The scale shrinks by no more than this in one step."""
+
+DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
+
+
+@dataclass(frozen=True)
+class States:
+    """B states of arm and camera."""
+
+    q: Array
+    """(B, J) joint positions [rad]"""
+    R: Array
+    """(B, 3, 3) rotation of `T_cam_base`"""
+    t: Array
+    """(B, 3) [m] translation of `T_cam_base`"""
+
+    def __getitem__(self, index: NDArray[np.generic] | slice) -> States:
+        return States(self.q[index], self.R[index], self.t[index])
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A Gaussian belief on the joint angles of each of B hypotheses."""
+
+    mean: Array
+    """(B, J) [rad]"""
+    precision: Array
+    """(B, J, J) [1/rad^2]"""
+
+    def __getitem__(self, index: NDArray[np.generic] | slice) -> Prior:
+        return Prior(self.mean[index], self.precision[index])
+
+    def cost(self, q: Array) -> Array:
+        """(B,) half of the squared Mahalanobis distance of `q` (B, J)."""
+        off = q - self.mean
+        half: Array = 0.5 * (off * (self.precision @ off[..., None])[..., 0]).sum(-1)
+        return half
+
+
+def polish(
+    measured: Measurements,
+    states: States,
+    prior: Prior,
+    *,
+    num_iterations: int = 10,
+    widen: float = 4.0,
+    move_joints: bool = True,
+    tolerance: float = 1e-7,
+) -> States:
+    """States near `states` that fit the measurements best, by Levenberg and Marquardt's method.
+
+    Args:
+        measured: the image's keypoints.
+        states: B starts, joints within the limits.
+        prior: belief on the joints of each.
+        num_iterations: at most so many steps.
+        widen: start with a scale so many times the residuals' own; 1 where the start is good.
+        move_joints: False moves the cameras only.
+        tolerance: stop when no state moves by more than this [rad, m].
+    """
+    low, high = measured.robot.joint_limits.T
+    num_joints = len(low)
+    damping = np.full(len(states.q), DAMPING_START)
+    now = linearise(measured, states.q, states.R, states.t)
+    scale = widen * residual_scale(now)
+    for _ in range(num_iterations):
+        scale = np.minimum(scale, np.maximum(residual_scale(now), NARROW * scale))
+        H, g = data_terms(now, scale)
+        H[:, :num_joints, :num_joints] += prior.precision
+        g[:, :num_joints] += (prior.precision @ (states.q - prior.mean)[..., None])[..., 0]
+        # A joint at its limit that wants to go further stands still in this step.
+        g_q = g[:, :num_joints]
+        stuck = ((states.q <= low) & (g_q > 0)) | ((states.q >= high) & (g_q < 0))
+        free = np.concatenate([~stuck & move_joints, np.ones((len(g), 6), dtype=bool)], -1)
+        H = H * (free[:, :, None] & free[:, None, :])
+        diagonal = np.einsum("bii->bi", H)
+        diagonal += damping[:, None] * diagonal + np.where(free, 1e-9, 1.0)
+        delta = -np.linalg.solve(H, (g * free)[..., None])[..., 0]
+
+        q, R, t = step(states.q, states.R, states.t, delta)
+        q = np.clip(q, low, high)
+        after = linearise(measured, q, R, t)
+        better = total_cost(after, scale, q, prior) <= total_cost(now, scale, states.q, prior)
+        damping = np.where(better, damping * DAMPING_DOWN, damping * DAMPING_UP)
+        states = States(
+            np.where(better[:, None], q, states.q),
+            np.where(better[:, None, None], R, states.R),
+            np.where(better[:, None], t, states.t),
+        )
+        now = Linearisation(
+            np.where(better[:, None, None], after.residuals, now.residuals),
+            np.where(better[:, None, None, None], after.jacobian, now.jacobian),
+            np.where(better[:, None], after.in_front, now.in_front),
+        )
+        if np.abs(delta).max() < tolerance:
+            break
+    return states
+
+
+def residual_scale(at: Linearisation) -> Array:
+    """(B,) robust scale of the whitened residuals: 1, or more where they exceed their stds."""
+    size = np.sqrt((at.residuals**2).sum(-2))
+    size = np.where(at.in_front, size, np.inf)
+    middle = np.partition(size, (size.shape[-1] - 1) // 2, axis=-1)[:, (size.shape[-1] - 1) // 2]
+    scale: Array = np.clip(middle / MEDIAN_OF_TWO, 1.0, 1e6)
+    return scale
+
+
+def robust_weights(at: Linearisation, scale: Array) -> Array:
+    """(B, N) derivative of rho: 1 for a perfect fit, near 0 for an outlier, 0 behind the camera."""
+    x = (at.residuals**2).sum(-2) / scale[:, None] ** 2
+    weights: Array = np.where(at.in_front, (CUTOFF**2 / (CUTOFF**2 + x)) ** 2, 0.0)
+    return weights
+
+
+def total_cost(at: Linearisation, scale: Array, q: Array, prior: Prior) -> Array:
+    """(B,) minus the logarithm of the posterior, up to a constant."""
+    x = (at.residuals**2).sum(-2) / scale[:, None] ** 2
+    rho = np.where(at.in_front, CUTOFF**2 * x / (CUTOFF**2 + x), CUTOFF**2)
+    cost: Array = 0.5 * rho.sum(-1) + prior.cost(q)
+    return cost
+
+
+def data_terms(at: Linearisation, scale: Array) -> tuple[Array, Array]:
+    """The measurements' part of Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
+    weights = robust_weights(at, scale) / scale[:, None] ** 2
+    B, M = at.jacobian.shape[:2]
+    jacobian = at.jacobian.reshape(B, M, -1)
+    weighted = (at.jacobian * weights[:, None, None]).reshape(B, M, -1)
+    H = weighted @ jacobian.swapaxes(-1, -2)
+    g = (weighted @ at.residuals.reshape(B, -1, 1))[..., 0]
+    return H, g

@@ -1,0 +1,117 @@
+"""Reprojection residuals of a robot's keypoints and their analytic Jacobian, for many states.
+
+A state is the joint angles q (J,) [rad] and the camera pose `T_cam_base`. Its small changes are
+delta = (dq [rad], omega [rad], v [m]), J + 6 numbers:
+
+    q <- q + dq,    R <- exp(omega) R,    t <- t + v        with T_cam_base = [R, t]
+
+so omega turns the base about its own origin, in the camera's axes, and v moves that origin.
+
+Every row of the Jacobian is a force: a pixel coordinate that grows by `a . dp` when its point
+moves by dp [m] (camera axes) reacts to a turn about an axis `s` through `o` by
+`a . (s x (p - o)) = (p x a) . s + a . (o x s)`. With the wrench W = (p x a, a) of each row and
+the screw S = (s, o x s) of each joint, all of it is one matrix product, and the wrench itself is
+the Jacobian of the camera's six numbers (Featherstone, Rigid Body Dynamics Algorithms, ch. 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.estimate.measurements import Measurements
+from armsight.geometry import rotation_from_rotvec
+from armsight.robots import Robot
+from armsight.robots.kinematics import link_frames, points_on_links
+
+Array = NDArray[np.floating]
+
+NEAREST_DEPTH = 0.02
+"""Depth [m] under which a point counts as behind the camera: no lens focuses nearer."""
+
+
+@dataclass(frozen=True)
+class Linearisation:
+    """B states with N keypoints each: where they project, and how that changes."""
+
+    residuals: Array
+    """(B, 2, N) (projected - measured) / std of all u, then all v; no unit; 0 behind the camera"""
+    jacobian: Array
+    """(B, J + 6, 2, N) their derivatives by (dq, omega, v); 0 behind the camera"""
+    in_front: NDArray[np.bool_]
+    """(B, N) the point lies in front of the camera"""
+
+
+def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisation:
+    """Whitened residuals and their Jacobian at B states.
+
+    Args:
+        measured: the image's keypoints.
+        q: (B, J) joint positions [rad].
+        R, t: (B, 3, 3) and (B, 3) [m] of `T_cam_base`.
+
+    Keypoints are the last axis of every array: NumPy is several times slower on short last axes.
+    """
+    robot, links = measured.robot, measured.robot.keypoint_links[measured.keypoints]
+    positions = robot.keypoint_positions[measured.keypoints]
+    rotations, origins = frames = link_frames(robot.chain, q, np)
+    # Camera axes, but still about the base's origin: (B, 3, N), then (B, 1, N) each.
+    points = R @ points_on_links(frames, links, positions).swapaxes(-1, -2)
+    x, y, z = (points[:, [i]] for i in range(3))
+
+    depth = z + t[:, 2:, None]
+    in_front = depth > NEAREST_DEPTH
+    inverse = in_front / np.where(in_front, depth, 1.0)
+    right, down = (x + t[:, :1, None]) * inverse, (y + t[:, 1:2, None]) * inverse
+    K = measured.K[:2, :, None]
+    target = measured.keypoints_2d.T - K[:, 2]
+    residuals = (K[:, 0] * right + K[:, 1] * down - target) * (in_front / measured.std)
+
+    B, num_keypoints = len(q), measured.num_keypoints
+    num_joints = len(robot.joint_names)
+    jacobian = np.empty((B, num_joints + 6, 2, num_keypoints))
+    wrench = jacobian[:, num_joints:]
+    per_std = inverse / measured.std
+    wrench[:, 3] = K[:, 0] * per_std  # d(pixel)/d(point), in units of one std
+    wrench[:, 4] = K[:, 1] * per_std
+    wrench[:, 5] = -wrench[:, 3] * right - wrench[:, 4] * down
+    wrench[:, 0] = y * wrench[:, 5] - z * wrench[:, 4]
+    wrench[:, 1] = z * wrench[:, 3] - x * wrench[:, 5]
+    wrench[:, 2] = x * wrench[:, 4] - y * wrench[:, 3]
+
+    moving, downstream = joint_tables(robot, links)
+    skews = robot.chain.axis_skews[moving]
+    axes_in_link = np.stack([skews[:, 2, 1], skews[:, 0, 2], skews[:, 1, 0]], -1)
+    axes = R @ (rotations[:, moving] @ axes_in_link[..., None])[..., 0].swapaxes(-1, -2)
+    arms = R @ origins[:, moving].swapaxes(-1, -2)
+    screws = np.empty((B, 6, num_joints))
+    screws[:, :3] = axes
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        screws[:, 3 + i] = arms[:, j] * axes[:, k] - arms[:, k] * axes[:, j]
+    by_joint = screws.swapaxes(-1, -2) @ wrench.reshape(B, 6, -1)
+    np.multiply(
+        by_joint.reshape(B, num_joints, 2, -1), downstream.T[:, None], out=jacobian[:, :num_joints]
+    )
+    return Linearisation(residuals, jacobian, in_front[:, 0])
+
+
+def joint_tables(robot: Robot, links: NDArray[np.intp]) -> tuple[list[int], NDArray[np.bool_]]:
+    """The link that each joint turns (J), and whether each of the `links` (N,) moves: (N, J)."""
+    chain = robot.chain
+    num_joints = len(robot.joint_names)
+    moved = np.zeros((len(chain.parents), num_joints), dtype=bool)
+    for i, (parent, joint) in enumerate(zip(chain.parents, chain.joints, strict=True)):
+        if parent >= 0:
+            moved[i] = moved[parent]
+        if joint >= 0:
+            moved[i, joint] = True
+    return [chain.joints.index(joint) for joint in range(num_joints)], moved[links]
+
+
+def step(q: Array, R: Array, t: Array, delta: Array) -> tuple[Array, Array, Array]:
+    """The states after the small changes `delta` (B, J + 6) = (dq, omega, v)."""
+    num_joints = q.shape[-1]
+    omega, v = delta[:, num_joints : num_joints + 3], delta[:, num_joints + 3 :]
+    return q + delta[:, :num_joints], rotation_from_rotvec(omega) @ R, t + v

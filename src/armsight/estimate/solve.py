@@ -1,0 +1,298 @@
+"""From keypoints and hypotheses to one answer: joint angles, camera pose and their uncertainty.
+
+1. PnP: where is the camera, if a hypothesis's joint angles are right?          (pnp.py)
+2. Polish all hypotheses a little, the best distinct ones to the end.           (polish.py)
+3. Choose the answer by its posterior: fit, prior, and how many hypotheses back it.
+4. Uncertainty: the fit's covariance, scaled by its own residuals, and the distance to other
+   answers that explain the image nearly as well.                               (uncertainty.py)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from armsight.errors import BadShapeError
+from armsight.estimate.hypotheses import local_prior, ready_prior, starting_hypotheses
+from armsight.estimate.measurements import Measurements, check_array, check_measurements
+from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
+from armsight.estimate.polish import Prior, States, polish, residual_scale, total_cost
+from armsight.estimate.residuals import linearise
+from armsight.estimate.uncertainty import Calibration, mode_spread, posterior_covariance
+from armsight.geometry import make_transform
+from armsight.robots import Robot
+
+Array = NDArray[np.floating]
+
+COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 5, 10, 4
+"""Steps for all hypotheses, then further steps for so many distinct ones."""
+
+SAME_ANSWER, AGREEING = 0.05, 0.15
+"""[rad] Polished joints no further apart are one answer; hypotheses this near it agree with it."""
+
+LOST = 4.0
+"""If residuals stay above so many stds after a start from `T_start`, PnP has to find the camera."""
+
+TOLERANCE = 0.2
+"""Errors of this share of the arm's size in the image halve a keypoint's part of consistency."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One image's answer. S hypotheses, J joints, Kp keypoints of the robot."""
+
+    joint_positions: Array
+    """(J,) [rad], within the limits"""
+    joint_std: Array
+    """(J,) [rad] one standard deviation"""
+    T_cam_base: Array | None
+    """(4, 4) base frame to camera frame [m]; None where too few keypoints were measured"""
+    covariance: Array | None
+    """(J + 6, J + 6) of joints [rad], turn of the base in camera axes [rad], its origin [m];
+    not calibrated; None without a camera"""
+    residuals_px: Array
+    """(Kp, 2) projected minus measured keypoints [px]; NaN where not measured"""
+    inliers: NDArray[np.bool_]
+    """(Kp,) measured keypoints that agree with the answer"""
+    residual_scale: float
+    """Size of the inliers' residuals in units of the stated stds; 1 where those are right"""
+    consistency: float
+    """In [0, 1]: how well the hypotheses' own angles, before any polish, land by forward
+    kinematics and PnP on the measured keypoints; 0 without a camera"""
+    num_agreeing: int
+    """Hypotheses that lead to this answer"""
+    hypotheses: Array
+    """(S, J) [rad] what each hypothesis came to"""
+    costs: Array
+    """(S,) minus the log posterior of each, up to a constant; infinite: no camera found"""
+
+
+def solve(
+    robot: Robot,
+    K: ArrayLike,
+    keypoints_2d: ArrayLike,
+    keypoints_std: ArrayLike,
+    hypotheses: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    move_joints: bool = True,
+    T_start: ArrayLike | None = None,
+    prior_std: float = 0.1,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+) -> Solution:
+    """Merge keypoints and joint-angle hypotheses of one image into one answer.
+
+    Args:
+        robot: the arm.
+        K: (3, 3) camera matrix [px].
+        keypoints_2d: (Kp, 2) measured positions [px] of all the robot's keypoints.
+        keypoints_std: (Kp,) their standard deviations [px]; infinite: not measured.
+        hypotheses: (S, J) joint angles [rad], S >= 1; moved to within the limits.
+        weights: (S,) how much each hypothesis counts; equal where not given.
+        move_joints: False answers with the angles of the densest group of hypotheses as they
+            are, and finds the camera only.
+        T_start: (4, 4) a camera pose to start from (the last video frame's): no PnP, faster.
+        prior_std: [rad] error that the hypotheses share; smaller holds the answer nearer to them.
+        calibration: corrections to the standard deviations, measured on a validation set.
+        seed: of the random subsets in PnP; same input and seed, same answer.
+
+    With fewer than MIN_KEYPOINTS measured keypoints, or where no camera can see them, the answer
+    is the densest group of hypotheses, with their spread, and no camera pose.
+
+    Raises:
+        BadShapeError: an argument has the wrong shape, or holds NaN.
+        BadIntrinsicsError: K is not a camera matrix.
+    """
+    cal = calibration or Calibration()
+    std = np.asarray(keypoints_std, dtype=float) * cal.keypoint_scale
+    measured = check_measurements(robot, K, keypoints_2d, std)
+    q = robot.clip(check_array("hypotheses", hypotheses, (-1, len(robot.joint_names))))
+    share = np.ones(len(q)) if weights is None else check_array("weights", weights, (len(q),))
+    if (share < 0).any() or share.sum() <= 0:
+        raise BadShapeError(
+            "weights must be at least 0 with a positive sum, one for each of one or more "
+            f"hypotheses, but there are {len(q)} hypotheses with weights {share.tolist()}"
+        )
+    start = None if T_start is None else check_array("T_start", T_start, (4, 4))
+    prior, support = local_prior(q, share / share.sum(), prior_std)
+    if move_joints:
+        return _solve(measured, q, prior, support, start, cal, seed)
+    return _camera_only(measured, q, prior, support, start, cal, seed)
+
+
+def solve_keypoints(
+    robot: Robot,
+    K: ArrayLike,
+    keypoints_2d: ArrayLike,
+    keypoints_std: ArrayLike,
+    *,
+    num_starts: int = 32,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+) -> Solution:
+    """The same by least squares alone: no hypotheses, `num_starts` starts within the limits.
+
+    Arguments, answer and errors as in `solve`; the prior is a wide one around the ready pose.
+    """
+    cal = calibration or Calibration()
+    std = np.asarray(keypoints_std, dtype=float) * cal.keypoint_scale
+    measured = check_measurements(robot, K, keypoints_2d, std)
+    q = starting_hypotheses(robot, num_starts, seed)
+    prior, support = ready_prior(robot, num_starts), np.full(num_starts, 1 / num_starts)
+    return _solve(measured, q, prior, support, None, cal, seed)
+
+
+def _solve(
+    measured: Measurements,
+    q: Array,
+    prior: Prior,
+    support: Array,
+    T_start: Array | None,
+    calibration: Calibration,
+    seed: int,
+) -> Solution:
+    begin, owner = _starts(measured, q, T_start, seed)
+    if len(owner) == 0:
+        return _without_camera(measured, q, prior, support, calibration)
+    consistency = _consistency(measured, begin, owner, support)
+    prior_of, missing = prior[owner], -np.log(support[owner])
+    coarse = polish(measured, begin, prior_of, num_iterations=COARSE_ITERATIONS)
+    coarse_costs = _costs(measured, coarse, prior_of) + missing
+
+    top = _distinct(coarse.q, coarse_costs)[:NUM_FINE]
+    fine = polish(measured, coarse[top], prior_of[top], num_iterations=FINE_ITERATIONS, widen=1.0)
+    costs = _costs(measured, fine, prior_of[top]) + missing[top]
+    order = _distinct(fine.q, costs)
+    fine, costs, best_prior = fine[order], costs[order], prior_of[top[order[:1]]]
+    if T_start is not None and _scale(measured, fine[:1]) > LOST:
+        return _solve(measured, q, prior, support, None, calibration, seed)
+
+    covariance, scale, inliers = posterior_covariance(measured, fine[:1], best_prior)
+    covariance = covariance + mode_spread(fine, costs)
+    joint_std = np.sqrt(np.diag(covariance)[: q.shape[1]])
+    polished, polished_costs = q.copy(), np.full(len(q), np.inf)
+    for i in np.argsort(-coarse_costs):  # the better of a hypothesis's two cameras comes last
+        polished[owner[i]], polished_costs[owner[i]] = coarse.q[i], coarse_costs[i]
+    near = np.abs(polished - fine.q[0]).max(-1) < AGREEING
+    return Solution(
+        joint_positions=fine.q[0],
+        joint_std=calibration.apply(joint_std, measured.robot.joint_limits),
+        T_cam_base=make_transform(fine.R[0], fine.t[0]),
+        covariance=covariance,
+        residuals_px=_residuals_px(measured, fine[:1]),
+        inliers=measured.for_all(inliers, 0.0).astype(bool),
+        residual_scale=scale,
+        consistency=consistency,
+        num_agreeing=int(np.sum(near & np.isfinite(polished_costs))),
+        hypotheses=polished,
+        costs=polished_costs,
+    )
+
+
+def _camera_only(
+    measured: Measurements,
+    q: Array,
+    prior: Prior,
+    support: Array,
+    T_start: Array | None,
+    calibration: Calibration,
+    seed: int,
+) -> Solution:
+    """The densest group's angles as they are, and the camera that suits them best."""
+    answer = _without_camera(measured, q, prior, support, calibration)
+    begin, owner = _starts(measured, answer.joint_positions[None], T_start, seed)
+    if len(owner) == 0:
+        return answer
+    belief = prior[np.full(len(owner), np.argmax(support))]
+    states = polish(measured, begin, belief, num_iterations=FINE_ITERATIONS, move_joints=False)
+    best = np.argsort(_costs(measured, states, belief))[:1]
+    _, scale, inliers = posterior_covariance(measured, states[best], belief[best])
+    return replace(
+        answer,
+        T_cam_base=make_transform(states.R[best[0]], states.t[best[0]]),
+        residuals_px=_residuals_px(measured, states[best]),
+        inliers=measured.for_all(inliers, 0.0).astype(bool),
+        residual_scale=scale,
+        consistency=_consistency(measured, begin, owner, np.ones(1)),
+    )
+
+
+def _without_camera(
+    measured: Measurements, q: Array, prior: Prior, support: Array, calibration: Calibration
+) -> Solution:
+    """Too little was measured: the densest group of hypotheses, and how far all scatter around."""
+    best = int(np.argmax(support))
+    answer = measured.robot.clip(prior.mean[best])
+    shared = np.diag(np.linalg.inv(prior.precision[best]))
+    scatter = ((q - answer) ** 2).mean(0)
+    nothing = np.zeros((measured.num_keypoints, 2))
+    return Solution(
+        joint_positions=answer,
+        joint_std=calibration.apply(np.sqrt(shared + scatter), measured.robot.joint_limits),
+        T_cam_base=None,
+        covariance=None,
+        residuals_px=measured.for_all(nothing * np.nan, np.nan),
+        inliers=np.zeros(len(measured.robot.keypoint_names), dtype=bool),
+        residual_scale=1.0,
+        consistency=0.0,
+        num_agreeing=int(np.sum(np.abs(q - answer).max(-1) < AGREEING)),
+        hypotheses=q,
+        costs=np.full(len(q), np.inf),
+    )
+
+
+def _starts(
+    measured: Measurements, q: Array, T_start: Array | None, seed: int
+) -> tuple[States, NDArray[np.intp]]:
+    """States to start from, and the hypothesis that each has its angles from."""
+    if measured.num_keypoints < MIN_KEYPOINTS:
+        return States(q[:0], np.zeros((0, 3, 3)), np.zeros((0, 3))), np.zeros(0, dtype=np.intp)
+    if T_start is None:
+        R, t, owner, _ = camera_candidates(measured, q, np.random.default_rng(seed))
+        return States(q[owner], R, t), owner
+    S = len(q)
+    states = States(q, np.tile(T_start[:3, :3], (S, 1, 1)), np.tile(T_start[:3, 3], (S, 1)))
+    return states, np.arange(S)
+
+
+def _costs(measured: Measurements, states: States, prior: Prior) -> Array:
+    """(B,) minus the log posterior of each state, in units of the best-fitting one's residuals."""
+    at = linearise(measured, states.q, states.R, states.t)
+    scale = np.full(len(states.q), residual_scale(at).min())
+    return total_cost(at, scale, states.q, prior)
+
+
+def _scale(measured: Measurements, states: States) -> float:
+    return float(residual_scale(linearise(measured, states.q, states.R, states.t)).max())
+
+
+def _distinct(q: Array, costs: Array) -> NDArray[np.intp]:
+    """Indices of states that are different answers, the best first."""
+    chosen: list[int] = []
+    for i in np.argsort(costs, kind="stable"):
+        if all(np.abs(q[i] - q[j]).max() > SAME_ANSWER for j in chosen):
+            chosen.append(int(i))
+    return np.array(chosen)
+
+
+def _consistency(
+    measured: Measurements, begin: States, owner: NDArray[np.intp], support: Array
+) -> float:
+    """Share of keypoints that the hypotheses hit with their own angles, softly counted."""
+    at = linearise(measured, begin.q, begin.R, begin.t)
+    miss = np.sqrt((at.residuals**2).sum(1)) * measured.std  # [px]
+    centred = measured.keypoints_2d - measured.keypoints_2d.mean(0)
+    size = np.sqrt((centred**2).sum(-1).mean())
+    hits = np.where(at.in_front, 1 / (1 + (miss / (TOLERANCE * size)) ** 2), 0.0).mean(-1)
+    best = np.zeros(len(support))
+    np.maximum.at(best, owner, hits)
+    return float(best @ support / support.sum())
+
+
+def _residuals_px(measured: Measurements, state: States) -> Array:
+    at = linearise(measured, state.q, state.R, state.t)
+    residuals = np.where(at.in_front[0], at.residuals[0] * measured.std, np.nan)
+    return measured.for_all(residuals.T, np.nan)
