@@ -195,7 +195,10 @@ def _from_array(array: NDArray[Any]) -> LoadedImage:
             "image.transpose(1, 2, 0)"
         )
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
-        raise BadImageError(f"image array has shape {shape}; it must be (H, W, 3) in RGB order")
+        raise BadImageError(
+            f"image array has shape {shape}; it must be (H, W, 3) in RGB order; "
+            "for several images give a list"
+        )
     if array.dtype == np.uint16:
         array = (array // 257).astype(np.uint8)
     if array.dtype != np.uint8:

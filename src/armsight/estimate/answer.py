@@ -1,0 +1,189 @@
+"""From the last look to an `Estimate`: the geometry, the uncertainty and the confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import WeightsError
+from armsight.estimate.image import LoadedImage
+from armsight.estimate.intrinsics import Intrinsics
+from armsight.estimate.look import Look
+from armsight.estimate.residuals import Measurements, linearise
+from armsight.estimate.solve import Solution, solve
+from armsight.estimate.uncertainty import Calibration
+from armsight.geometry import project, transform_points
+from armsight.robots import Robot
+from armsight.state import Estimate
+
+Array = NDArray[np.floating]
+
+CONFIDENCE_BIAS = -3.0
+CONFIDENCE_WEIGHTS = {
+    "presence_logit": 0.5,
+    "consistency": 3.0,
+    "inlier_share": 2.0,
+    "log_residual_scale": -1.0,
+    "log_joint_std": -0.5,
+}
+"""Used until a card brings weights that were fitted on a validation set."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Thresholds and calibration of one set of weights, from its card."""
+
+    first_look: float = 0.1
+    """Presence in the whole frame from which on a second look is taken; small arms get little"""
+    robot_found: float = 0.5
+    """Presence in the crop from which on the robot counts as found"""
+    keypoint_seen: float = 0.3
+    """Probability from which on a keypoint counts as measured"""
+    calibration: Calibration = field(default_factory=Calibration)
+    confidence_bias: float = CONFIDENCE_BIAS
+    confidence_weights: dict[str, float] = field(default_factory=lambda: CONFIDENCE_WEIGHTS)
+
+    @classmethod
+    def from_card(cls, card: dict[str, Any]) -> Tuning:
+        """Read `thresholds` and `calibration` of a card; what it lacks keeps its default.
+
+        Raises:
+            WeightsError: a value has the wrong type, or a confidence feature is unknown.
+        """
+        thresholds, values = card.get("thresholds", {}), card.get("calibration", {})
+        confidence = values.get("confidence", {})
+        weights = confidence.get("weights", CONFIDENCE_WEIGHTS)
+        if unknown := set(weights) - set(CONFIDENCE_WEIGHTS):
+            raise WeightsError(
+                f"the card weighs unknown confidence features {sorted(unknown)}; known: "
+                f"{', '.join(CONFIDENCE_WEIGHTS)}"
+            )
+        try:
+            return cls(
+                first_look=float(thresholds.get("first_look", cls.first_look)),
+                robot_found=float(thresholds.get("robot_found", cls.robot_found)),
+                keypoint_seen=float(thresholds.get("keypoint_seen", cls.keypoint_seen)),
+                calibration=Calibration(
+                    np.atleast_1d(np.asarray(values.get("joint_scale", 1.0), dtype=float)),
+                    np.atleast_1d(np.asarray(values.get("joint_floor", 0.0), dtype=float)),
+                    float(values.get("keypoint_scale", 1.0)),
+                ),
+                confidence_bias=float(confidence.get("bias", CONFIDENCE_BIAS)),
+                confidence_weights={name: float(w) for name, w in weights.items()},
+            )
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"thresholds or calibration of the card: {error}") from error
+
+
+def answer(
+    robot: Robot,
+    tuning: Tuning,
+    image: LoadedImage,
+    intrinsics: Intrinsics,
+    look: Look,
+    T_start: Array | None = None,
+) -> Estimate:
+    """Solve for joints and camera, and say how sure the answer is.
+
+    Args:
+        robot: the arm that the look is of.
+        tuning: thresholds and calibration.
+        image: where its name and messages come from.
+        intrinsics: of the whole image.
+        look: the crop's keypoints and hypotheses; its presence decides whether there is an answer.
+        T_start: (4, 4) the camera's pose in the last frame of a video.
+    """
+    if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
+        return no_robot(robot, image, intrinsics, look.presence)
+    seen = look.keypoints_seen >= tuning.keypoint_seen
+    std = np.where(seen, look.keypoints_std, np.inf)
+    solution = solve(
+        robot,
+        intrinsics.K,
+        look.keypoints_2d,
+        std,
+        look.hypotheses,
+        T_start=T_start,
+        calibration=tuning.calibration,
+    )
+    features = confidence_features(look, solution, seen)
+    messages = (*image.messages, *intrinsics.messages)
+    T = solution.T_cam_base
+    keypoints_3d = None
+    keypoints_2d = np.where(seen[:, None], look.keypoints_2d, np.nan)
+    keypoints_2d_std = std
+    if T is None:
+        messages = (*messages, "too little of the arm is seen to find the camera's pose")
+    else:
+        keypoints_3d = transform_points(T, robot.keypoints(solution.joint_positions))
+        keypoints_2d = project(keypoints_3d, intrinsics.K)
+        keypoints_2d_std = _projected_std(robot, intrinsics.K, solution)
+    return Estimate(
+        robot=robot.name,
+        robot_found=True,
+        confidence=confidence(features, tuning),
+        joint_names=robot.joint_names,
+        keypoint_names=robot.keypoint_names,
+        joint_positions=solution.joint_positions,
+        joint_std=solution.joint_std,
+        keypoints_2d=keypoints_2d,
+        keypoints_2d_std=keypoints_2d_std,
+        keypoints_3d_cam=keypoints_3d,
+        T_cam_base=T,
+        samples=look.hypotheses,
+        K=intrinsics.K,
+        intrinsics_source=intrinsics.source,
+        messages=messages,
+        image=image.name,
+    )
+
+
+def no_robot(robot: Robot, image: LoadedImage, intrinsics: Intrinsics, presence: float) -> Estimate:
+    """The answer that this robot is not in view."""
+    return Estimate(
+        robot=robot.name,
+        robot_found=False,
+        confidence=presence,
+        joint_names=robot.joint_names,
+        keypoint_names=robot.keypoint_names,
+        K=intrinsics.K,
+        intrinsics_source=intrinsics.source,
+        messages=(*image.messages, f"no {robot.name} found"),
+        image=image.name,
+    )
+
+
+def confidence_features(
+    look: Look, solution: Solution, seen: NDArray[np.bool_]
+) -> dict[str, float]:
+    """The numbers that tell right answers from wrong ones; see `Tuning.confidence_weights`."""
+    presence = np.clip(look.presence, 1e-6, 1 - 1e-6)
+    return {
+        "presence_logit": float(np.log(presence / (1 - presence))),
+        "consistency": float(solution.consistency),
+        "inlier_share": float(solution.inliers.sum() / max(1, seen.sum())),
+        "log_residual_scale": float(np.log(max(solution.residual_scale, 0.1))),
+        "log_joint_std": float(np.log(np.mean(solution.joint_std) + 1e-3)),
+    }
+
+
+def confidence(features: dict[str, float], tuning: Tuning) -> float:
+    """Logistic regression on the features, in [0, 1]."""
+    weights = tuning.confidence_weights
+    logit = tuning.confidence_bias + sum(weights[name] * features[name] for name in weights)
+    return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+
+
+def _projected_std(robot: Robot, K: Array, solution: Solution) -> Array:
+    """(K,) [px] root mean square over u and v of the keypoints' projected covariance."""
+    assert solution.T_cam_base is not None
+    assert solution.covariance is not None
+    count = len(robot.keypoint_names)
+    everything = Measurements(robot, K, np.arange(count), np.zeros((count, 2)), np.ones(count))
+    T = solution.T_cam_base[None]
+    J = linearise(everything, solution.joint_positions[None], T[:, :3, :3], T[:, :3, 3]).jacobian[0]
+    variances = np.einsum("acn,ab,bcn->cn", J, solution.covariance, J)
+    return np.asarray(np.sqrt(variances.mean(axis=0)))
