@@ -1,0 +1,102 @@
+"""Training checkpoints: weights and optimiser state as safetensors, everything else as JSON.
+
+A checkpoint is a folder. It is written under a temporary name and renamed, so that a killed
+process leaves the older checkpoint whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from armsight.errors import WeightsError
+from armsight.models.pose_model import PoseModel, PoseModelConfig
+
+FORMAT = "armsight-checkpoint/1"
+
+
+def save_checkpoint(
+    folder: Path, tensors: dict[str, dict[str, Tensor]], info: dict[str, Any]
+) -> None:
+    """Write `<folder>/<group>.safetensors` for each group of tensors, and `checkpoint.json`."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for group, values in tensors.items():
+        save_file({k: v.contiguous() for k, v in values.items()}, temporary / f"{group}.safetensors")
+    text = json.dumps({"format": FORMAT, **info}, indent=1)
+    (temporary / "checkpoint.json").write_text(text)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_checkpoint(folder: Path) -> Path | None:
+    """The folder itself, or the older one that a process killed between two renames left."""
+    old = folder.with_name(f".{folder.name}.old")
+    if not folder.exists() and old.exists():
+        old.rename(folder)
+    return folder if (folder / "checkpoint.json").exists() else None
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """The JSON part of a checkpoint.
+
+    Raises:
+        WeightsError: there is no checkpoint, or it is of another format.
+    """
+    path = folder / "checkpoint.json"
+    try:
+        info: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"no readable checkpoint at {folder}: {error}") from error
+    if info.get("format") != FORMAT:
+        raise WeightsError(f"{path} has format {info.get('format')!r}, expected {FORMAT!r}")
+    return info
+
+
+def read_tensors(folder: Path, group: str) -> dict[str, Tensor]:
+    """One group of tensors of a checkpoint.
+
+    Raises:
+        WeightsError: the file is missing or broken.
+    """
+    path = folder / f"{group}.safetensors"
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read {path}: {error}") from error
+    return tensors
+
+
+def load_pose_model(folder: Path, *, weights: str = "ema") -> tuple[PoseModel, dict[str, Any]]:
+    """The model of a checkpoint, in evaluation mode, and the checkpoint's JSON.
+
+    Args:
+        weights: `ema` for the averaged weights, `model` for the raw ones.
+    """
+    info = read_info(folder)
+    model = PoseModel(PoseModelConfig.from_json(info["model"]))
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v
+                           for k, v in read_tensors(folder, weights).items()})  # fmt: skip
+    model.eval()
+    return model, info
+
+
+def load_matching(model: torch.nn.Module, tensors: dict[str, Tensor]) -> list[str]:
+    """Copy every tensor whose name and shape fit; return the names that found no partner."""
+    own = model.state_dict()
+    fitting = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(fitting, strict=False)
+    return sorted(set(own) - set(fitting))

@@ -1,0 +1,140 @@
+"""The image encoder: one backbone pass gives keypoint measurements, context tokens and presence.
+
+Per image: a heatmap for every keypoint at stride 4; from each heatmap a location, a standard
+deviation, a probability of being seen, and the feature found there (one context token per
+keypoint); the stride-32 map as coarse context tokens; one logit: is this robot in view?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from armsight.models.lite0 import TAPS, Lite0
+
+HEATMAP_STRIDE = 4
+LOG_STD_RANGE = (-1.5, 4.0)
+"""Bounds of the log standard deviation of a keypoint, in heatmap cells / HEATMAP_STRIDE pixels."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    num_keypoints: int
+    head_channels: int = 96
+    """channels of the up-sampling path at strides 16 and 8; two thirds of it at stride 4"""
+    feature_channels: int = 64
+
+
+class Encoding(NamedTuple):
+    """What the encoder says of a batch of B square images of S pixels, K keypoints."""
+
+    keypoints_2d: Tensor
+    """(B, K, 2) [px of the network's input]"""
+    keypoints_log_std: Tensor
+    """(B, K) natural log of the standard deviation [px]"""
+    keypoints_seen: Tensor
+    """(B, K) logit that the keypoint is inside of the image and not covered by something else"""
+    keypoint_features: Tensor
+    """(B, K, F) the feature map around each keypoint's location"""
+    coarse_features: Tensor
+    """(B, (S/32)^2, 320)"""
+    presence: Tensor
+    """(B,) logit that this robot is in view"""
+    heatmap_logits: Tensor
+    """(B, K, S/4, S/4)"""
+
+
+def conv_block(cin: int, cout: int) -> nn.Sequential:
+    """Depthwise-separable 3x3 convolution: what a CPU does fastest."""
+    return nn.Sequential(
+        nn.Conv2d(cin, cin, 3, 1, 1, groups=cin, bias=False),
+        nn.Conv2d(cin, cout, 1, bias=False),
+        nn.BatchNorm2d(cout),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Encoder(nn.Module):
+    """EfficientNet-lite0, an up-sampling path with lateral links, and the keypoint heads."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        wide, features = config.head_channels, config.feature_channels
+        c4, c8, c16, c32 = TAPS.values()
+        self.backbone = Lite0()
+        self.lateral32 = nn.Conv2d(c32, wide, 1)
+        self.lateral16 = nn.Conv2d(c16, wide, 1)
+        self.lateral8 = nn.Conv2d(c8, wide, 1)
+        self.lateral4 = nn.Conv2d(c4, features, 1)
+        self.up16 = conv_block(wide, wide)
+        self.up8 = conv_block(wide, features)
+        self.up4 = conv_block(features, features)
+        self.heatmap = nn.Conv2d(features, config.num_keypoints, 1)
+        self.measure = nn.Sequential(
+            nn.Linear(features + 4, 64), nn.ReLU(inplace=True), nn.Linear(64, 2)
+        )
+        self.presence = nn.Sequential(nn.Linear(c32, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
+
+    def forward(self, image: Tensor) -> Encoding:
+        """Encode RGB images (B, 3, S, S) in [0, 255]; S is a multiple of 32."""
+        f4, f8, f16, f32 = self.backbone(image)
+        x = self.up16(upsample(self.lateral32(f32)) + self.lateral16(f16))
+        x = self.up8(upsample(x) + self.lateral8(f8))
+        x = self.up4(upsample(x) + self.lateral4(f4))
+        logits = self.heatmap(x)
+        keypoints, features, statistics = read_heatmaps(logits, x)
+        log_std, seen = self.measure(torch.cat([features, statistics], -1)).unbind(-1)
+        # The heatmap's own spread is the starting point; the head learns the correction.
+        log_std = (log_std + statistics[..., 0]).clamp(*LOG_STD_RANGE)
+        return Encoding(
+            keypoints_2d=keypoints,
+            keypoints_log_std=log_std,
+            keypoints_seen=seen + statistics[..., 2],
+            keypoint_features=features,
+            coarse_features=f32.flatten(2).transpose(1, 2),
+            presence=self.presence(f32.mean((2, 3)))[:, 0],
+            heatmap_logits=logits,
+        )
+
+
+def upsample(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def read_heatmaps(logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Locations, features there, and four statistics, from heatmap logits (B, K, h, w).
+
+    The location is the softmax's mean (soft-argmax) after a sharpening by the softmax itself:
+    p^2 normalised, which keeps a second, weaker peak from pulling the answer into the middle.
+
+    Returns:
+        keypoints (B, K, 2) [px of the input], features (B, K, F), statistics (B, K, 4):
+        log spread [px], log of the peak's probability, centred peak logit, peak concentration.
+    """
+    B, K, h, w = logits.shape
+    flat = logits.flatten(2)
+    p = flat.softmax(-1)
+    sharp = (2.0 * flat).softmax(-1)
+    # Cell i covers input pixels 4 i .. 4 i + 3: its centre is at 4 i + 1.5.
+    x = torch.arange(w, dtype=logits.dtype, device=logits.device) * HEATMAP_STRIDE + 1.5
+    y = torch.arange(h, dtype=logits.dtype, device=logits.device) * HEATMAP_STRIDE + 1.5
+    grid_x = x.repeat(h)
+    grid_y = y[:, None].expand(h, w).reshape(-1)
+    u, v = (sharp * grid_x).sum(-1), (sharp * grid_y).sum(-1)
+    keypoints = torch.stack([u, v], -1)
+    variance = (p * ((grid_x - u[..., None]) ** 2 + (grid_y - v[..., None]) ** 2)).sum(-1) / 2
+    peak = p.amax(-1)
+    statistics = torch.stack(
+        [
+            0.5 * torch.log(variance + 0.05),
+            torch.log(peak + 1e-6),
+            0.25 * (flat.amax(-1) - flat.mean(-1)) - 2.0,
+            (sharp * p).sum(-1),
+        ],
+        -1,
+    )
+    return keypoints, sharp @ features.flatten(2).transpose(1, 2), statistics

@@ -1,0 +1,165 @@
+"""Making many training pictures out of one rendered one, with its labels kept right.
+
+A turn of the picture about the camera's principal point is a roll of the camera, and a scaling
+a change of focal length (square pixels), so geometric augmentation stays exact pinhole geometry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+Image = NDArray[np.uint8]
+
+MAX_ROLL_DEG = 30.0
+ZOOM_RANGE = (0.75, 1.4)
+SHIFT = 0.10
+"""largest shift, as a share of the picture's side"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row, ready for the network with S x S input."""
+
+    image: Image
+    """(S, S, 3) RGB"""
+    keypoints_2d: Array
+    """(K, 2) [px of the input]"""
+    keypoints_visible: NDArray[np.uint8]
+    """(K,) 0 hidden or out of the picture, 1 seen, 2 behind the arm itself"""
+    in_crop: NDArray[np.bool_]
+    """(K,) the location lies in the picture, hidden or not"""
+    camera: Array
+    """(4,) see models.pose_model.Measurements"""
+
+
+class Backgrounds:
+    """Pictures of a folder, decoded once, given out as random square crops."""
+
+    def __init__(self, folder: Path, limit: int = 400, longest: int = 512) -> None:
+        self.pictures: list[Image] = []
+        for path in sorted(folder.rglob("*"))[: 4 * limit]:
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) if path.is_file() else None
+            if picture is not None and len(self.pictures) < limit:
+                scale = min(1.0, longest / max(picture.shape[:2]))
+                size = (max(32, round(picture.shape[1] * scale)),
+                        max(32, round(picture.shape[0] * scale)))  # fmt: skip
+                self.pictures.append(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+    def crop(self, rng: np.random.Generator, size: int) -> Image:
+        picture = self.pictures[rng.integers(len(self.pictures))]
+        height, width = picture.shape[:2]
+        side = int(min(height, width) * rng.uniform(0.4, 1.0))
+        y, x = rng.integers(height - side + 1), rng.integers(width - side + 1)
+        piece = picture[y : y + side, x : x + side]
+        if rng.random() < 0.5:
+            piece = piece[:, ::-1]
+        resized: Image = cv2.resize(piece, (size, size), interpolation=cv2.INTER_LINEAR)
+        return resized
+
+
+def augment(
+    image: Image,
+    mask: Image,
+    keypoints_2d: Array,
+    keypoints_visible: NDArray[np.uint8],
+    K: Array,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    composited: bool = False,
+    backgrounds: Backgrounds | None = None,
+    strength: float = 1.0,
+) -> Sample:
+    """A random variant of one rendered row; `strength` 0 only resizes to `size`."""
+    source = image.shape[0]
+    if strength and composited and backgrounds and backgrounds.pictures and rng.random() < 0.6:
+        image = _replace_background(image, mask, backgrounds.crop(rng, source), rng)
+    A = _random_similarity(source, size, rng, strength)
+    scale = float(np.sqrt(abs(np.linalg.det(A[:, :2]))))
+    if scale < 0.7:  # before shrinking, remove what the smaller grid cannot hold
+        image = cv2.GaussianBlur(image, (0, 0), 0.35 / scale)
+    warped: Image = cv2.warpAffine(image, A, (size, size), flags=cv2.INTER_LINEAR)
+    keypoints = keypoints_2d @ A[:, :2].T + A[:, 2]
+    in_crop = np.all((keypoints > -0.5) & (keypoints < size - 0.5), axis=-1)
+    visible = np.where(in_crop, keypoints_visible, 0).astype(np.uint8)
+    if strength:
+        if rng.random() < 0.35 * strength:
+            warped, visible = _cover(warped, keypoints, visible, backgrounds, rng)
+        warped = _photometric(warped, rng)
+    focal = (K[0, 0] + K[1, 1]) / 2 * scale / size
+    principal = A[:, :2] @ K[:2, 2] + A[:, 2]
+    centre = (principal - (size - 1) / 2) / size
+    camera = np.array([np.log(max(focal, 1e-3)), np.log(max(focal, 1e-3)), *centre])
+    return Sample(warped, keypoints, visible, in_crop, camera)
+
+
+def _random_similarity(
+    source: int, size: int, rng: np.random.Generator, strength: float
+) -> Array:
+    """(2, 3) from source pixels to input pixels, pixel centres at integers."""
+    angle, zoom, shift = 0.0, 1.0, np.zeros(2)
+    if strength:
+        spread = MAX_ROLL_DEG if rng.random() < 0.5 else MAX_ROLL_DEG / 4
+        angle = np.radians(rng.uniform(-spread, spread)) * strength
+        zoom = np.exp(rng.uniform(*np.log(ZOOM_RANGE)) * strength)
+        shift = rng.uniform(-SHIFT, SHIFT, 2) * size * strength
+    scale = zoom * size / source
+    R = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    t = (size - 1) / 2 + shift - R @ np.full(2, (source - 1) / 2)
+    return np.column_stack([R, t])
+
+
+def _replace_background(image: Image, mask: Image, behind: Image, rng: np.random.Generator) -> Image:
+    alpha = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32)[..., None] / 255
+    mixed: Image = (image * alpha + behind * (1 - alpha)).astype(np.uint8)
+    return mixed
+
+
+def _cover(
+    image: Image,
+    keypoints: Array,
+    visible: NDArray[np.uint8],
+    backgrounds: Backgrounds | None,
+    rng: np.random.Generator,
+) -> tuple[Image, NDArray[np.uint8]]:
+    """Hide a part of the picture behind a rectangle or ellipse; covered keypoints become 0."""
+    size = image.shape[0]
+    cover = np.zeros((size, size), np.uint8)
+    for _ in range(rng.integers(1, 3)):
+        centre = rng.uniform(0, size, 2)
+        axes = size * rng.uniform(0.05, 0.18, 2)
+        box = (tuple(centre), tuple(2 * axes), rng.uniform(0, 180))
+        if rng.random() < 0.5:
+            cv2.ellipse(cover, box, 255, -1)
+        else:
+            cv2.fillPoly(cover, [np.intp(cv2.boxPoints(box))], 255)
+    if backgrounds and backgrounds.pictures and rng.random() < 0.5:
+        paint = backgrounds.crop(rng, size)
+    else:
+        paint = np.broadcast_to(rng.integers(0, 256, 3).astype(np.uint8), image.shape)
+    pixels = np.clip(np.round(keypoints), 0, size - 1).astype(int)
+    hidden = cover[pixels[:, 1], pixels[:, 0]] > 0
+    return np.where(cover[..., None] > 0, paint, image), np.where(hidden, 0, visible).astype(np.uint8)
+
+
+def _photometric(image: Image, rng: np.random.Generator) -> Image:
+    levels = np.arange(256) / 255.0
+    gamma = np.exp(rng.uniform(-0.4, 0.4))
+    gain = np.exp(rng.uniform(-0.3, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
+    bias = rng.uniform(-0.1, 0.1)
+    table = np.clip(levels[:, None] ** gamma * gain + bias, 0, 1) * 255
+    image = cv2.LUT(image, table.astype(np.uint8)[:, None, :].reshape(1, 256, 3))
+    if rng.random() < 0.05:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < 0.15:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
+    if rng.random() < 0.3:
+        noise = rng.normal(0, rng.uniform(1, 8), image.shape).astype(np.float32)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return image

@@ -1,0 +1,120 @@
+"""Settings of a training run: a dataclass, filled from a TOML file and from the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from armsight.errors import ConfigError
+
+STAGES = ("joint", "encoder", "denoiser", "kinematic")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One stage of training a pose model. Paths are relative to the working folder."""
+
+    robot: str = "panda"
+    data: tuple[str, ...] = ()
+    """folders of rendered shards, or DREAM folders; rows are drawn from all of them alike"""
+    validation_data: tuple[str, ...] = ()
+    backgrounds: str | None = None
+    """pictures to paste behind composited robots"""
+    stage: str = "joint"
+    """`joint`: everything; `encoder`: no denoiser; `denoiser`: encoder frozen;
+    `kinematic`: denoiser on geometry alone, no images"""
+    init_from: str | None = None
+    """checkpoint folder whose fitting tensors are the start"""
+    input_size: int = 192
+    denoiser: str = "transformer"
+    denoiser_width: int = 128
+    denoiser_depth: int = 4
+    prediction_type: str = "sample"
+    num_train_timesteps: int = 100
+    batch_size: int = 32
+    steps: int = 10_000
+    learning_rate: float = 1e-3
+    encoder_learning_rate_scale: float = 1.0
+    weight_decay: float = 0.02
+    warmup_steps: int = 200
+    final_learning_rate_fraction: float = 0.02
+    gradient_clip: float = 2.0
+    ema_decay: float = 0.999
+    noise_draws: int = 4
+    """noisy states per image; they share one encoder pass"""
+    hide_features: float = 0.15
+    """share of the batches whose denoiser sees geometry alone"""
+    loss_weights: dict[str, float] = field(
+        default_factory=lambda: {
+            "heatmap": 1.0,
+            "coordinate": 0.5,
+            "spread": 0.2,
+            "seen": 0.3,
+            "presence": 0.3,
+            "denoise": 1.0,
+        }
+    )
+    seed: int = 0
+    num_threads: int = 0
+    """torch threads, 0 for all cores"""
+    loader_threads: int = 1
+    log_every: int = 20
+    checkpoint_every: int = 500
+    validate_every: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise ConfigError(f"unknown training stage {self.stage!r}; choose one of {STAGES}")
+        if self.input_size % 32 or self.input_size < 64:
+            raise ConfigError(f"input_size must be a multiple of 32 from 64 on, not {self.input_size}")
+        for name in ("batch_size", "steps", "noise_draws", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.stage != "kinematic" and not self.data:
+            raise ConfigError("no training data: set `data` to folders made by `armsight render`")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
+    """The settings of a TOML file with `overrides` on top.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting's name or type is wrong.
+    """
+    settings: dict[str, Any] = {}
+    if path is not None:
+        try:
+            settings = tomllib.loads(path.read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read training config {path}: {error}") from error
+    settings.update(overrides)
+    known = {f.name for f in fields(TrainConfig)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ConfigError(f"unknown training settings {unknown}; known: {sorted(known)}")
+    weights = settings.pop("loss_weights", {})
+    for name in ("data", "validation_data"):
+        if isinstance(settings.get(name), str):
+            settings[name] = [settings[name]]
+        if name in settings:
+            settings[name] = tuple(settings[name])
+    defaults = TrainConfig(stage="kinematic")
+    bad = sorted(set(weights) - set(defaults.loss_weights))
+    if bad:
+        raise ConfigError(f"unknown loss weights {bad}; known: {sorted(defaults.loss_weights)}")
+    for name, value in settings.items():
+        wanted = getattr(defaults, name)
+        if isinstance(wanted, float) and isinstance(value, int):
+            settings[name] = float(value)
+        elif wanted is not None and not isinstance(value, type(wanted)):
+            raise ConfigError(f"{name} must be of type {type(wanted).__name__}, not {value!r}")
+    return TrainConfig(**settings, loss_weights={**defaults.loss_weights, **weights})
+
+
+def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
+    """The same settings for another number of steps."""
+    return replace(config, steps=steps)

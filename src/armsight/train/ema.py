@@ -1,0 +1,38 @@
+"""Exponential moving average of weights: what is evaluated and shipped."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class Ema:
+    """Averages of all floating-point tensors of a model; integers are copied."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        self.tensors = {k: v.clone() for k, v in tensors.items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards the model; slowly only once `step` is large enough to have a past."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            average = self.tensors[name]
+            if average.device != value.device:
+                average = self.tensors[name] = average.to(value.device)
+            if value.is_floating_point():
+                average.lerp_(value, 1 - decay)
+            else:
+                average.copy_(value)
+
+    def apply_to(self, model: nn.Module) -> nn.Module:
+        """A copy of the model with the averaged weights, in evaluation mode."""
+        averaged = copy.deepcopy(model)
+        averaged.load_state_dict(self.tensors)
+        return averaged.eval()

@@ -1,0 +1,132 @@
+"""What a pose model is trained to do: one loss per part, added with weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from armsight.models.encoder import HEATMAP_STRIDE, Encoding
+from armsight.models.kinematics import TorchKinematics
+from armsight.models.pose_model import Measurements, PoseModel, measure
+from armsight.train.config import TrainConfig
+from armsight.train.kinematic import draw_samples
+
+HEATMAP_SIGMA_CELLS = 0.9
+STATE_RANGE = 3.0
+"""Keypoints far out of the picture are moved to this many half pictures from its centre."""
+MIN_KEYPOINTS_PRESENT = 4
+"""With fewer visible keypoints nobody can say whether the robot is in view: not trained on."""
+
+Losses = dict[str, Tensor]
+
+
+class PoseObjective(nn.Module):
+    """The model and its losses as one module, so that distributed training can wrap it."""
+
+    def __init__(self, model: PoseModel, config: TrainConfig, kinematics: TorchKinematics) -> None:
+        super().__init__()
+        self.model, self.config, self.kinematics = model, config, kinematics
+
+    def forward(self, batch: dict[str, Tensor], seed: int) -> tuple[Tensor, Losses]:
+        """The weighted sum, and each loss by name. `seed` fixes every random draw."""
+        g = torch.Generator().manual_seed(seed)
+        if self.config.stage == "kinematic":
+            size = self.model.config.input_size
+            measurements, truth = draw_samples(self.kinematics, self.config.batch_size, size, g)
+            context = self.model.context(measurements, None)
+            everyone = torch.ones(len(context))
+            losses = {"denoise": self._denoise(context, truth, everyone, g)}
+        else:
+            losses = self._image_losses(batch, g)
+        weights = self.config.loss_weights
+        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        return total, losses
+
+    def _image_losses(self, batch: dict[str, Tensor], g: torch.Generator) -> Losses:
+        frozen = self.config.stage == "denoiser"
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            encoding = self.model.encoder(batch["image"].float())
+        losses: Losses = {} if frozen else encoder_losses(encoding, batch)
+        if self.config.stage != "encoder":
+            hide = bool(torch.rand((), generator=g) < self.config.hide_features)
+            measurements: Measurements = measure(encoding, batch["camera"])
+            context = self.model.context(measurements, None if hide else encoding)
+            losses["denoise"] = self._denoise(context, batch, batch["robot_found"], g)
+        return losses
+
+    def _denoise(
+        self, context: Tensor, truth: dict[str, Tensor], weight: Tensor, g: torch.Generator
+    ) -> Tensor:
+        """Several noisy states per image, one image pass (DDPM eq. 14, any prediction type)."""
+        spec, diffusion = self.model.spec, self.model.diffusion
+        half = self.model.config.input_size / 2
+        uv = ((truth["keypoints_2d"] - (half - 0.5)) / half).clamp(-STATE_RANGE, STATE_RANGE)
+        x_0 = spec.normalise(
+            {
+                "joint_positions": truth["joint_positions"][..., None],
+                "keypoints": torch.cat([uv, truth["log_depth"][..., None]], -1),
+            }
+        )
+        draws = 1 if self.config.denoiser == "regression" else self.config.noise_draws
+        x_0 = x_0[:, None].expand(-1, draws, -1, -1)
+        noise = torch.randn(x_0.shape, generator=g).to(x_0.device)
+        T = diffusion.config.num_train_timesteps
+        t = torch.randint(0, T, x_0.shape[:2], generator=g).to(x_0.device)
+        x_t = diffusion.add_noise(x_0, noise, t)
+        output = self.model.denoiser(x_t, t, self.model.denoiser.prepare(context))
+        target = x_0 if self.config.denoiser == "regression" else diffusion.target(x_0, noise, t)
+        mask = spec.mask().to(x_0.device)
+        # Joint tokens are few: give all of them together the weight of all keypoint tokens.
+        for tokens in spec.slices().values():
+            mask[tokens] /= mask[tokens].sum()
+        error = ((output - target) ** 2 * mask / 2).sum((-1, -2)).mean(1)
+        return (error * weight).sum() / weight.sum().clamp(min=1)
+
+
+def encoder_losses(encoding: Encoding, batch: dict[str, Tensor]) -> Losses:
+    """Losses of heatmaps, locations, their spread, visibility and presence."""
+    truth, visible = batch["keypoints_2d"], batch["keypoints_visible"]
+    here = batch["in_crop"] * batch["robot_found"][:, None]
+    # A keypoint behind the arm itself can be inferred; one behind something else barely.
+    weight = here * torch.where(visible > 0, torch.where(visible > 1, 0.7, 1.0), 0.2)
+    total = weight.sum().clamp(min=1)
+
+    log_p = F.log_softmax(encoding.heatmap_logits.flatten(2), -1)
+    cross_entropy = -(heatmap_targets(truth, encoding.heatmap_logits) * log_p).sum(-1)
+
+    error = encoding.keypoints_2d - truth
+    distance = F.smooth_l1_loss(encoding.keypoints_2d, truth, reduction="none", beta=1.0).mean(-1)
+    size = encoding.heatmap_logits.shape[-1] * HEATMAP_STRIDE
+    # Laplace likelihood of the error under the predicted spread; only the spread learns from it.
+    size_of_error = error.detach().abs().mean(-1)
+    log_std = encoding.keypoints_log_std
+    spread = log_std + math.sqrt(2.0) * size_of_error * torch.exp(-log_std)
+
+    seen = (visible > 0).float() * batch["robot_found"][:, None]
+    count = seen.sum(1)
+    present = (count >= MIN_KEYPOINTS_PRESENT).float()
+    known = torch.maximum(present, 1 - batch["robot_found"])
+    bce: Callable[..., Tensor] = F.binary_cross_entropy_with_logits
+    return {
+        "heatmap": (weight * cross_entropy).sum() / total,
+        "coordinate": (weight * distance.clamp(max=0.15 * size)).sum() / total,
+        "spread": (weight * spread).sum() / total,
+        "seen": bce(encoding.keypoints_seen, seen),
+        "presence": bce(encoding.presence, present, weight=known),
+    }
+
+
+def heatmap_targets(keypoints: Tensor, logits: Tensor) -> Tensor:
+    """Normalised Gaussians (B, K, h * w) around keypoints (B, K, 2) [px of the input]."""
+    _, _, h, w = logits.shape
+    cells = (keypoints - (HEATMAP_STRIDE - 1) / 2) / HEATMAP_STRIDE
+    x = torch.arange(w, device=logits.device)
+    y = torch.arange(h, device=logits.device)
+    gx = torch.exp(-0.5 * ((x - cells[..., 0:1]) / HEATMAP_SIGMA_CELLS) ** 2)
+    gy = torch.exp(-0.5 * ((y - cells[..., 1:2]) / HEATMAP_SIGMA_CELLS) ** 2)
+    target = (gy[..., :, None] * gx[..., None, :]).flatten(2)
+    return target / target.sum(-1, keepdim=True).clamp(min=1e-6)
