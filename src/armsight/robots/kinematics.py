@@ -35,20 +35,22 @@ def link_frames(chain: Chain, q: Any, xp: Any) -> tuple[Any, Any]:
 
     A joint turns by Rodrigues' formula, R = 1 + sin(q) W + (1 - cos(q)) W^2.
     """
-    sin, cos = xp.sin(q)[..., None, None], xp.cos(q)[..., None, None]
+    # All joints at once; a link without a joint borrows joint 0, and its zero skew undoes that.
+    turning = [max(joint, 0) for joint in chain.joints]
+    sin, cos = xp.sin(q)[..., turning], xp.cos(q)[..., turning]
+    RW = chain.rotations @ chain.axis_skews
+    local = chain.rotations + sin[..., None, None] * RW
+    local = local + (1 - cos[..., None, None]) * (RW @ chain.axis_skews)
     rotations: list[Any] = []
     origins: list[Any] = []
-    for i, (parent, joint) in enumerate(zip(chain.parents, chain.joints, strict=True)):
-        R, t = chain.rotations[i], chain.translations[i]
-        if joint >= 0:
-            W = chain.axis_skews[i]
-            R = R + sin[..., joint, :, :] * (R @ W) + (1 - cos[..., joint, :, :]) * (R @ (W @ W))
-        if parent >= 0:
-            t = origins[parent] + (rotations[parent] @ t[:, None])[..., 0]
-            R = rotations[parent] @ R
-        batch = q.shape[:-1]
-        rotations.append(xp.broadcast_to(R, (*batch, 3, 3)))
-        origins.append(xp.broadcast_to(t, (*batch, 3)))
+    for i, parent in enumerate(chain.parents):
+        R, t = local[..., i, :, :], chain.translations[i]
+        if parent < 0:
+            rotations.append(R)
+            origins.append(xp.broadcast_to(t, (*q.shape[:-1], 3)))
+        else:
+            rotations.append(rotations[parent] @ R)
+            origins.append(origins[parent] + rotations[parent] @ t)
     return xp.stack(rotations, -3), xp.stack(origins, -2)
 
 
