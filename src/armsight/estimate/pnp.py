@@ -10,80 +10,104 @@ from armsight.estimate.measurements import Measurements
 from armsight.estimate.residuals import NEAREST_DEPTH
 
 Array = NDArray[np.floating]
+Indices = NDArray[np.intp]
 
 MIN_KEYPOINTS = 4
 """Fewer measured keypoints than this do not fix a camera."""
 
 SUBSET_SIZE, NUM_SUBSETS = 6, 24
-"""Besides all keypoints, PnP is tried on so many subsets, which may miss the outliers."""
+"""PnP is first tried on so many random subsets, some of which have no outlier in them."""
+
+TRUSTED = 3.0
+"""A keypoint is trusted if good subsets see it within so many of their median errors."""
 
 FLIP_RATIO = 3.0
 """The depth-reversed camera is kept as well if its median error is at most this much larger."""
 
 
 def camera_candidates(
-    measured: Measurements, q: Array, rng: np.random.Generator
-) -> tuple[Array, Array, NDArray[np.intp], Array]:
+    measured: Measurements, q: Array, rng: np.random.Generator, T_start: Array | None = None
+) -> tuple[Array, Array, Indices, Array]:
     """Camera poses that bring the keypoints of each hypothesis near the measured ones.
 
-    SQPnP (Terzakis and Lourakis, ECCV 2020) on all keypoints and on random subsets; the answer
-    with the least median of errors stands (Rousseeuw, 1984), so up to about 40 % of gross
-    outliers do no harm. An arm that lies nearly in one plane looks much the same from the
-    camera mirrored in that plane's depth, so this second answer is kept where it fits as well.
+    SQPnP (Terzakis and Lourakis, ECCV 2020) on random subsets, by turns with each hypothesis's
+    angles; those with the least median of errors (Rousseeuw, 1984) tell which keypoints to trust.
+    Then SQPnP on the trusted ones for every hypothesis. An arm that lies nearly in one plane looks
+    much the same from the camera mirrored in that plane's depth, so that one is kept where it fits.
 
     Args:
         measured: at least MIN_KEYPOINTS keypoints.
         q: (S, J) joint positions [rad].
         rng: chooses the subsets.
+        T_start: (4, 4) a camera pose that is nearly right: it takes the place of the subsets, and
+            no mirrored camera is looked for.
 
     Returns:
-        R (B, 3, 3), t (B, 3) [m] of `T_cam_base`, the hypothesis (B,) each belongs to, and the
-        median error (B,) [px]; B <= 2 S. A hypothesis without a camera in front of it is left out.
+        R (B, 3, 3) and t (B, 3) [m] of `T_cam_base`, the hypothesis (B,) that each belongs to, and
+        the keypoints' errors (B, N) [px]; B <= 2 S. A hypothesis without a camera that it lies in
+        front of is left out.
     """
     points = measured.points(q)
-    subsets = [
-        np.arange(measured.num_keypoints),
-        *_subsets(measured, rng, max(3, NUM_SUBSETS // len(q))),
-    ]
-    found: list[tuple[int, Array, Array]] = []
-    for s, model in enumerate(points):
-        for subset in subsets:
-            found += [(s, *pose) for pose in _solve_pnp(measured, model[subset], subset)]
-    if not found:
-        J = np.zeros(0, dtype=np.intp)
-        return np.zeros((0, 3, 3)), np.zeros((0, 3)), J, np.zeros(0)
-    owner = np.array([s for s, _, _ in found])
-    R, t = np.array([R for _, R, _ in found]), np.array([t for _, _, t in found])
-    error = median_error(measured, points[owner], R, t)
+    everyone = np.arange(len(q))
+    if T_start is None:
+        R, t, owner = _solve_pnp(measured, points, _subsets(measured, len(q), rng))
+    else:
+        R, t = (np.repeat(part[None], len(q), 0) for part in (T_start[:3, :3], T_start[:3, 3]))
+        owner = everyone
+    errors = reprojection_errors(measured, points[owner], R, t)
+    trusted = _trusted(errors)
+    more = _solve_pnp(measured, points, [(s, trusted) for s in everyone])
+    errors = np.concatenate([errors, reprojection_errors(measured, points[more[2]], *more[:2])])
+    R, t, owner = (np.concatenate(pair) for pair in zip((R, t, owner), more, strict=True))
 
-    best = [
-        candidates[np.argmin(error[candidates])]
-        for candidates in (np.flatnonzero(owner == s) for s in range(len(q)))
-        if candidates.size
-    ]
-    R, t, owner, error = R[best], t[best], owner[best], error[best]
+    error = median_error(errors)
+    of_each = [np.flatnonzero((owner == s) & np.isfinite(error)) for s in everyone]
+    best = np.array([mine[np.argmin(error[mine])] for mine in of_each if mine.size], dtype=np.intp)
+    R, t, owner, errors = R[best], t[best], owner[best], errors[best]
+    if T_start is not None:
+        return R, t, owner, errors
     R_flip, t_flip = depth_reversed(points[owner], R, t)
-    flip_error = median_error(measured, points[owner], R_flip, t_flip)
-    flip = flip_error < FLIP_RATIO * error
-    R, t = np.concatenate([R, R_flip[flip]]), np.concatenate([t, t_flip[flip]])
-    owner, error = np.concatenate([owner, owner[flip]]), np.concatenate([error, flip_error[flip]])
-    seen = np.isfinite(error)
-    return R[seen], t[seen], owner[seen], error[seen]
+    flipped = reprojection_errors(measured, points[owner], R_flip, t_flip)
+    also = median_error(flipped) < FLIP_RATIO * median_error(errors)
+    return (
+        np.concatenate([R, R_flip[also]]),
+        np.concatenate([t, t_flip[also]]),
+        np.concatenate([owner, owner[also]]),
+        np.concatenate([errors, flipped[also]]),
+    )
 
 
-def median_error(measured: Measurements, points: Array, R: Array, t: Array) -> Array:
-    """(B,) median distance [px] of points (B, N, 3) [m, base frame] from the measured keypoints.
+def _trusted(errors: Array) -> Indices:
+    """The keypoints that the best cameras agree on; errors (M, N) [px], all where M = 0."""
+    middle = median_error(errors)
+    good = np.argsort(middle)[: max(1, len(middle) // 6)]
+    good = good[np.isfinite(middle[good])]
+    if len(good) == 0:
+        return np.arange(errors.shape[1])
+    # Relative to each camera's own median, so that the cameras of poor hypotheses count too.
+    relative = np.median(errors[good] / np.maximum(middle[good, None], 1e-9), axis=0)
+    return np.flatnonzero(relative <= TRUSTED)
 
-    Infinite where most points lie behind the camera.
+
+def reprojection_errors(measured: Measurements, points: Array, R: Array, t: Array) -> Array:
+    """(B, N) distances [px] of the projections of points (B, N, 3) [m, base frame] from measured.
+
+    Infinite behind the camera.
     """
     in_cam = R @ points.swapaxes(-1, -2) + t[..., None]
     depth = in_cam[:, 2:]
     in_front = depth > NEAREST_DEPTH
     pixels = (measured.K @ in_cam)[:, :2] / np.where(in_front, depth, 1.0)
     miss = np.sqrt(((pixels - measured.keypoints_2d.T) ** 2).sum(1))
-    middle = (measured.num_keypoints - 1) // 2
-    error: Array = np.partition(np.where(in_front[:, 0], miss, np.inf), middle, -1)[:, middle]
-    return error
+    errors: Array = np.where(in_front[:, 0], miss, np.inf)
+    return errors
+
+
+def median_error(errors: Array) -> Array:
+    """(B,) the lower median of errors (B, N), so that infinities do not mix in."""
+    middle = (errors.shape[-1] - 1) // 2
+    median: Array = np.partition(errors, middle, -1)[:, middle]
+    return median
 
 
 def depth_reversed(points: Array, R: Array, t: Array) -> tuple[Array, Array]:
@@ -94,7 +118,8 @@ def depth_reversed(points: Array, R: Array, t: Array) -> tuple[Array, Array]:
     the mirror (1 - 2 d d^T) after the plane's own mirror (1 - 2 n n^T).
     """
     centre = points.mean(1)
-    normal = np.linalg.svd(points - centre[:, None])[2][:, -1]
+    off = points - centre[:, None]
+    normal = np.linalg.eigh(off.swapaxes(-1, -2) @ off)[1][:, :, 0]
     centre_cam = (R @ centre[..., None])[..., 0] + t
     sight = centre_cam / np.linalg.norm(centre_cam, axis=-1, keepdims=True)
     n = (R @ normal[..., None])[..., 0]
@@ -104,34 +129,41 @@ def depth_reversed(points: Array, R: Array, t: Array) -> tuple[Array, Array]:
 
 
 def _subsets(
-    measured: Measurements, rng: np.random.Generator, count: int
-) -> list[NDArray[np.intp]]:
-    """Random choices among the keypoints, the well-measured ones more often."""
+    measured: Measurements, num_hypotheses: int, rng: np.random.Generator
+) -> list[tuple[int, Indices]]:
+    """A hypothesis and a few keypoints, many times; well-measured keypoints more often."""
     N = measured.num_keypoints
-    if N < SUBSET_SIZE + 2:
+    if N <= SUBSET_SIZE:
         return []
-    chance = 1 / (measured.std + np.median(measured.std))
-    return [
-        rng.choice(N, SUBSET_SIZE, replace=False, p=chance / chance.sum()) for _ in range(count)
-    ]
+    # The largest of u^(1/w) are a sample without replacement with weights w (Efraimidis, 2006).
+    weight = 1 / (measured.std + np.median(measured.std))
+    keys = np.log(rng.random((NUM_SUBSETS, N))) / weight
+    chosen = np.argsort(-keys, axis=-1)[:, :SUBSET_SIZE]
+    return [(i % num_hypotheses, subset) for i, subset in enumerate(chosen)]
 
 
 def _solve_pnp(
-    measured: Measurements, model: Array, subset: NDArray[np.intp]
-) -> list[tuple[Array, Array]]:
-    """All of SQPnP's answers (R, t) that are finite."""
-    try:
-        _, rotations, translations, _ = cv2.solvePnPGeneric(
-            np.ascontiguousarray(model),
-            np.ascontiguousarray(measured.keypoints_2d[subset]),
-            measured.K,
-            None,
-            flags=cv2.SOLVEPNP_SQPNP,
-        )
-    except cv2.error:  # coincident or collinear points
-        return []
-    poses = [
-        (np.asarray(cv2.Rodrigues(rotation)[0]), np.asarray(translation).ravel())
-        for rotation, translation in zip(rotations, translations, strict=True)
-    ]
-    return [(R, t) for R, t in poses if np.isfinite(R).all() and np.isfinite(t).all()]
+    measured: Measurements, points: Array, tasks: list[tuple[int, Indices]]
+) -> tuple[Array, Array, Indices]:
+    """SQPnP for (hypothesis, keypoints) of each task: R (M, 3, 3), t (M, 3), hypothesis (M,).
+
+    A task may have no answer or two.
+    """
+    owner, poses = [], []
+    for s, subset in tasks:
+        try:
+            _, rotations, translations, _ = cv2.solvePnPGeneric(
+                points[s, subset],
+                measured.keypoints_2d[subset],
+                measured.K,
+                None,
+                flags=cv2.SOLVEPNP_SQPNP,
+            )
+        except cv2.error:  # coincident or collinear points
+            continue
+        for rotation, translation in zip(rotations, translations, strict=True):
+            poses.append(np.column_stack([cv2.Rodrigues(rotation)[0], translation]))
+            owner.append(s)
+    found = np.array(poses, dtype=float).reshape(-1, 3, 4)
+    finite = np.isfinite(found).all((-1, -2))
+    return found[finite, :, :3], found[finite, :, 3], np.array(owner, dtype=np.intp)[finite]

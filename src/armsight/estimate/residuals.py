@@ -3,7 +3,7 @@
 A state is the joint angles q (J,) [rad] and the camera pose `T_cam_base`. Its small changes are
 delta = (dq [rad], omega [rad], v [m]), J + 6 numbers:
 
-    q <- q + dq,    R <- exp(omega) R,    t <- t + v        with T_cam_base = [R, t]
+    q <- q + dq,    R <- turn(omega) R,    t <- t + v       with T_cam_base = [R, t]
 
 so omega turns the base about its own origin, in the camera's axes, and v moves that origin.
 
@@ -22,14 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements
-from armsight.geometry import rotation_from_rotvec
-from armsight.robots import Robot
 from armsight.robots.kinematics import link_frames, points_on_links
 
 Array = NDArray[np.floating]
 
 NEAREST_DEPTH = 0.02
 """Depth [m] under which a point counts as behind the camera: no lens focuses nearer."""
+
+SKEWS = np.array(
+    [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]],
+    dtype=float,
+)
+"""The cross-product matrices of the three axes, each flattened."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class Linearisation:
     in_front: NDArray[np.bool_]
     """(B, N) the point lies in front of the camera"""
 
+    def __getitem__(self, index: NDArray[np.intp] | slice) -> Linearisation:
+        return Linearisation(self.residuals[index], self.jacobian[index], self.in_front[index])
+
 
 def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisation:
     """Whitened residuals and their Jacobian at B states.
@@ -54,11 +61,9 @@ def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisa
 
     Keypoints are the last axis of every array: NumPy is several times slower on short last axes.
     """
-    robot, links = measured.robot, measured.robot.keypoint_links[measured.keypoints]
-    positions = robot.keypoint_positions[measured.keypoints]
-    rotations, origins = frames = link_frames(robot.chain, q, np)
+    rotations, origins = frames = link_frames(measured.robot.chain, q, np)
     # Camera axes, but still about the base's origin: (B, 3, N), then (B, 1, N) each.
-    points = R @ points_on_links(frames, links, positions).swapaxes(-1, -2)
+    points = R @ points_on_links(frames, measured.links, measured.positions).swapaxes(-1, -2)
     x, y, z = (points[:, [i]] for i in range(3))
 
     depth = z + t[:, 2:, None]
@@ -70,7 +75,7 @@ def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisa
     residuals = (K[:, 0] * right + K[:, 1] * down - target) * (in_front / measured.std)
 
     B, num_keypoints = len(q), measured.num_keypoints
-    num_joints = len(robot.joint_names)
+    num_joints = q.shape[-1]
     jacobian = np.empty((B, num_joints + 6, 2, num_keypoints))
     wrench = jacobian[:, num_joints:]
     per_std = inverse / measured.std
@@ -81,10 +86,8 @@ def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisa
     wrench[:, 1] = z * wrench[:, 3] - x * wrench[:, 5]
     wrench[:, 2] = x * wrench[:, 4] - y * wrench[:, 3]
 
-    moving, downstream = joint_tables(robot, links)
-    skews = robot.chain.axis_skews[moving]
-    axes_in_link = np.stack([skews[:, 2, 1], skews[:, 0, 2], skews[:, 1, 0]], -1)
-    axes = R @ (rotations[:, moving] @ axes_in_link[..., None])[..., 0].swapaxes(-1, -2)
+    moving = measured.moving
+    axes = R @ (rotations[:, moving] @ measured.axes_in_link[..., None])[..., 0].swapaxes(-1, -2)
     arms = R @ origins[:, moving].swapaxes(-1, -2)
     screws = np.empty((B, 6, num_joints))
     screws[:, :3] = axes
@@ -92,26 +95,23 @@ def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisa
         screws[:, 3 + i] = arms[:, j] * axes[:, k] - arms[:, k] * axes[:, j]
     by_joint = screws.swapaxes(-1, -2) @ wrench.reshape(B, 6, -1)
     np.multiply(
-        by_joint.reshape(B, num_joints, 2, -1), downstream.T[:, None], out=jacobian[:, :num_joints]
+        by_joint.reshape(B, num_joints, 2, -1),
+        measured.moves[:, None],
+        out=jacobian[:, :num_joints],
     )
     return Linearisation(residuals, jacobian, in_front[:, 0])
-
-
-def joint_tables(robot: Robot, links: NDArray[np.intp]) -> tuple[list[int], NDArray[np.bool_]]:
-    """The link that each joint turns (J), and whether each of the `links` (N,) moves: (N, J)."""
-    chain = robot.chain
-    num_joints = len(robot.joint_names)
-    moved = np.zeros((len(chain.parents), num_joints), dtype=bool)
-    for i, (parent, joint) in enumerate(zip(chain.parents, chain.joints, strict=True)):
-        if parent >= 0:
-            moved[i] = moved[parent]
-        if joint >= 0:
-            moved[i, joint] = True
-    return [chain.joints.index(joint) for joint in range(num_joints)], moved[links]
 
 
 def step(q: Array, R: Array, t: Array, delta: Array) -> tuple[Array, Array, Array]:
     """The states after the small changes `delta` (B, J + 6) = (dq, omega, v)."""
     num_joints = q.shape[-1]
     omega, v = delta[:, num_joints : num_joints + 3], delta[:, num_joints + 3 :]
-    return q + delta[:, :num_joints], rotation_from_rotvec(omega) @ R, t + v
+    return q + delta[:, :num_joints], turn(omega) @ R, t + v
+
+
+def turn(omega: Array) -> Array:
+    """Rotations (B, 3, 3) by Cayley's map, exp(omega) up to its third order, without sin or cos."""
+    half = 0.5 * omega
+    W = (half @ SKEWS).reshape(-1, 3, 3)
+    R: Array = np.eye(3) + (2 / (1 + (half**2).sum(-1)))[:, None, None] * (W + W @ W)
+    return R

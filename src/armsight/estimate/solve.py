@@ -19,7 +19,7 @@ from armsight.estimate.hypotheses import local_prior, ready_prior, starting_hypo
 from armsight.estimate.measurements import Measurements, check_array, check_measurements
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.estimate.polish import Prior, States, polish, residual_scale, total_cost
-from armsight.estimate.residuals import linearise
+from armsight.estimate.residuals import Linearisation
 from armsight.estimate.uncertainty import Calibration, mode_spread, posterior_covariance
 from armsight.geometry import make_transform
 from armsight.robots import Robot
@@ -28,6 +28,12 @@ Array = NDArray[np.floating]
 
 COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 5, 10, 4
 """Steps for all hypotheses, then further steps for so many distinct ones."""
+
+WIDEN, WIDEN_TRACKED = 4.0, 1.0
+"""How much wider than the residuals the loss is at first, without and with `T_start`."""
+
+HOPELESS = 30.0
+"""An answer e^30 times less probable than another after the first steps will not overtake it."""
 
 SAME_ANSWER, AGREEING = 0.05, 0.15
 """[rad] Polished joints no further apart are one answer; hypotheses this near it agree with it."""
@@ -154,23 +160,26 @@ def _solve(
     calibration: Calibration,
     seed: int,
 ) -> Solution:
-    begin, owner = _starts(measured, q, T_start, seed)
+    begin, owner, errors = _starts(measured, q, T_start, seed)
     if len(owner) == 0:
         return _without_camera(measured, q, prior, support, calibration)
-    consistency = _consistency(measured, begin, owner, support)
     prior_of, missing = prior[owner], -np.log(support[owner])
-    coarse = polish(measured, begin, prior_of, num_iterations=COARSE_ITERATIONS)
-    coarse_costs = _costs(measured, coarse, prior_of) + missing
+    widen = WIDEN if T_start is None else WIDEN_TRACKED
+    coarse, at = polish(measured, begin, prior_of, num_iterations=COARSE_ITERATIONS, widen=widen)
+    coarse_costs = _costs(at, coarse, prior_of) + missing
 
     top = _distinct(coarse.q, coarse_costs)[:NUM_FINE]
-    fine = polish(measured, coarse[top], prior_of[top], num_iterations=FINE_ITERATIONS, widen=1.0)
-    costs = _costs(measured, fine, prior_of[top]) + missing[top]
+    top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS]
+    fine, at = polish(
+        measured, coarse[top], prior_of[top], at[top], num_iterations=FINE_ITERATIONS, widen=1.0
+    )
+    costs = _costs(at, fine, prior_of[top]) + missing[top]
     order = _distinct(fine.q, costs)
-    fine, costs, best_prior = fine[order], costs[order], prior_of[top[order[:1]]]
-    if T_start is not None and _scale(measured, fine[:1]) > LOST:
+    fine, costs, best = fine[order], costs[order], order[:1]
+    if T_start is not None and residual_scale(at[best])[0] > LOST:
         return _solve(measured, q, prior, support, None, calibration, seed)
 
-    covariance, scale, inliers = posterior_covariance(measured, fine[:1], best_prior)
+    covariance, scale, inliers = posterior_covariance(at[best], prior_of[top[best]])
     covariance = covariance + mode_spread(fine, costs)
     joint_std = np.sqrt(np.diag(covariance)[: q.shape[1]])
     polished, polished_costs = q.copy(), np.full(len(q), np.inf)
@@ -182,10 +191,10 @@ def _solve(
         joint_std=calibration.apply(joint_std, measured.robot.joint_limits),
         T_cam_base=make_transform(fine.R[0], fine.t[0]),
         covariance=covariance,
-        residuals_px=_residuals_px(measured, fine[:1]),
+        residuals_px=_residuals_px(measured, at[best]),
         inliers=measured.for_all(inliers, 0.0).astype(bool),
         residual_scale=scale,
-        consistency=consistency,
+        consistency=_consistency(measured, errors, owner, support),
         num_agreeing=int(np.sum(near & np.isfinite(polished_costs))),
         hypotheses=polished,
         costs=polished_costs,
@@ -203,20 +212,21 @@ def _camera_only(
 ) -> Solution:
     """The densest group's angles as they are, and the camera that suits them best."""
     answer = _without_camera(measured, q, prior, support, calibration)
-    begin, owner = _starts(measured, answer.joint_positions[None], T_start, seed)
+    begin, owner, errors = _starts(measured, answer.joint_positions[None], T_start, seed)
     if len(owner) == 0:
         return answer
     belief = prior[np.full(len(owner), np.argmax(support))]
-    states = polish(measured, begin, belief, num_iterations=FINE_ITERATIONS, move_joints=False)
-    best = np.argsort(_costs(measured, states, belief))[:1]
-    _, scale, inliers = posterior_covariance(measured, states[best], belief[best])
+    states, at = polish(measured, begin, belief, num_iterations=FINE_ITERATIONS, move_joints=False)
+    best = np.argsort(_costs(at, states, belief))[:1]
+    covariance, scale, inliers = posterior_covariance(at[best], belief[best])
     return replace(
         answer,
         T_cam_base=make_transform(states.R[best[0]], states.t[best[0]]),
-        residuals_px=_residuals_px(measured, states[best]),
+        covariance=covariance,
+        residuals_px=_residuals_px(measured, at[best]),
         inliers=measured.for_all(inliers, 0.0).astype(bool),
         residual_scale=scale,
-        consistency=_consistency(measured, begin, owner, np.ones(1)),
+        consistency=_consistency(measured, errors, owner, np.ones(1)),
     )
 
 
@@ -246,27 +256,20 @@ def _without_camera(
 
 def _starts(
     measured: Measurements, q: Array, T_start: Array | None, seed: int
-) -> tuple[States, NDArray[np.intp]]:
-    """States to start from, and the hypothesis that each has its angles from."""
+) -> tuple[States, NDArray[np.intp], Array]:
+    """States to start from, the hypothesis that each has its angles from, and errors (B, N) [px]."""
     if measured.num_keypoints < MIN_KEYPOINTS:
-        return States(q[:0], np.zeros((0, 3, 3)), np.zeros((0, 3))), np.zeros(0, dtype=np.intp)
-    if T_start is None:
-        R, t, owner, _ = camera_candidates(measured, q, np.random.default_rng(seed))
-        return States(q[owner], R, t), owner
-    S = len(q)
-    states = States(q, np.tile(T_start[:3, :3], (S, 1, 1)), np.tile(T_start[:3, 3], (S, 1)))
-    return states, np.arange(S)
+        nobody = np.zeros(0, dtype=np.intp)
+        return States(q[:0], np.zeros((0, 3, 3)), np.zeros((0, 3))), nobody, np.zeros((0, 0))
+    rng = np.random.default_rng(seed)
+    R, t, owner, errors = camera_candidates(measured, q, rng, T_start)
+    return States(q[owner], R, t), owner, errors
 
 
-def _costs(measured: Measurements, states: States, prior: Prior) -> Array:
+def _costs(at: Linearisation, states: States, prior: Prior) -> Array:
     """(B,) minus the log posterior of each state, in units of the best-fitting one's residuals."""
-    at = linearise(measured, states.q, states.R, states.t)
     scale = np.full(len(states.q), residual_scale(at).min())
     return total_cost(at, scale, states.q, prior)
-
-
-def _scale(measured: Measurements, states: States) -> float:
-    return float(residual_scale(linearise(measured, states.q, states.R, states.t)).max())
 
 
 def _distinct(q: Array, costs: Array) -> NDArray[np.intp]:
@@ -279,20 +282,18 @@ def _distinct(q: Array, costs: Array) -> NDArray[np.intp]:
 
 
 def _consistency(
-    measured: Measurements, begin: States, owner: NDArray[np.intp], support: Array
+    measured: Measurements, errors: Array, owner: NDArray[np.intp], support: Array
 ) -> float:
     """Share of keypoints that the hypotheses hit with their own angles, softly counted."""
-    at = linearise(measured, begin.q, begin.R, begin.t)
-    miss = np.sqrt((at.residuals**2).sum(1)) * measured.std  # [px]
     centred = measured.keypoints_2d - measured.keypoints_2d.mean(0)
     size = np.sqrt((centred**2).sum(-1).mean())
-    hits = np.where(at.in_front, 1 / (1 + (miss / (TOLERANCE * size)) ** 2), 0.0).mean(-1)
+    hits = (1 / (1 + (errors / max(TOLERANCE * size, 1.0)) ** 2)).mean(-1)
     best = np.zeros(len(support))
     np.maximum.at(best, owner, hits)
     return float(best @ support / support.sum())
 
 
-def _residuals_px(measured: Measurements, state: States) -> Array:
-    at = linearise(measured, state.q, state.R, state.t)
+def _residuals_px(measured: Measurements, at: Linearisation) -> Array:
+    """(Kp, 2) [px] of one state."""
     residuals = np.where(at.in_front[0], at.residuals[0] * measured.std, np.nan)
     return measured.for_all(residuals.T, np.nan)

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.measurements import Measurements
 from armsight.estimate.polish import CUTOFF, Prior, States, data_terms
-from armsight.estimate.residuals import linearise
+from armsight.estimate.residuals import Linearisation
 
 Array = NDArray[np.floating]
 
@@ -43,17 +42,18 @@ class Calibration:
         return clipped
 
 
-def posterior_covariance(
-    measured: Measurements, state: States, prior: Prior
-) -> tuple[Array, float, NDArray[np.bool_]]:
+def posterior_covariance(at: Linearisation, prior: Prior) -> tuple[Array, float, NDArray[np.bool_]]:
     """Covariance (J + 6, J + 6) of one state (B = 1), its residuals' scale, its inliers (N,).
+
+    Args:
+        at: the measurements, linearised at that state.
+        prior: the belief on its joints.
 
     The scale is the root of chi^2 per degree of freedom over the inliers, where degrees of freedom
     count both coordinates of each less the parameters that the data (not the prior) determine,
     drawn towards 1 by PRIOR_DOF.
     """
-    at = linearise(measured, state.q, state.R, state.t)
-    num_joints = state.q.shape[-1]
+    num_joints = prior.mean.shape[-1]
     squared = (at.residuals[0] ** 2).sum(0)
     scale = 1.0
     for _ in range(3):  # scale and inliers depend on each other; three rounds settle them
