@@ -5,6 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from armsight.data.dataset import open_dataset, open_pictures
+from armsight.errors import DatasetError, UnknownRobotError
+from armsight.geometry import project, transform_points
+from armsight.robots import load_robot
 from labelled_folders import (
     SIZE,
     T_CAM_BASE,
@@ -16,12 +22,6 @@ from labelled_folders import (
     write_json,
     write_ndds,
 )
-from PIL import Image
-
-from armsight.data.dataset import open_dataset, open_pictures
-from armsight.errors import DatasetError, UnknownRobotError
-from armsight.geometry import project, transform_points
-from armsight.robots import load_robot
 
 PANDA = load_robot("panda")
 
@@ -36,7 +36,7 @@ def test_units_are_told_by_the_kinematics(tmp_path, scale, unit):
         assert frame.keypoints_3d_cam == pytest.approx(expected, abs=1e-9)
         assert frame.T_cam_base == pytest.approx(T_CAM_BASE, abs=1e-9)
         assert frame.joint_positions == pytest.approx(q)
-        assert frame.K == pytest.approx(K)
+        assert pytest.approx(K) == frame.K
         assert frame.image_size == SIZE
         assert frame.keypoint_names == PANDA.keypoint_names[:7]
         assert frame.load_image().shape == (SIZE[1], SIZE[0], 3)
@@ -220,7 +220,7 @@ def test_what_our_renderer_adds(tmp_path):
         write_json(file, data)
     frame = open_dataset(folder).frames[3]
     assert frame.keypoint_names == PANDA.keypoint_names
-    assert frame.K == pytest.approx(K)
+    assert pytest.approx(K) == frame.K
     assert frame.keypoints_visible.tolist() == [k % 3 for k in range(len(PANDA.keypoint_names))]
     assert project(frame.keypoints_3d_cam, frame.K) == pytest.approx(frame.keypoints_2d)
 
@@ -246,7 +246,7 @@ def test_joint_folder(tmp_path):
     assert [frame.name for frame in dataset.frames] == ["000000", "000001"]
     frame = dataset.frames[1]
     assert frame.joint_positions == pytest.approx(poses(PANDA, 2)[1])
-    assert frame.K == pytest.approx(K)
+    assert pytest.approx(K) == frame.K
     assert frame.keypoints_3d_cam is None
 
 

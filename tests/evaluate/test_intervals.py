@@ -85,6 +85,7 @@ def test_bootstrap_bears_infinite_errors():
     assert low == 1.0 or low == 2.0
     assert high == np.inf
     assert np.isnan(bootstrap_interval([], mean_of)).all()
+    assert np.isnan(bootstrap_interval([3.0], mean_of)).all()
 
 
 def test_mean_leaves_nan_out():

@@ -59,10 +59,10 @@ def bootstrap_interval(
         statistic: maps (B, N, ...) resamples to (B,) figures; see `mean_of` and `median_of`.
 
     Returns:
-        Lower and upper bound; (nan, nan) when N is 0.
+        Lower and upper bound; (nan, nan) when N is below 2: one image tells no spread.
     """
     values = np.asarray(values, dtype=float)
-    if len(values) == 0:
+    if len(values) < 2:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK_VALUES // values.size)

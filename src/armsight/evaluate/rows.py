@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.evaluate import metrics
-from armsight.evaluate.figures import Figures, interval, mean, median, number
+from armsight.evaluate.figures import Figures, interval, mean, median, number, rate
 from armsight.evaluate.intervals import mean_of
 
 Array = NDArray[np.floating]
@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 PERCENTILES = (25, 75, 90, 95)
 WITHIN_DEG = (5, 10, 20)
 PCK_STEPS_PX = np.linspace(0.0, metrics.PCK_THRESHOLD_PX, 81)
-ADD_STEPS_M = np.linspace(0.0, metrics.ADD_THRESHOLD_M, 101)
+ADD_STEPS_MM = np.linspace(0.0, 1000 * metrics.ADD_THRESHOLD_M, 101)
 
 
 def joint_row(errors: Array, lost: Mask) -> Figures | None:
@@ -26,7 +26,8 @@ def joint_row(errors: Array, lost: Mask) -> Figures | None:
     row |= {f"p{p}": number(np.percentile(errors, p)) for p in PERCENTILES}
     for limit in WITHIN_DEG:
         within = (errors <= limit) & ~lost[:, None]
-        row[f"within_{limit}"] = mean(within.astype(float))
+        alone = within.shape[1] == 1
+        row[f"within_{limit}"] = rate(within[:, 0]) if alone else mean(within.astype(float))
     return row
 
 
@@ -43,8 +44,8 @@ def add_row(errors: Array, curve: bool = False) -> Figures | None:
     }
     if curve:
         row["curve"] = {
-            "threshold_mm": (1000 * ADD_STEPS_M).tolist(),
-            "share": metrics.share_below(errors, ADD_STEPS_M).tolist(),
+            "threshold_mm": ADD_STEPS_MM.tolist(),
+            "share": metrics.share_below(1000 * errors, ADD_STEPS_MM).tolist(),
         }
     return row
 

@@ -1,0 +1,18 @@
+"""`armsight evaluate`: score answers against what is known to be true."""
+
+from __future__ import annotations
+
+import click
+
+from armsight.cli.evaluate_pose import pose
+from armsight.cli.evaluate_presence import presence
+
+
+@click.group(name="evaluate")
+def command() -> None:
+    """Score estimates against a data set with known answers."""
+
+
+# A new kind of evaluation is a click command in its own module and one line here.
+command.add_command(pose)
+command.add_command(presence)

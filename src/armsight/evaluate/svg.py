@@ -1,0 +1,129 @@
+"""Small charts as inline SVG that follow the page's colours, in light and in dark.
+
+Colours come from CSS variables: --series-1 and so on, --axis, --grid; text uses currentColor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+WIDTH, HEIGHT = 420, 260
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 40
+
+
+def line_chart(
+    series: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    *,
+    x_label: str,
+    y_label: str,
+    y_max: float | None = None,
+    percent: bool = False,
+) -> str:
+    """Lines over x, both axes from 0.
+
+    Args:
+        series: name, x values, y values of each line; at most four.
+        y_max: top of the y axis; by default the largest value.
+        percent: y is a share, shown in percent.
+    """
+    x_top = max((max(xs) for _, xs, _ in series if len(xs)), default=1.0) or 1.0
+    highest = max((max(ys) for _, _, ys in series if len(ys)), default=1.0)
+    y_step = _step(y_max or highest or 1.0)
+    y_top = y_max or y_step * -(-highest // y_step) or 1.0
+
+    def point(x: float, y: float) -> str:
+        px = LEFT + (WIDTH - LEFT - RIGHT) * x / x_top
+        py = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(y / y_top, 1.0)
+        return f"{px:.1f},{py:.1f}"
+
+    parts = [_axes(x_top, y_top, x_label, y_label, percent)]
+    for i, (name, xs, ys) in enumerate(series, 1):
+        points = " ".join(point(x, y) for x, y in zip(xs, ys, strict=True))
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="var(--series-{i})" '
+            f'stroke-width="2"><title>{escape(name)}</title></polyline>'
+        )
+    return _figure(parts, [name for name, _, _ in series] if len(series) > 1 else [])
+
+
+def range_chart(rows: Sequence[tuple[str, float, float, float, float]], *, x_label: str) -> str:
+    """A bar from the lower to the upper quartile for each row, its median, and a line to p95.
+
+    Args:
+        rows: label, 25th, 50th, 75th and 95th percentile.
+    """
+    left, row_height = 110, 26
+    height = TOP + row_height * len(rows) + BOTTOM
+    top = max((row[4] for row in rows), default=1.0) or 1.0
+    step = _step(top)
+    top = step * -(-top // step)
+
+    def x(value: float) -> float:
+        return left + (WIDTH - left - RIGHT) * value / top
+
+    parts = []
+    for i in range(round(top / step) + 1):
+        parts.append(_line(x(i * step), TOP, x(i * step), height - BOTTOM, "--grid"))
+        parts.append(_text(x(i * step), height - BOTTOM + 14, f"{i * step:g}", "middle"))
+    for i, (label, p25, p50, p75, p95) in enumerate(rows):
+        y = TOP + row_height * (i + 0.5)
+        parts += [
+            _text(left - 6, y + 4, label, "end"),
+            _line(x(p75), y, x(p95), y, "--series-1"),
+            f'<rect x="{x(p25):.1f}" y="{y - 7:.1f}" width="{x(p75) - x(p25):.1f}" height="14" '
+            'rx="2" fill="var(--series-1)" opacity="0.45"/>',
+            f'<rect x="{x(p50) - 1.5:.1f}" y="{y - 9:.1f}" width="3" height="18" '
+            f'fill="var(--series-1)"><title>{escape(label)}: {p50:.2f}</title></rect>',
+        ]
+    parts.append(_text((left + WIDTH) / 2, height - 6, x_label, "middle"))
+    return _figure(parts, [], height)
+
+
+def _axes(x_top: float, y_top: float, x_label: str, y_label: str, percent: bool) -> str:
+    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = []
+    y_step, x_step = _step(y_top), _step(x_top)
+    for i in range(int(y_top / y_step + 1e-9) + 1):
+        y = bottom - (bottom - TOP) * i * y_step / y_top
+        label = f"{100 * i * y_step:g} %" if percent else f"{i * y_step:g}"
+        parts += [_line(LEFT, y, right, y, "--grid"), _text(LEFT - 5, y + 4, label, "end")]
+    for i in range(int(x_top / x_step + 1e-9) + 1):
+        x = LEFT + (right - LEFT) * i * x_step / x_top
+        anchor = "end" if x > right - 8 else "middle"
+        parts.append(_text(x, bottom + 15, f"{i * x_step:g}", anchor))
+    parts.append(_line(LEFT, bottom, right, bottom, "--axis"))
+    parts.append(_text((LEFT + right) / 2, HEIGHT - 6, x_label, "middle"))
+    middle = (TOP + bottom) / 2
+    turned = f'transform="rotate(-90 11 {middle:.0f})"'
+    parts.append(_text(11, middle, y_label, "middle", turned))
+    return "".join(parts)
+
+
+def _step(top: float) -> float:
+    """A round distance between about five ticks."""
+    magnitude = 1.0
+    while magnitude * 10 <= top:
+        magnitude *= 10
+    while magnitude > top:
+        magnitude /= 10
+    return next(magnitude * m for m in (0.2, 0.25, 0.5, 1, 2) if top / (magnitude * m) <= 6)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {ends} stroke="var({colour})"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {more}>{escape(text)}</text>'
+
+
+def _figure(parts: Sequence[str], legend: Sequence[str], height: int = HEIGHT) -> str:
+    keys = "".join(
+        f'<span class="key"><i style="background:var(--series-{i})"></i>{escape(name)}</span>'
+        for i, name in enumerate(legend, 1)
+    )
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg>' + (
+        f'<div class="legend">{keys}</div>' if keys else ""
+    )

@@ -1,0 +1,113 @@
+"""The figures of an evaluation as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from armsight.evaluate.figures import Figures
+
+
+def shown(figure: Figures | None, digits: int = 1, scale: float = 1.0, unit: str = "") -> str:
+    """A figure with its 95 % interval: '2.1 [1.9, 2.4]°'; '–' where there is none."""
+    if figure is None or figure["value"] is None:
+        return "–"
+    if figure["low"] is None and figure["high"] is None:
+        return f"{scale * figure['value']:.{digits}f}{unit}"
+    ends = [
+        "∞" if figure[end] is None else f"{scale * figure[end]:.{digits}f}"
+        for end in ("low", "high")
+    ]
+    return f"{scale * figure['value']:.{digits}f}{unit} [{', '.join(ends)}]"
+
+
+def percent(figure: Figures | None) -> str:
+    """A rate in percent, with its interval."""
+    return shown(figure, 1, 100.0, " %")
+
+
+def columns(rows: list[list[str]]) -> list[str]:
+    """Rows of cells as aligned lines; the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def pose_table(result: dict[str, Any]) -> str:
+    """The main figures of `PoseEvaluation.to_json()`."""
+    dataset, counts = result["dataset"], result["counts"]
+    lines = [
+        f"{dataset['path']}: {counts['images']} images of {dataset['robot']}, "
+        f"{counts['answered']} answered, no answer on {percent(counts['failures'])}"
+    ]
+    lines += joint_lines(result)
+    if result["add"]:
+        lines += ["", *_add_lines(result["add"])]
+    if result["keypoints"]:
+        pck = result["keypoints"]["origins"]
+        if pck:
+            lines += [f"PCK-AUC at 20 px (keypoints in frame): {shown(pck['auc'])}"]
+    if result["camera"]:
+        camera = result["camera"]
+        lines += [
+            f"base in the camera frame: median {shown(camera['position_mm']['median'])} mm, "
+            f"{shown(camera['orientation_deg']['median'])} deg"
+        ]
+    lines += ["", "95 % intervals in brackets; images without an answer are misses."]
+    return "\n".join(lines)
+
+
+def joint_lines(result: dict[str, Any]) -> list[str]:
+    """Joint errors, baselines and coverage."""
+    joints = result["joints"]
+    if not joints:
+        return []
+    rows = [["joint error [deg]", "median", "mean", "p95", "within 5", "±2 std covers"]]
+    covered = (result["coverage"] or {}).get("within_2_std")
+
+    def row(label: str, figures: Figures | None, cover: Figures | None) -> None:
+        if figures is None:
+            return
+        p95 = f"{figures['p95']:.1f}"
+        within = percent(figures["within_5"])
+        rows.append([label, shown(figures["median"]), shown(figures["mean"]), p95, within,
+                     percent(cover) if cover else ""])  # fmt: skip
+
+    for name, figures in joints["answered"]["per_joint"].items():
+        row(name, figures, covered and covered["per_joint"][name])
+    scored = f"joints 1 to {len(joints['scored_joints'])}"
+    row(scored, joints["answered"]["scored"], covered and covered["scored"])
+    row(f"{scored}, with failures*", joints["with_failures"]["scored"], None)
+    for name, baseline in (result["baselines"] or {}).items():
+        row(f"always the {name}", baseline["scored"], None)
+    return ["", *columns(rows), f"* an image without an answer has {joints['failures_count_as']}"]
+
+
+def _add_lines(add: Figures) -> list[str]:
+    rows = [["ADD", "AUC at 100 mm", "median [mm]", "images"]]
+    for label, name in (("all", "all images"), ("dream_rule", "at least 4 keypoints in frame")):
+        if add[label]:
+            row = add[label]
+            rows.append([name, shown(row["auc"]), shown(row["median"]), str(row["images"])])
+    return columns(rows)
+
+
+def presence_table(result: dict[str, Any]) -> str:
+    """The figures of `evaluate_presence`."""
+    rows = [["picture shows", "images", "answered", "answered with confidence ≥ 0.5"]]
+    for kind, row in result["by_kind"].items():
+        answered = [percent(row["found"]), percent(row["found_and_sure"])]
+        rows.append([kind, str(row["images"]), *answered])
+    lines = columns(rows)
+    for label, name in (
+        ("refused", f"pictures of {result['robot']} refused"),
+        ("false_answers", "false answers where no robot is"),
+        ("other_robots_taken_for_it", f"other robots taken for {result['robot']} (≥ 0.5)"),
+    ):
+        if result[label]:
+            lines.append(f"{name}: {percent(result[label])}")
+    return "\n".join([*lines, "95 % intervals (Wilson) in brackets."])
