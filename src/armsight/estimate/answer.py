@@ -12,7 +12,8 @@ from armsight.errors import WeightsError
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
-from armsight.estimate.residuals import Measurements, linearise
+from armsight.estimate.measurements import Measurements
+from armsight.estimate.residuals import linearise
 from armsight.estimate.solve import Solution, solve
 from armsight.estimate.uncertainty import Calibration
 from armsight.geometry import project, transform_points

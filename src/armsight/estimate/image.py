@@ -24,7 +24,11 @@ MAX_PIXELS = 178_000_000
 """Pillow's own limit against decompression bombs."""
 WORKING_PIXELS = 24_000_000
 """Larger pictures are reduced by whole factors while loading, which bounds the memory."""
+STRIP = 512
+"""Rows that are reduced at a time"""
 WHITE = (255, 255, 255)
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError)
+"""What Pillow raises in the middle of a broken file."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
 """What a folder is searched for."""
 
@@ -106,9 +110,14 @@ def _from_file(path: Path) -> LoadedImage:
             f"{path} is not an image that can be read{hint}; known: JPEG, PNG, WebP, BMP, TIFF, GIF"
         ) from None
     except Image.DecompressionBombError:
-        raise BadImageError(f"{path} has more than {2 * MAX_PIXELS // 10**6} megapixels") from None
+        raise BadImageError(
+            f"{path} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller: an arm needs "
+            "a few hundred pixels"
+        ) from None
     except PermissionError:
         raise BadImageError(f"{path} cannot be read: no permission") from None
+    except DAMAGE as error:
+        raise BadImageError(f"{path} is damaged and cannot be read: {error}") from error
 
 
 def _from_pillow(image: Image.Image, what: str, name: str | None) -> LoadedImage:
@@ -123,11 +132,10 @@ def _from_pillow(image: Image.Image, what: str, name: str | None) -> LoadedImage
     if frames > 1:
         messages = (f"animated: only the first of {frames} frames was read",)
     try:
-        exif = _exif(image)
-        upright = ImageOps.exif_transpose(_to_rgb(_reduced(image), what))
-    except BadImageError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        rgb = _to_rgb(_reduced(image, what), what)
+        exif = _exif(image)  # reading it before the pixels would hide that they are damaged
+        upright = ImageOps.exif_transpose(rgb)
+    except DAMAGE as error:
         raise BadImageError(f"{what} is damaged and cannot be read: {error}") from error
     if exif.get("orientation", 1) >= 5:
         width, height = height, width
@@ -135,22 +143,27 @@ def _from_pillow(image: Image.Image, what: str, name: str | None) -> LoadedImage
     return LoadedImage(pixels, width, height, name, exif.get("focal_35mm"), messages)
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    """The image itself, or a smaller one by a whole factor when it is very large."""
-    # A JPEG can be decoded at an eighth of its size without ever holding the whole.
-    factor = int(np.ceil(np.sqrt(image.width * image.height / WORKING_PIXELS)))
-    if factor > 1:
-        image.draft("RGB", (image.width // factor, image.height // factor))
-        factor = int(np.ceil(np.sqrt(image.width * image.height / WORKING_PIXELS)))
+def _reduced(image: Image.Image, what: str) -> Image.Image:
+    """The image itself, or a smaller RGB one by a whole factor when it is very large."""
+
+    def factor() -> int:
+        return int(np.ceil(np.sqrt(image.width * image.height / WORKING_PIXELS)))
+
+    if factor() > 1:
+        # A JPEG can be decoded at an eighth of its size without ever holding the whole.
+        image.draft("RGB", (image.width // factor(), image.height // factor()))
     image.load()
-    if factor == 1:
+    by = factor()
+    if by == 1:
         return image
-    exif, reduced = image.getexif(), image
-    if image.mode in ("1", "P", "PA", "I;16", "I;16B", "I;16L"):  # not reducible as they are
-        reduced = _to_rgb(image, "the image")
-    reduced = reduced.reduce(factor)
-    reduced.info["exif"] = exif.tobytes()
-    return reduced
+    # In strips: converting the whole at once would take several times its memory.
+    small = Image.new("RGB", (-(-image.width // by), -(-image.height // by)))
+    step = by * max(1, STRIP // by)
+    for top in range(0, image.height, step):
+        strip = image.crop((0, top, image.width, min(top + step, image.height)))
+        small.paste(_to_rgb(strip, what).reduce(by), (0, top // by))
+    small.info["exif"] = image.getexif().tobytes()
+    return small
 
 
 def _to_rgb(image: Image.Image, what: str) -> Image.Image:

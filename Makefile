@@ -1,0 +1,49 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs in .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+IMAGE ?= examples/panda.jpg
+OUT ?= out
+ARGS ?=
+WORKERS ?= 2
+
+# torch is pinned first: this build is for CPUs, where a plain `pip install torch` brings CUDA.
+TORCH := torch==2.13.0
+# Robot models for rendering. Only their meshes are used; their dependencies are not needed.
+ROBOT_MODELS := dm-robotics-panda==0.4.8 robosuite==1.4.0 example-robot-data==6.0.0
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/armsight estimate "$(IMAGE)" --out "$(OUT)" $(ARGS)
+
+test: $(VENV)/.tests
+	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "armsight needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV) \
+		|| { echo "no venv module: install python3-venv (Debian: apt-get install python3-venv)"; exit 1; }
+
+$(VENV)/.runtime: pyproject.toml | $(BIN)/python
+	@echo "Installing the runtime into $(VENV) (about 160 MB to download) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.runtime pyproject.toml
+	@echo "Installing what the tests need (PyTorch for CPU, MuJoCo, robot models) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,render,train,viz]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ROBOT_MODELS)
+	@sh scripts/install-mesa.sh
+	@touch $@

@@ -1,0 +1,130 @@
+"""What `armsight estimate` was asked to read, and under which names it may write."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.data import video
+from armsight.errors import BadImageError, BadIntrinsicsError, OutputError
+from armsight.estimate import image
+
+OVERLAY = ".overlay"
+CSV_HEAD = "frame,time_s,robot_found"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image or video, and the name under which its results are written."""
+
+    path: Path
+    name: str
+
+    @property
+    def is_video(self) -> bool:
+        return self.path.suffix.lower() in video.SUFFIXES
+
+
+def find_inputs(paths: Sequence[str]) -> list[Input]:
+    """Images and videos at `paths`, folders opened; every different file gets its own name.
+
+    Raises:
+        BadImageError: a folder holds nothing that could be read.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        found += _in_folder(path) if path.is_dir() else [path]
+    names = unique_names(found)
+    return [Input(path, name) for path, name in zip(found, names, strict=True)]
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    known = (*image.SUFFIXES, *video.SUFFIXES)
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+        and path.suffix.lower() in known
+        and not path.stem.endswith(OVERLAY)
+        and not path.name.startswith(".")
+    ]
+    if not found:
+        raise BadImageError(f"{folder} holds no image or video; looked for {', '.join(known)}")
+    return found
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """A file name stem for each path: its own, or a longer one where two would clash.
+
+    Tried in turn: `photo`, `photo.png`, `folder_photo.png`, and so on up the folders. Names that
+    differ only in case clash too, since some file systems hold them for the same.
+    """
+    places = [Path(os.path.abspath(path)) for path in paths]
+
+    def name(place: Path, level: int) -> str:
+        if level == 0:
+            return place.stem
+        return "_".join(place.parts[-level:]).replace(os.sep, "").replace(":", "")
+
+    levels = [0] * len(places)
+    while True:
+        names = [name(place, level) for place, level in zip(places, levels, strict=True)]
+        users = Counter(key for key, _ in set(zip(map(str.casefold, names), places, strict=True)))
+        before = levels
+        levels = [
+            min(level + (users[own.casefold()] > 1), len(place.parts))
+            for level, own, place in zip(before, names, places, strict=True)
+        ]
+        if levels == before:
+            return names
+
+
+def check_target(path: Path, inputs: Sequence[Input]) -> Path:
+    """`path` itself, if writing it can destroy nothing of the user's.
+
+    Raises:
+        OutputError: it is one of the inputs, or a file that armsight did not write.
+    """
+    if not path.exists():
+        return path
+    if any(one.path.exists() and path.samefile(one.path) for one in inputs):
+        raise OutputError(f"{path} is an input and will not be overwritten; choose another --out")
+    if path.stem.endswith(OVERLAY):
+        return path
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    if b'"robot_found"' not in head and not head.startswith(CSV_HEAD.encode()):
+        raise OutputError(
+            f"{path} exists and was not written by armsight; it will not be overwritten. "
+            "Choose another --out"
+        )
+    return path
+
+
+def parse_K(text: str) -> NDArray[np.floating]:
+    """`fx,fy,cx,cy` (or nine numbers, row by row) [px] as a (3, 3) matrix.
+
+    Raises:
+        BadIntrinsicsError: these are not four or nine numbers.
+    """
+    try:
+        numbers = [float(number) for number in text.replace(",", " ").split()]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 9:
+        return np.array(numbers).reshape(3, 3)
+    if len(numbers) != 4:
+        raise BadIntrinsicsError(
+            f"--K is {text!r}; give fx,fy,cx,cy in pixels, e.g. 600,600,320,240"
+        )
+    fx, fy, cx, cy = numbers
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])

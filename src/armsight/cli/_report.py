@@ -1,0 +1,97 @@
+"""Estimates as people and programs read them: a table, JSON, rows of a video."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from armsight.state import Estimate
+
+DIGITS = 6
+"""Decimals in the rows of a video: micrometres and microradians, at a third of the size"""
+
+
+def table(estimate: Estimate) -> str:
+    """Joint, angle and standard deviation [deg], where the base is, and what to know."""
+    title = f"{estimate.image or 'image'}: "
+    if not estimate.robot_found or estimate.joint_positions is None:
+        lines = [title + f"no {estimate.robot} found"]
+    else:
+        lines = [title + f"{estimate.robot} found, confidence {estimate.confidence:.2f}"]
+        lines += _joint_rows(estimate)
+        if estimate.T_cam_base is not None:
+            x, y, z = estimate.T_cam_base[:3, 3]
+            note = "" if estimate.metric_depth_reliable else " (distances are unreliable)"
+            lines.append(
+                f"  base at {x:.3f} m right, {y:.3f} m down, {z:.3f} m ahead of the camera{note}"
+            )
+    skip = f"no {estimate.robot} found"
+    lines += [f"  note: {message}" for message in estimate.messages if message != skip]
+    return "\n".join(lines)
+
+
+def _joint_rows(estimate: Estimate) -> list[str]:
+    assert estimate.joint_positions is not None
+    angles = np.degrees(estimate.joint_positions)
+    stds = np.full(len(angles), np.nan)
+    if estimate.joint_std is not None:
+        stds = np.degrees(estimate.joint_std)
+    width = max(len(name) for name in estimate.joint_names)
+    rows = [f"  {'joint':<{width}}  angle [deg]  ± std [deg]"]
+    for name, angle, std in zip(estimate.joint_names, angles, stds, strict=True):
+        rows.append(f"  {name:<{width}}  {angle:11.1f}  {std:11.1f}")
+    return rows
+
+
+def failure(image: str, robot: str, error: Exception) -> dict[str, Any]:
+    """An `Estimate`'s JSON for an image that could not be read: no answers, and the error."""
+    nothing = Estimate(robot, False, 0.0, (), ()).to_json()
+    empty = {key: None for key in nothing if key != "units"}
+    return {**empty, "image": image, "robot": robot, "error": str(error)}
+
+
+def frame_row(index: int, time: float, estimate: Estimate) -> dict[str, Any]:
+    """One video frame: the JSON of an image after `frame` and `time` [s], rounded, no samples."""
+    row = _rounded(estimate.to_json())
+    del row["image"], row["samples"], row["units"]
+    return {"frame": index, "time": round(time, DIGITS), **row}
+
+
+def csv_head(estimate: Estimate) -> list[str]:
+    """Column names for `csv_row`."""
+    names = estimate.joint_names
+    return [
+        "frame",
+        "time_s",
+        "robot_found",
+        "confidence",
+        *(f"{name}_rad" for name in names),
+        *(f"{name}_std_rad" for name in names),
+    ]
+
+
+def csv_row(index: int, time: float, estimate: Estimate) -> list[str]:
+    """One video frame for spreadsheets; cells without an answer are empty."""
+    count = len(estimate.joint_names)
+    values: list[str] = []
+    for array in (estimate.joint_positions, estimate.joint_std):
+        values += [""] * count if array is None else [f"{v:.{DIGITS}f}" for v in array]
+    found = "1" if estimate.robot_found else "0"
+    return [str(index), f"{time:.{DIGITS}f}", found, f"{estimate.confidence:.4f}", *values]
+
+
+def dumps(document: Any) -> str:
+    """Strict JSON: NaN and infinity are errors, not extensions."""
+    return json.dumps(document, allow_nan=False, ensure_ascii=False)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,162 @@
+"""`armsight estimate` on a video: one row for each frame, and an overlay video."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from armsight.cli._report import csv_head, csv_row, dumps, frame_row
+from armsight.data.prefetch import prefetch
+from armsight.data.video import Frame, VideoReader, VideoWriter
+from armsight.errors import BadVideoError, OutputError
+from armsight.estimate.track import Tracker
+from armsight.robots import Robot
+from armsight.state import Estimate
+from armsight.viz.overlay import draw_overlay
+
+PARTIAL = ".partial"
+"""Added to names while they grow; a killed run leaves readable files under these names."""
+
+
+@dataclass
+class VideoResult:
+    """How a video went."""
+
+    frames: int = 0
+    found: int = 0
+    problem: Exception | None = None
+    interrupted: bool = False
+    messages: tuple[str, ...] = ()
+
+
+class VideoOutputs:
+    """The files of one video's results, written as they come, named when they are whole."""
+
+    def __init__(self, targets: dict[str, Path], fps: float, robot: Robot) -> None:
+        """Open `targets`: `rows` (JSON lines), `csv`, and perhaps `overlay` (MP4)."""
+        self._robot = robot
+        self._targets = targets
+        self._growing = {
+            key: path.with_name(f".{path.stem}{PARTIAL}{path.suffix}")
+            for key, path in targets.items()
+        }
+        try:
+            self._rows: TextIO = self._growing["rows"].open("w", encoding="utf-8")
+            self._csv: TextIO = self._growing["csv"].open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise OutputError(f"cannot write {targets['rows']}: {error.strerror}") from error
+        self._table = csv.writer(self._csv, lineterminator="\n")
+        self._video: VideoWriter | None = None
+        if "overlay" in targets:
+            self._video = VideoWriter(self._growing["overlay"], fps)
+
+    def write(self, frame: Frame, estimate: Estimate, row: str) -> None:
+        """Add one frame; rows are on disk when this returns."""
+        try:
+            if frame.index == 0:
+                self._table.writerow(csv_head(estimate))
+            self._table.writerow(csv_row(frame.index, frame.time, estimate))
+            self._rows.write(row + "\n")
+            self._rows.flush()
+            self._csv.flush()
+        except OSError as error:
+            raise OutputError(f"cannot write {self._targets['rows']}: {error.strerror}") from error
+        if self._video is not None:
+            drawn = draw_overlay(frame.pixels, estimate, self._robot, resize=False)
+            self._video.write(drawn, frame.time)
+
+    def close(self, keep: bool) -> None:
+        """Close the files; `keep` gives them their names, else they are removed."""
+        for file in (self._rows, self._csv, self._video):
+            if file is not None:
+                file.close()
+        for key, path in self._growing.items():
+            if keep:
+                path.replace(self._targets[key])
+            else:
+                path.unlink(missing_ok=True)
+
+
+def estimate_video(
+    path: Path,
+    tracker: Tracker,
+    robot: Robot,
+    targets: dict[str, Path],
+    each: Callable[[str], Any],
+) -> VideoResult:
+    """Track an arm through a video; what was done before an error or an interrupt is kept.
+
+    Args:
+        path: the video.
+        tracker: a fresh one.
+        robot: for the overlay.
+        targets: files to write, see `VideoOutputs`; none if empty.
+        each: called with each frame's row, as JSON text.
+    """
+    result = VideoResult()
+    with VideoReader(path) as reader, ThreadPoolExecutor(1, "write") as writing:
+        outputs = VideoOutputs(targets, reader.fps, robot) if targets else None
+        pending: list[Future[None]] = []
+        try:
+            with _interruptible(), contextlib.closing(prefetch(reader)) as frames:
+                for frame in _with_progress(frames, path.name, reader.num_frames):
+                    estimate = tracker(frame.pixels)
+                    row = dumps(frame_row(frame.index, frame.time, estimate))
+                    if outputs is not None:
+                        pending.append(writing.submit(outputs.write, frame, estimate, row))
+                        if len(pending) > 4:
+                            pending.pop(0).result()
+                    each(row)
+                    result.frames += 1
+                    result.found += estimate.robot_found
+                    result.messages = tuple(dict.fromkeys((*result.messages, *estimate.messages)))
+        except KeyboardInterrupt:
+            result.interrupted = True
+        except BadVideoError as error:
+            result.problem = error
+        finally:
+            try:
+                for future in pending:
+                    future.result()
+            finally:
+                if outputs is not None:
+                    outputs.close(keep=result.frames > 0)
+    return result
+
+
+def _with_progress(frames: Iterator[Frame], name: str, length: int | None) -> Iterator[Frame]:
+    """The same frames, with a progress bar on standard error when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from frames
+        return
+    with click.progressbar(
+        frames, length=length, label=name, file=sys.stderr, show_pos=True, update_min_steps=10
+    ) as bar:
+        yield from bar
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the loop like Ctrl-C does, so that a stopped job keeps its results too."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: leave signals to whoever runs us
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

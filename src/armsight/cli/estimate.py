@@ -1,0 +1,202 @@
+"""`armsight estimate`: images or videos in; a table, JSON and overlay pictures out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from armsight.cli._inputs import Input, check_target, find_inputs, parse_K
+from armsight.cli._report import dumps, failure, table
+from armsight.errors import ArmsightError, BadIntrinsicsError
+from armsight.estimate.camera_file import CameraFile, read_camera_file
+from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
+from armsight.estimate.image import load_image
+from armsight.files import atomic_write
+
+if TYPE_CHECKING:
+    from armsight.cli._video import VideoResult
+
+INTERRUPTED = 130
+
+
+@dataclass
+class Job:
+    """One call of the command: what is asked for, and how it went."""
+
+    inputs: list[Input]
+    out: Path
+    as_json: bool
+    overlay: bool
+    hypotheses: int | None
+    K: NDArray[np.floating] | None
+    camera: CameraFile | None
+    fov_deg: float | None
+    exit_code: int = 0
+    documents: list[dict[str, Any]] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Tell a person something; with --json, not on standard output."""
+        click.echo(text, err=self.as_json)
+
+    def fail(self, error: ArmsightError) -> None:
+        click.echo(f"armsight: {error}", err=True)
+        self.exit_code = self.exit_code or error.exit_code
+
+    def target(self, name: str) -> Path:
+        return check_target(self.out / name, self.inputs)
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str))
+@click.option("--robot", default="panda", show_default=True,
+              help="Robot name, weights folder, or Hugging Face Hub id.")  # fmt: skip
+@click.option("--K", "K", metavar="fx,fy,cx,cy", help="Camera intrinsics [px].")
+@click.option("--camera", type=click.Path(path_type=Path),
+              help="Camera file: K.txt, JSON, or OpenCV/ROS YAML.")  # fmt: skip
+@click.option("--fov", type=float, metavar="DEG", help="Horizontal field of view [deg].")
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+              help="Where results are written.  [default: here]")  # fmt: skip
+@click.option("--hypotheses", type=int, metavar="N",
+              help="Samples of the model.  [default: 16, and 4 for video]")  # fmt: skip
+@click.option("--overlay/--no-overlay", default=True, help="Write overlay pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
+def command(
+    images: tuple[str, ...],
+    robot: str,
+    K: str | None,
+    camera: Path | None,
+    fov: float | None,
+    out: Path,
+    hypotheses: int | None,
+    overlay: bool,
+    as_json: bool,
+) -> None:
+    """Read an arm's joint angles and camera pose from IMAGES.
+
+    IMAGES are image files, video files or folders of them. For each image, NAME.json and
+    NAME.overlay.png are written; for each video NAME.jsonl, NAME.csv and NAME.overlay.mp4.
+    """
+    if sum(option is not None for option in (K, camera, fov)) > 1:
+        raise BadIntrinsicsError("give only one of --K, --camera and --fov")
+    job = Job(
+        inputs=find_inputs(images),
+        out=out,
+        as_json=as_json,
+        overlay=overlay,
+        hypotheses=hypotheses,
+        K=None if K is None else parse_K(K),
+        camera=None if camera is None else read_camera_file(camera),
+        fov_deg=fov,
+    )
+    estimator = Estimator.from_pretrained(robot)
+    single = len(job.inputs) == 1 and not Path(images[0]).is_dir()
+    if as_json and not single:
+        click.echo("[", nl=False)
+    for i, one in enumerate(job.inputs):
+        if as_json and i:
+            click.echo(",")
+        if one.is_video:
+            run_video(job, estimator, one)
+        else:
+            run_image(job, estimator, one)
+        if job.exit_code == INTERRUPTED:
+            break
+    if as_json:
+        click.echo("" if single else "]")
+    sys.exit(job.exit_code)
+
+
+def run_image(job: Job, estimator: Estimator, one: Input) -> None:
+    """Estimate one image and write its files; errors are reported, the next image goes on."""
+    try:
+        targets = [job.target(f"{one.name}.json"), job.target(f"{one.name}.overlay.png")]
+        image = load_image(one.path)
+        count = DEFAULT_HYPOTHESES if job.hypotheses is None else job.hypotheses
+        estimate = estimator(image, job.K, count, camera=job.camera, fov_deg=job.fov_deg)
+        document = estimate.to_json()
+        with atomic_write(targets[0]) as path:
+            path.write_text(dumps(document) + "\n", encoding="utf-8")
+        if job.overlay:
+            from armsight.viz.overlay import draw_overlay
+
+            size = (image.width, image.height)
+            drawn = draw_overlay(image.pixels, estimate, estimator.robot, full_size=size)
+            with atomic_write(targets[1]) as path:
+                Image.fromarray(drawn).save(path)
+    except ArmsightError as error:
+        job.fail(error)
+        document = failure(str(one.path), estimator.robot.name, error)
+    else:
+        if not job.as_json:
+            written = targets if job.overlay else targets[:1]
+            job.say(table(estimate) + f"\n  wrote {', '.join(map(str, written))}")
+    if job.as_json:
+        click.echo(dumps(document), nl=False)
+
+
+def run_video(job: Job, estimator: Estimator, one: Input) -> None:
+    """Estimate each frame of one video; the same rows go to the files and, as JSON, out."""
+    from armsight.cli._video import estimate_video
+    from armsight.estimate.track import VIDEO_HYPOTHESES, Tracker
+
+    first = True
+
+    def print_row(row: str) -> None:
+        nonlocal first
+        if job.as_json:
+            click.echo(("" if first else ",\n") + row, nl=False)
+            first = False
+
+    error: ArmsightError | None = None
+    if job.as_json:
+        head = dumps({"video": str(one.path), "robot": estimator.robot.name})
+        click.echo(head[:-1] + ', "frames": [', nl=False)
+    try:
+        targets = {"rows": job.target(f"{one.name}.jsonl"), "csv": job.target(f"{one.name}.csv")}
+        if job.overlay:
+            targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
+        make_folder(job.out)
+        count = VIDEO_HYPOTHESES if job.hypotheses is None else job.hypotheses
+        tracker = Tracker(estimator, job.K, count, camera=job.camera, fov_deg=job.fov_deg)
+        result = estimate_video(one.path, tracker, estimator.robot, targets, print_row)
+    except ArmsightError as caught:
+        job.fail(caught)
+        error = caught
+    else:
+        error = result.problem if isinstance(result.problem, ArmsightError) else None
+        report_video(job, one, result, list(targets.values()))
+    if job.as_json:
+        click.echo(f'], "error": {dumps(str(error) if error else None)}}}', nl=False)
+
+
+def report_video(job: Job, one: Input, result: VideoResult, written: list[Path]) -> None:
+    """Say how many frames were done, what is worth knowing, and what went wrong."""
+    job.say(f"{one.path}: {result.frames} frames, arm found in {result.found}")
+    for message in result.messages:
+        job.say(f"  note: {message}")
+    if result.frames:
+        job.say(f"  wrote {', '.join(map(str, written))}")
+    if isinstance(result.problem, ArmsightError):
+        job.fail(result.problem)
+    if result.interrupted:
+        click.echo(f"armsight: interrupted; the first {result.frames} frames are kept", err=True)
+        job.exit_code = INTERRUPTED
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure that `folder` exists and can be written to.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    probe = folder / ".armsight-probe"
+    with atomic_write(probe):
+        pass
+    probe.unlink(missing_ok=True)

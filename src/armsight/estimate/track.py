@@ -1,0 +1,81 @@
+"""A robot's state through a video: each frame is looked at where the last one found the arm."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from armsight.estimate.answer import answer
+from armsight.estimate.camera_file import CameraFile
+from armsight.estimate.estimator import SAME_BOX, Estimator
+from armsight.estimate.image import LoadedImage, load_image
+from armsight.estimate.intrinsics import Intrinsics, find_intrinsics
+from armsight.estimate.look import View, look
+from armsight.estimate.preprocess import box_around, overlap
+from armsight.state import Estimate
+
+VIDEO_HYPOTHESES = 4
+"""Fewer than for a single image: the last frame says much already."""
+LOST_CONFIDENCE = 0.5
+"""Share of the last frame's confidence below which the whole frame is searched again."""
+
+
+class Tracker:
+    """Estimates frame after frame of one video; one look a frame while the arm stays in sight."""
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        K: ArrayLike | None = None,
+        num_hypotheses: int = VIDEO_HYPOTHESES,
+        *,
+        camera: CameraFile | None = None,
+        fov_deg: float | None = None,
+    ) -> None:
+        """Start a video; intrinsics as for `Estimator.__call__`, one set for all frames."""
+        self._estimator = estimator
+        self._intrinsics_options = (K, camera, fov_deg)
+        self._intrinsics: Intrinsics | None = None
+        self._hypotheses = num_hypotheses
+        self._last: Estimate | None = None
+
+    def __call__(self, frame: NDArray[np.uint8]) -> Estimate:
+        """The state in the next frame (H, W, 3) RGB.
+
+        Raises:
+            BadImageError, BadIntrinsicsError: as for a single image.
+        """
+        image = load_image(frame)
+        if self._intrinsics is None:
+            self._intrinsics = find_intrinsics(image, *self._intrinsics_options)
+        estimate = self._follow(image, self._intrinsics)
+        if estimate is None:
+            estimate = self._search(image, self._intrinsics)
+        self._last = estimate if estimate.T_cam_base is not None else None
+        return estimate
+
+    def _follow(self, image: LoadedImage, camera: Intrinsics) -> Estimate | None:
+        """The answer from where the arm was last; None when it was lost."""
+        last = self._last
+        if last is None or last.keypoints_2d is None:
+            return None
+        inside = (last.keypoints_2d > -0.5).all(axis=1)
+        inside &= (last.keypoints_2d < (image.width - 0.5, image.height - 0.5)).all(axis=1)
+        if inside.sum() < 3:
+            return None
+        engine = self._estimator
+        view = View(image, camera.K, box_around(last.keypoints_2d[inside]))
+        seen = look(engine.session, [view], self._hypotheses)[0]
+        if seen.presence < engine.tuning.robot_found:
+            return None
+        if overlap(engine.box(seen), seen.box) < SAME_BOX:
+            return None
+        estimate = answer(engine.robot, engine.tuning, image, camera, seen, last.T_cam_base)
+        if estimate.confidence < LOST_CONFIDENCE * last.confidence:
+            return None
+        return estimate
+
+    def _search(self, image: LoadedImage, camera: Intrinsics) -> Estimate:
+        engine = self._estimator
+        seen = engine.find([image], [camera], self._hypotheses, [()])[0]
+        return answer(engine.robot, engine.tuning, image, camera, seen)
