@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from armsight.geometry import intrinsics_from_fov, make_transform, project, transform_points
-from charted_arm import ROBOT
+from tests.charted_arm import ROBOT
 
 SIZE = 64
 DARK = 40.0

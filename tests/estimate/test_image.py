@@ -16,7 +16,7 @@ from PIL import Image
 
 from armsight.errors import BadImageError
 from armsight.estimate.image import LoadedImage, load_image
-from charted_arm import chart
+from tests.charted_arm import chart
 
 W, H = 80, 60
 
