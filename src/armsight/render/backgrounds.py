@@ -1,4 +1,4 @@
-"""Pictures to put behind a robot: procedural ones and the user's own."""
+"""Pictures to put behind a robot or on a wall: made-up ones and the user's own."""
 
 from __future__ import annotations
 
@@ -9,48 +9,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
+from armsight.render.textures import Rng, noise_field, random_colour, surface
 
 Image = NDArray[np.uint8]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-def find_pictures(folder: Path | None) -> list[Path]:
-    """All pictures below a folder, sorted by name; none for None.
+class Pictures:
+    """The user's background pictures, read when they are needed.
+
+    Args:
+        folder: searched with its subfolders; None for no pictures.
 
     Raises:
-        DatasetError: the folder does not exist or holds no pictures.
+        DatasetError: the folder holds no pictures.
     """
-    if folder is None:
-        return []
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not found:
-        raise DatasetError(
-            f"no pictures ({', '.join(SUFFIXES)}) below the backgrounds folder {folder}"
-        )
-    return found
+
+    def __init__(self, folder: Path | None) -> None:
+        self._paths: list[Path] = []
+        if folder is not None:
+            self._paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not self._paths:
+                raise DatasetError(
+                    f"no pictures ({', '.join(SUFFIXES)}) below the backgrounds folder {folder}"
+                )
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def sample(self, rng: Rng, height: int, width: int) -> Image:
+        """A random part of a random picture, (height, width, 3) RGB, sometimes mirrored.
+
+        Raises:
+            DatasetError: the file that was drawn is not a picture that can be read.
+        """
+        path = self._paths[int(rng.integers(len(self._paths)))]
+        # Half the resolution is read in a third of the time, and large pictures have enough.
+        picture = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
+        if picture is None or min(picture.shape[:2]) < 200:
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise DatasetError(f"cannot read the background picture {path}; remove or replace it")
+        return picture_crop(rng, np.asarray(picture[..., ::-1], np.uint8), height, width)
 
 
-def noise_field(
-    rng: np.random.Generator, height: int, width: int, octaves: int
-) -> NDArray[np.float32]:
-    """Smooth noise (H, W) in 0..1 with 1/f structure."""
-    total = np.zeros((height, width), np.float32)
-    for k in range(octaves):
-        n = 2 ** (k + 1)
-        coarse = rng.random((n + 1, n + 1)).astype(np.float32)
-        total += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) / n
-    total -= total.min()
-    return total / max(float(total.max()), 1e-6)
-
-
-def picture_crop(rng: np.random.Generator, picture: Image, height: int, width: int) -> Image:
-    """A random part of a picture, (H, W, 3), sometimes mirrored."""
+def picture_crop(rng: Rng, picture: Image, height: int, width: int) -> Image:
+    """A random part of a picture, scaled to (height, width, 3), sometimes mirrored."""
     h, w = picture.shape[:2]
-    scale = rng.uniform(0.4, 1.0)
-    ch = int(min(h, w * height / width) * scale)
-    cw = int(ch * width / height)
-    ch, cw = max(ch, 8), max(cw, 8)
-    y, x = rng.integers(0, max(h - ch, 0) + 1), rng.integers(0, max(w - cw, 0) + 1)
+    scale = rng.uniform(0.45, 1.0)
+    ch = max(int(min(h, w * height / width) * scale), 8)
+    cw = max(int(ch * width / height), 8)
+    y, x = int(rng.integers(max(h - ch, 0) + 1)), int(rng.integers(max(w - cw, 0) + 1))
     part = picture[y : y + ch, x : x + cw]
     if rng.random() < 0.5:
         part = part[:, ::-1]
@@ -58,51 +67,39 @@ def picture_crop(rng: np.random.Generator, picture: Image, height: int, width: i
     return np.asarray(cv2.resize(part, (width, height), interpolation=shrink), np.uint8)
 
 
-def procedural(rng: np.random.Generator, height: int, width: int) -> Image:
-    """A made-up background (H, W, 3): gradients, noise, a wall over a table, clutter."""
-    kind = rng.choice(
-        ["gradient", "noise", "room", "clutter", "checker"], p=[0.15, 0.2, 0.35, 0.2, 0.1]
-    )
-    a, b = random_colour(rng), random_colour(rng)
-    if kind == "checker":
-        n = int(rng.integers(2, 16))
-        board = (np.indices((n, n)).sum(0) % 2).astype(np.float32)
-        t = cv2.resize(board, (width, height), interpolation=cv2.INTER_NEAREST)
-    elif kind == "gradient":
-        angle = rng.uniform(0, 2 * np.pi)
-        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        t = np.cos(angle) * x / width + np.sin(angle) * y / height
-        t = (t - t.min()) / (t.max() - t.min())
-    else:
-        t = noise_field(rng, height, width, int(rng.integers(1, 7)))
-        if kind == "room":
-            t = t * 0.25
-    image = a + t[..., None] * (b - a)
+def backdrop(rng: Rng, split: str, height: int, width: int) -> Image:
+    """A made-up scene (height, width, 3): a surface, a wall over a floor, or clutter."""
+    kind = rng.choice(["surface", "room", "clutter"], p=[0.25, 0.45, 0.3])
+    side = 192
+    image = surface(rng, split, side).astype(np.float32)
     if kind == "room":
-        horizon = int(height * rng.uniform(0.3, 0.8))
-        floor = random_colour(rng)
-        grain = noise_field(rng, height - horizon, width, 6)[..., None]
-        image[horizon:] = floor * (0.8 + 0.4 * grain)
-    if kind in ("room", "clutter"):
-        for _ in range(int(rng.integers(0, 14 if kind == "clutter" else 6))):
-            x, y = rng.integers(0, width), rng.integers(0, height)
-            w, h = rng.integers(4, width // 2), rng.integers(4, height // 2)
-            colour = tuple(float(c) for c in random_colour(rng))
-            if rng.random() < 0.7:
-                cv2.rectangle(image, (int(x), int(y)), (int(x + w), int(y + h)), colour, -1)
-            else:
-                cv2.circle(image, (int(x), int(y)), int(w // 3 + 2), colour, -1)
-        sigma = float(rng.choice([0.0, 1.0, 3.0]))
+        horizon = int(side * rng.uniform(0.3, 0.8))
+        image[horizon:] = surface(rng, split, side)[horizon:]
+    if kind != "surface":
+        _add_clutter(rng, image, int(rng.integers(2, 16 if kind == "clutter" else 7)))
+        sigma = float(rng.choice([0.0, 0.7, 2.0]))
         if sigma:
             image = cv2.GaussianBlur(image, (0, 0), sigma)
-    return np.clip(image, 0, 255).astype(np.uint8)
+    shade = 0.75 + 0.5 * noise_field(rng, side, side, 1)
+    image = np.clip(image * shade[..., None], 0, 255)
+    return picture_crop(rng, image.astype(np.uint8), height, width)
 
 
-def random_colour(rng: np.random.Generator) -> NDArray[np.float32]:
-    """An RGB colour (3,) in 0..255, more often greyish and bright than not, as rooms are."""
-    value = 255 * rng.beta(2.0, 1.5)
-    saturation = rng.beta(1.0, 3.0)
-    hue = rng.random(3)
-    hue = hue / hue.max()
-    colour: NDArray[np.float32] = (value * (1 - saturation + saturation * hue)).astype(np.float32)
-    return colour
+def _add_clutter(rng: Rng, image: NDArray[np.float32], count: int) -> None:
+    """Rectangles, ellipses and lines, some with a light edge as furniture has."""
+    side = image.shape[0]
+    for _ in range(count):
+        x, y = int(rng.integers(0, side)), int(rng.integers(0, side))
+        w, h = int(rng.integers(3, side // 2)), int(rng.integers(3, side // 2))
+        colour = tuple(float(c) for c in random_colour(rng))
+        shape = rng.random()
+        if shape < 0.65:
+            cv2.rectangle(image, (x, y), (x + w, y + h), colour, -1)
+            if rng.random() < 0.4:
+                edge = tuple(float(c) * rng.uniform(0.5, 1.4) for c in colour)
+                cv2.rectangle(image, (x, y), (x + w, y + h), edge, 1)
+        elif shape < 0.85:
+            angle = float(rng.uniform(0, 180))
+            cv2.ellipse(image, (x, y), (w // 2 + 1, h // 2 + 1), angle, 0, 360, colour, -1)
+        else:
+            cv2.line(image, (x, y), (x + w, y - h), colour, int(rng.integers(1, 6)))

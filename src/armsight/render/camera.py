@@ -22,6 +22,8 @@ class CameraRanges:
     roll_sd_deg: float = 7.0
     wild_roll: float = 0.06
     """share of pictures with a roll of up to 45 degrees"""
+    centre_sd: float = 0.012
+    """how far the principal point is off the centre, as a share of the width"""
     aim_sd: float = 0.18
     """how far the camera looks past the arm [m]"""
 
@@ -110,26 +112,28 @@ def sample_camera(
         # A camera inside of the arm sees nothing.
         if np.linalg.norm(arm_points - position, axis=1).min() > 0.3:
             break
-    return intrinsics(fov, width, height), look_at(position, target, roll)
+    K = intrinsics(fov, width, height)
+    K[:2, 2] += rng.normal(0, ranges.centre_sd, 2) * width
+    K[1, 1] *= 1 + rng.normal(0, 0.002)
+    return K, look_at(position, target, roll)
 
 
 def sample_crop(
-    rng: np.random.Generator, uv: Array, width: int, height: int, whole_frame: float = 0.1
+    rng: np.random.Generator, seen: Array, width: int, height: int, whole_frame: float = 0.1
 ) -> tuple[float, float, float]:
     """x0, y0 and side of a square crop around the part of the arm that is in the frame.
 
     Args:
-        uv: (N, 2) pixels of points on the arm.
+        seen: (N, 2) pixels of points on the arm that lie in the frame.
         whole_frame: share of crops that hold the whole frame instead.
     """
-    seen = uv[inside(uv, width, height)]
     if len(seen) < 2 or rng.random() < whole_frame:
         side = float(max(width, height))
         return (width - side) / 2, (height - side) / 2, side
     low, high = seen.min(0) + 0.5, seen.max(0) + 0.5
-    # Keypoints lie inside of the silhouette, hence the extra tenth.
+    # Keypoints lie a little inside of the silhouette, hence the extra tenth.
     box = max(float((high - low).max()) * 1.1, 40.0)
-    side = min(box * rng.uniform(1.05, 1.8), 1.6 * max(width, height))
+    side = min(box * rng.uniform(1.05, 1.8), 1.25 * max(width, height))
     slack = max(side - box, 0.05 * side)
-    centre = (low + high) / 2 + rng.uniform(-0.5, 0.5, 2) * slack
+    centre = (low + high) / 2 + rng.uniform(-0.4, 0.4, 2) * slack
     return float(centre[0] - side / 2), float(centre[1] - side / 2), float(side)

@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render import backgrounds, camera, effects, looks, poses
+from armsight.render import camera, effects, looks, poses
+from armsight.render.backgrounds import Pictures, backdrop
 from armsight.render.gl import Buffers
+from armsight.render.look import Look
 from armsight.render.scene import Scene
 from armsight.robots import Robot
 
@@ -24,7 +26,7 @@ class FrameSettings:
     """What kind of pictures to make; the same settings, seed and index give the same pixels."""
 
     split: str = "train"
-    """train or eval: their random numbers never coincide, whatever the seeds"""
+    """train or eval: they share no random numbers, whatever the seeds, and no surfaces"""
     seed: int = 0
     crop: bool = True
     """a square crop around the arm instead of the whole frame"""
@@ -33,6 +35,8 @@ class FrameSettings:
     frame_size: tuple[int, int] = (640, 480)
     pose_mix: dict[str, float] = field(default_factory=lambda: dict(poses.TRAIN_MIX))
     cameras: camera.CameraRanges = camera.CameraRanges()
+    min_origins_in_frame: int = 3
+    """of the robot's link origins"""
     composited: float = 0.5
     """share of pictures with a flat picture behind the robot instead of a room"""
     no_robot: float = 0.08
@@ -40,141 +44,189 @@ class FrameSettings:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture; S = size of a crop, or the frame's height and width."""
+    """One picture of H x W pixels, J joints, K keypoints."""
 
     image: NDArray[np.uint8]
-    """(S, S, 3) RGB"""
+    """(H, W, 3) RGB"""
     mask: NDArray[np.uint8]
-    """(S, S) robot alpha"""
+    """(H, W) robot alpha"""
     joint_positions: Array
+    """(J,) [rad]"""
     K: Array
+    """(3, 3) [px] of this picture"""
     T_cam_base: Array
     keypoints_2d: Array
     keypoints_3d_cam: Array
     keypoints_visible: NDArray[np.uint8]
     """0 hidden or out of the picture, 1 visible, 2 behind the arm itself"""
     frame_rect: Array
+    """x0, y0, x1, y1 of the camera's whole frame in this picture's pixels"""
     robot_found: bool
     composited: bool
+    finger_opening: float = 0.0
+    """0 (closed) to 1"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera and the part of its frame that is drawn."""
+
+    K: Array
+    T_cam_base: Array
+    size: tuple[int, int]
+    """width, height [px]"""
+    frame_rect: Array
+    scale: float
+    """pixels drawn per pixel of the camera's frame"""
 
 
 def rng_of(settings: FrameSettings, index: int) -> np.random.Generator:
-    """The random numbers of one frame."""
+    """The random numbers of one frame: no two frames of any split and seed share theirs."""
     entropy = (SPLITS[settings.split], settings.seed, index)
     return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
 class FrameMaker:
-    """Makes frames with one scene; one per worker process."""
+    """Makes frames; one per worker process."""
 
     def __init__(self, robot: Robot, settings: FrameSettings, pictures: Path | None) -> None:
         self.robot, self.settings = robot, settings
-        self._pictures = backgrounds.find_pictures(pictures)
+        self._pictures = Pictures(pictures)
         w, h = (settings.size,) * 2 if settings.crop else settings.frame_size
         self.scene = Scene(robot, w * SUPERSAMPLING, h * SUPERSAMPLING)
 
     def make(self, index: int) -> Frame:
         """Frame number `index`."""
         s, rng = self.settings, rng_of(self.settings, index)
-        width, height = s.frame_size
         q = poses.sample_pose(rng, self.robot, s.pose_mix)
-        keypoints = self.robot.keypoints(q)
+        opening = float(rng.random())
+        keypoints = np.asarray(self.robot.keypoints(q), dtype=float)
         arm = keypoints[: self.robot.num_origin_keypoints]
-        for _ in range(20):
-            K_frame, T = camera.sample_camera(rng, s.cameras, arm, width, height)
-            uv, cam = camera.project(keypoints, K_frame, T)
-            if (camera.inside(uv, width, height) & (cam[:, 2] > 0.05)).sum() >= 5:
-                break
-        K, rect, (w, h), scale = (
-            K_frame,
-            np.array([-0.5, -0.5, width - 0.5, height - 0.5]),
-            s.frame_size,
-            1.0,
-        )
-        if s.crop:
-            x0, y0, side = camera.sample_crop(rng, uv, width, height)
-            K = camera.crop_intrinsics(K_frame, x0, y0, side, s.size)
-            scale = s.size / side
-            rect = np.array([-x0, -y0, width - x0, height - y0]) * scale - 0.5
-            w = h = s.size
-        uv, cam = camera.project(keypoints, K, T)
-
-        room = bool(rng.random() >= s.composited)
-        found = bool(rng.random() >= s.no_robot)
-        look = looks.sample_look(rng, self.scene.robot_materials, room, arm)
+        view = self._sample_view(rng, keypoints)
+        room, found = bool(rng.random() >= s.composited), bool(rng.random() >= s.no_robot)
+        T = view.T_cam_base
+        look = looks.sample_look(
+            rng, s.split, self.scene.robot_materials, room, arm, -T[:3, :3].T @ T[:3, 3],
+            self._pictures,
+        )  # fmt: skip
         look.robot_visible = found
         self.scene.apply(look)
-        k = SUPERSAMPLING
-        K_big = np.diag([k, k, 1.0]) @ K
-        K_big[:2, 2] += (k - 1) / 2
-        buffers = self.scene.draw(q, rng.uniform(0, 0.04), K_big, T, (w * k, h * k))
-        image = cv2.resize(buffers.rgb, (w, h), interpolation=cv2.INTER_AREA)
-        image = self._with_background(rng, image, buffers, (w, h))
-        mask = _shrunk(self.scene.robot_mask(buffers), (w, h))
-        image = self._through_camera(rng, np.asarray(image, np.uint8), scale)
-        image = _outside_black(image, rect)
-        visible = self._visibility(uv, cam, buffers, rect, (w, h))
+        self.scene.pose(q, opening)
+        buffers, image = self._draw(rng, view, look)
+        image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
+        mask = _shrunk(self.scene.robot_mask(buffers), view.size)
+        uv, cam = camera.project(keypoints, view.K, T)
+        visible = self._visibility(uv, cam, buffers, view)
         if not found:
-            q, visible = np.zeros_like(q), np.zeros_like(visible)
-            uv, cam, T = np.zeros_like(uv), np.zeros_like(cam), np.zeros((4, 4))
-        return Frame(image, mask, q, K, T, uv, cam, visible, rect, found, not room)
+            q, T, opening = np.zeros_like(q), np.zeros((4, 4)), 0.0
+            visible, uv, cam = np.zeros_like(visible), np.zeros_like(uv), np.zeros_like(cam)
+        return Frame(
+            image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, found, not room, opening
+        )
 
-    def _with_background(
-        self,
-        rng: np.random.Generator,
-        image: NDArray[np.uint8],
-        buffers: Buffers,
-        size: tuple[int, int],
-    ) -> NDArray[np.uint8]:
-        w, h = size
-        if self._pictures and rng.random() < 0.6:
-            path = self._pictures[int(rng.integers(len(self._pictures)))]
-            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            back = (
-                backgrounds.procedural(rng, h, w)
-                if picture is None
-                else backgrounds.picture_crop(rng, picture[..., ::-1].astype(np.uint8), h, w)
-            )
-        else:
-            back = backgrounds.procedural(rng, h, w)
-        alpha = _shrunk(self.scene.drawn_mask(buffers), size)[..., None].astype(np.uint16)
-        # MuJoCo clears to black, so `image` is premultiplied.
-        return np.asarray(np.minimum(image + (back * (255 - alpha)) // 255, 255), np.uint8)
+    def _sample_view(self, rng: np.random.Generator, keypoints: Array) -> View:
+        """A camera that sees enough of the arm, and a crop of its frame if wanted."""
+        s = self.settings
+        width, height = s.frame_size
+        origins = self.robot.num_origin_keypoints
+        for _ in range(200):
+            K, T = camera.sample_camera(rng, s.cameras, keypoints[:origins], width, height)
+            uv, cam = camera.project(keypoints, K, T)
+            seen = camera.inside(uv, width, height) & (cam[:, 2] > 0.05)
+            if seen[:origins].sum() >= s.min_origins_in_frame and seen.sum() >= 6:
+                break
+        whole = np.array([-0.5, -0.5, width - 0.5, height - 0.5])
+        if not s.crop:
+            return View(K, T, s.frame_size, whole, 1.0)
+        x0, y0, side = camera.sample_crop(rng, uv[seen], width, height)
+        scale = s.size / side
+        rect = (np.array([0, 0, width, height]) - [x0, y0, x0, y0]) * scale - 0.5
+        K = camera.crop_intrinsics(K, x0, y0, side, s.size)
+        return View(K, T, (s.size, s.size), rect, scale)
 
-    def _through_camera(
-        self, rng: np.random.Generator, image: NDArray[np.uint8], scale: float
-    ) -> NDArray[np.uint8]:
-        """Camera effects at the resolution that the frame had before it was cropped."""
-        h, w = image.shape[:2]
-        if scale > 1.05:
-            small = (max(round(w / scale), 16), max(round(h / scale), 16))
-            image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
-            image = effects.apply_effects(rng, image)
-            return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
-        return effects.apply_effects(rng, image, scale)
+    def _draw(
+        self, rng: np.random.Generator, view: View, look: Look
+    ) -> tuple[Buffers, NDArray[np.uint8]]:
+        """Buffers at SUPERSAMPLING times the size, and the picture (H, W, 3) with its backdrop."""
+        k, (w, h) = SUPERSAMPLING, view.size
+        K = np.diag([k, k, 1.0]) @ view.K
+        K[:2, 2] += (k - 1) / 2
+        buffers = self.scene.draw(K, view.T_cam_base, (w * k, h * k))
+        light = cv2.resize(buffers.rgb, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
+        light /= 255
+        if rng.random() < 0.8:
+            light *= self._occlusion(rng, buffers, view)[..., None]
+        drawn = self.scene.drawn_mask(buffers)
+        if drawn.all():
+            return buffers, _to_bytes(_encoded(light, look.gamma))
+        alpha = _shrunk(drawn, view.size).astype(np.float32)[..., None] / 255
+        back = self._backdrop(rng, h, w).astype(np.float32) / 255
+        # MuJoCo clears to black, so that `light` is premultiplied by alpha.
+        colour = _encoded(light / np.maximum(alpha, 1e-3), look.gamma)
+        if rng.random() < 0.6:  # light the robot as its surroundings are lit
+            surrounding = np.clip(back.mean((0, 1)) / 0.5, 0.4, 1.3)
+            colour = colour * surrounding ** np.float32(rng.random())
+        return buffers, _to_bytes(back + alpha * (colour - back))
 
-    def _visibility(
-        self, uv: Array, cam: Array, buffers: Buffers, rect: Array, size: tuple[int, int]
-    ) -> NDArray[np.uint8]:
+    def _occlusion(
+        self, rng: np.random.Generator, buffers: Buffers, view: View
+    ) -> NDArray[np.float32]:
+        depth = buffers.depth[::SUPERSAMPLING, ::SUPERSAMPLING]
+        radius_m = rng.uniform(0.04, 0.12)
+        radius_px = float(np.clip(view.K[0, 0] * radius_m / np.median(np.minimum(depth, 3)), 2, 40))
+        share = effects.ambient_occlusion(depth, radius_px, radius_m)
+        return np.asarray(1 - rng.uniform(0.3, 1.0) * (1 - share), np.float32)
+
+    def _backdrop(self, rng: np.random.Generator, h: int, w: int) -> NDArray[np.uint8]:
+        if len(self._pictures) and rng.random() < 0.65:
+            return self._pictures.sample(rng, h, w)
+        return backdrop(rng, self.settings.split, h, w)
+
+    def _visibility(self, uv: Array, cam: Array, buffers: Buffers, view: View) -> NDArray[np.uint8]:
         """(K,) 0 hidden or outside, 1 visible, 2 behind another part of the arm."""
-        w, h = size
+        w, h = view.size
+        rect = view.frame_rect
         seen = camera.inside(uv, w, h) & (cam[:, 2] > 0.05)
         seen &= (uv > rect[:2]).all(1) & (uv < rect[2:]).all(1)
         k = SUPERSAMPLING
-        px = np.clip((uv * k + (k - 1) / 2).round().astype(int), 0, [w * k - 1, h * k - 1])
+        px = np.clip(uv * k + (k - 1) / 2, -1, 1e6).round().astype(int)
+        px = np.clip(px, 0, [w * k - 1, h * k - 1])
         geom, depth = buffers.geom[px[:, 1], px[:, 0]], buffers.depth[px[:, 1], px[:, 0]]
         link = self.scene.link_of_geom[geom]
-        before = cam[:, 2] - depth
+        behind = cam[:, 2] - depth
         # Origins lie inside of their link or its neighbours: up to a link's thickness deep.
         tolerance = np.full(len(uv), 0.02)
         tolerance[: self.robot.num_origin_keypoints] = 0.13
-        hidden_by_other = (link < 0) & (geom >= 0) & (before > 0.005)
-        hidden_by_self = (link >= 0) & (before > tolerance)
-        return np.where(seen & ~hidden_by_other, np.where(hidden_by_self, 2, 1), 0).astype(np.uint8)
+        hidden_by_other = (link < 0) & (geom >= 0) & (behind > 0.005)
+        hidden_by_arm = (link >= 0) & (behind > tolerance)
+        return np.where(seen & ~hidden_by_other, 1 + hidden_by_arm, 0).astype(np.uint8)
+
+
+def _through_camera(
+    rng: np.random.Generator, image: NDArray[np.uint8], scale: float
+) -> NDArray[np.uint8]:
+    """Camera effects at the resolution that the frame had before it was cropped."""
+    h, w = image.shape[:2]
+    if scale <= 1.05:
+        return effects.apply_effects(rng, image, scale)
+    small = (max(round(w / scale), 16), max(round(h / scale), 16))
+    image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
+    image = effects.apply_effects(rng, image)
+    return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _encoded(light: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:
+    if gamma == 1:
+        return light
+    return np.asarray(cv2.pow(np.maximum(light, 0), 1 / gamma), np.float32)
+
+
+def _to_bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def _shrunk(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.uint8]:
-    big = mask.astype(np.uint8) * np.uint8(255)
+    big = mask.view(np.uint8) * np.uint8(255)
     return np.asarray(cv2.resize(big, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 

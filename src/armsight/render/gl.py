@@ -134,12 +134,12 @@ class Canvas:
         rgb = np.empty((height, width, 3), np.uint8)
         raw = np.empty((height, width), np.float32)
         mj.mjr_render(rect, scene, self._context)
-        mj.mjr_readPixels(rgb, raw, rect, self._context)
+        mj.mjr_readPixels(rgb, None, rect, self._context)
         for flag in self._seg_flags:
             scene.flags[flag] = 1
         ids = np.empty((height, width, 3), np.uint8)
         mj.mjr_render(rect, scene, self._context)
-        mj.mjr_readPixels(ids, None, rect, self._context)
+        mj.mjr_readPixels(ids, raw, rect, self._context)
         for flag in self._seg_flags:
             scene.flags[flag] = 0
         depth = NEAR * FAR / (NEAR + raw[::-1] * (FAR - NEAR))

@@ -1,22 +1,25 @@
-"""Random looks: lights, robot materials, furniture and objects."""
+"""Random looks: lights and robot surfaces, and all of a picture's look put together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.backgrounds import procedural, random_colour
-from armsight.render.scene import NUM_OBJECTS, TEXTURE_SIZE, Light, Look, Solid, Surface
+from armsight.render.backgrounds import Pictures
+from armsight.render.look import NUM_SPOTS, NUM_SUNS, RGB, TEXTURE_SIZE, Light, Look, Surface
+from armsight.render.rooms import sample_gadgets, sample_objects, sample_room
+from armsight.render.textures import surface
 
 Array = NDArray[np.float64]
-RGB = tuple[float, float, float]
+Rng = np.random.Generator
 
-BASE_COLOURS: dict[str, RGB] = {
+PART_COLOURS: dict[str, RGB] = {
     "white": (0.95, 0.95, 0.95),
-    "dark": (0.22, 0.23, 0.24),
-    "metal": (0.68, 0.68, 0.68),
+    "dark": (0.24, 0.25, 0.26),
+    "metal": (0.66, 0.66, 0.66),
+    "decals": (0.25, 0.25, 0.25),
     "red": (0.8, 0.05, 0.05),
     "green": (0.05, 0.7, 0.1),
     "blue": (0.15, 0.5, 0.8),
@@ -24,132 +27,170 @@ BASE_COLOURS: dict[str, RGB] = {
 
 
 def sample_look(
-    rng: np.random.Generator, materials: Sequence[str], room: bool, arm_points: Array
-) -> Look:
+    rng: Rng, split: str, materials: Sequence[str], room: bool, arm_points: Array,
+    camera_position: Array, pictures: Pictures,
+) -> Look:  # fmt: skip
     """A random look.
 
     Args:
-        materials: names of the robot's materials, `<group>_<part class>`.
-        room: with floor, walls and table; otherwise only the robot, its pedestal and objects.
+        split: `train` or `eval`: their surfaces have no family in common.
+        materials: names of the robot's materials, `<mesh>_<part class>`.
+        room: with floor, walls and table; otherwise only the robot and objects.
         arm_points: (N, 3) [m, base frame] points along the arm.
+        camera_position: (3,) [m, base frame].
+        pictures: may hang on walls and lie on tables.
     """
-    look = Look(shadows=bool(rng.random() < 0.5))
-    look.lights = sample_lights(rng, look.shadows)
-    look.ambient = _rgb(np.full(3, rng.uniform(0.2, 0.6)) * (1 + rng.normal(0, 0.03, 3)))
-    look.robot = sample_robot(rng, materials)
+    look = Look(shadows=bool(rng.random() < 0.5), decals=bool(rng.random() < 0.6))
+    look.gamma = 1.0 if rng.random() < 0.35 else float(rng.uniform(1.2, 1.8))
+    look.lights, look.ambient = sample_lights(rng, look.shadows)
+    look.robot = sample_robot(rng, split, materials)
+    ground = None
     if room:
-        look.furniture = sample_room(rng)
-        for name in ("floor", "wall", "tabletop"):
-            look.textures[name] = procedural(rng, TEXTURE_SIZE, TEXTURE_SIZE)
-    look.objects = sample_objects(rng, arm_points)
+        look.furniture, ground = sample_room(rng)
+        shown = {solid.texture for solid in look.furniture.values()}
+        for name in ("floor", "wall", "backwall", "tabletop"):
+            if name in shown:
+                look.textures[name] = _texture(rng, split, pictures)
+    look.objects = sample_objects(rng, arm_points, ground, camera_position)
+    for name in {solid.texture for solid in look.objects} & {"object0", "object1"}:
+        if name is not None:
+            look.textures[name] = _texture(rng, split, pictures)
+    look.gadgets = sample_gadgets(rng)
     return look
 
 
-def sample_lights(rng: np.random.Generator, shadows: bool) -> list[Light]:
-    """One to four lights whose sum neither blinds nor leaves the arm black."""
-    count = int(rng.integers(1, 5))
-    shares = rng.dirichlet(np.full(count, 2.0))
-    total = rng.uniform(0.4, 0.8)
+def _texture(rng: Rng, split: str, pictures: Pictures) -> NDArray[np.uint8]:
+    if len(pictures) and rng.random() < 0.35:
+        return pictures.sample(rng, TEXTURE_SIZE, TEXTURE_SIZE)
+    return surface(rng, split, TEXTURE_SIZE)
+
+
+def sample_lights(rng: Rng, shadows: bool) -> tuple[list[Light], RGB]:
+    """One to four lamps, weak light from further sides, and light from everywhere.
+
+    The sum is drawn first, so that many lamps do not mean a white picture.
+    """
+    lamps = int(rng.integers(1, 5))
+    spots = int(rng.binomial(min(lamps, NUM_SPOTS), 0.3))
+    fills = int(rng.integers(1, NUM_SUNS - (lamps - spots) + 1))
+    lamp_sum, fill_sum = rng.uniform(0.3, 0.85), rng.uniform(0.1, 0.4)
+    warmth = rng.normal(0, 0.04)
     lights = []
-    for i in range(count):
-        azimuth, up = rng.uniform(-np.pi, np.pi), rng.uniform(0.25, 1.0)
-        flat = np.sqrt(1 - up**2)
-        source = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), up])
-        tint = 1 + rng.normal(0, 0.05) * np.array([1.0, 0.0, -1.0])
-        diffuse = np.clip(total * shares[i] * tint, 0, 1)
-        position = np.array([0.2, 0, 0.4]) + source * rng.uniform(1.5, 3.5)
+    shares = rng.dirichlet(np.full(lamps, 2.0)) * lamp_sum
+    shadow_lamps = 1 if rng.random() < 0.75 else 2
+    for i, share in enumerate(shares):
+        source = _direction(rng, rng.uniform(0.3, 1.0))
+        tint = 1 + (warmth + rng.normal(0, 0.03)) * np.array([1.0, 0.0, -1.0])
+        diffuse = np.clip(share * tint, 0, 1)
+        position = np.array([0.2, 0, 0.4]) + source * rng.uniform(1.5, 3.0)
         lights.append(
             Light(
-                tuple(position),
-                tuple(-source),
-                bool(rng.random() < 0.6),
-                tuple(diffuse),
-                tuple(diffuse * rng.uniform(0.2, 0.9)),
-                shadows and i < 2,
-                float(rng.uniform(35, 80)),
+                _xyz(position),
+                _xyz(-source + rng.normal(0, 0.1, 3)),
+                i >= spots,
+                _rgb(diffuse),
+                _rgb(diffuse * rng.uniform(0.3, 1.5)),
+                shadows and i < shadow_lamps,
+                float(rng.uniform(45, 80)),
             )  # fmt: skip
         )
-    return lights
+    for share in rng.dirichlet(np.full(fills, 2.0)) * fill_sum:
+        # Some of it comes from below: what floor and table throw back.
+        source = _direction(rng, rng.uniform(-1.0, 1.0))
+        diffuse = np.clip(share * (1 + rng.normal(0, 0.06, 3)), 0, 1)
+        lights.append(Light(_xyz(source * 3), _xyz(-source), True, _rgb(diffuse), (0, 0, 0)))
+    ambient = rng.uniform(0.15, 0.5) * (1 + warmth * np.array([1.0, 0.0, -1.0]))
+    return lights, _rgb(ambient)
 
 
-def sample_robot(rng: np.random.Generator, materials: Sequence[str]) -> dict[str, Surface]:
-    """The maker's colours, slightly or strongly changed."""
+def _direction(rng: Rng, up: float) -> Array:
+    azimuth, flat = rng.uniform(-np.pi, np.pi), np.sqrt(1 - up**2)
+    return np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), up])
+
+
+# Robot surface families: a function of rng gives (gain on white, gain on dark parts, specular,
+# shininess); gains are RGB.
+Family = Callable[[Rng], tuple[Array, Array, float, float]]
+
+
+def _factory(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (np.full(3, rng.uniform(0.9, 1.05)), np.full(3, rng.uniform(0.6, 1.3)),
+            rng.uniform(0.2, 0.7), rng.uniform(0.3, 0.8))  # fmt: skip
+
+
+def _tinted(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (rng.uniform(0.8, 1.05) * (1 + rng.normal(0, 0.035, 3)),
+            rng.uniform(0.4, 1.6) * (1 + rng.normal(0, 0.08, 3)),
+            rng.uniform(0.1, 0.7), rng.uniform(0.2, 0.8))  # fmt: skip
+
+
+def _worn(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (np.full(3, rng.uniform(0.62, 0.9)) * (1 + rng.normal(0, 0.015, 3)),
+            np.full(3, rng.uniform(0.6, 1.8)), rng.uniform(0.05, 0.3),
+            rng.uniform(0.05, 0.4))  # fmt: skip
+
+
+def _grey(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (np.full(3, rng.uniform(0.35, 0.65)), np.full(3, rng.uniform(0.3, 1.0)),
+            rng.uniform(0.1, 0.6), rng.uniform(0.2, 0.8))  # fmt: skip
+
+
+def _ivory(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (np.array([1.0, 0.965, 0.9]) * rng.uniform(0.85, 1.0), np.full(3, rng.uniform(0.8, 1.2)),
+            rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.7))  # fmt: skip
+
+
+def _matte(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (np.full(3, rng.uniform(0.85, 1.0)), np.full(3, rng.uniform(0.5, 1.2)), 0.0, 0.0)
+
+
+def _gloss(rng: Rng) -> tuple[Array, Array, float, float]:
+    return (np.full(3, rng.uniform(0.85, 1.0)), np.array([0.8, 0.9, 1.2]) * rng.uniform(0.5, 1.2),
+            rng.uniform(0.8, 1.0), rng.uniform(0.85, 1.0))  # fmt: skip
+
+
+ROBOT_FAMILIES: dict[str, dict[str, tuple[float, Family]]] = {
+    "train": {"factory": (0.4, _factory), "tinted": (0.25, _tinted), "worn": (0.22, _worn),
+              "grey": (0.13, _grey)},
+    "eval": {"ivory": (0.3, _ivory), "matte": (0.35, _matte), "gloss": (0.35, _gloss)},
+}  # fmt: skip
+"""split -> family name -> (share, function)"""
+
+
+def sample_robot(rng: Rng, split: str, materials: Sequence[str]) -> dict[str, Surface]:
+    """Surfaces of a robot whose materials are named `<mesh>_<part class>`."""
+    families = ROBOT_FAMILIES[split]
+    shares = np.array([share for share, _ in families.values()])
+    name = list(families)[int(rng.choice(len(shares), p=shares / shares.sum()))]
+    white, dark, specular, shininess = families[name][1](rng)
+    hand_gain = rng.uniform(0.1, 0.3) if rng.random() < 0.08 else 1.0
+    finger = 0.1 if rng.random() < 0.3 else rng.uniform(0.4, 1.1)
+    glow = float(rng.uniform(0.3, 1.0)) if rng.random() < 0.5 else 0.0
+    mark = rng.uniform(0.5, 3.0)
     surfaces = {}
-    specular, shininess = rng.uniform(0.05, 0.8), rng.uniform(0.1, 0.8)
-    tint = 1 + rng.normal(0, 0.02, 3)
-    worn, dark_hand = rng.uniform(0.8, 1.0), rng.random() < 0.12
-    for name in materials:
-        group, _, part = name.partition("_")
-        rgb = np.array(BASE_COLOURS.get(part, (0.8, 0.8, 0.8)))
-        if part == "dark":
-            rgb = rgb * rng.uniform(0.3, 1.8)
-        if dark_hand and group == "hand":
-            rgb = rgb * 0.25
-        if group == "finger":
-            rgb = np.array([0.1, 0.1, 0.1]) if rng.random() < 0.4 else rgb
-        surfaces[name] = Surface(tuple(np.clip(rgb * tint * worn, 0, 1)), specular, shininess)
-    return surfaces
-
-
-def sample_room(rng: np.random.Generator) -> dict[str, Solid]:
-    """Floor, walls, and a table or a pedestal below the robot."""
-    ground = -rng.choice([0.0, rng.uniform(0.3, 0.9)])
-    size, repeat = rng.uniform(2.5, 5.0), rng.uniform(1, 6)
-    room = {
-        "floor": Solid("plane", (size, size, 1), (0, 0, ground), rgba=(1, 1, 1, 1),
-                       texture="floor", texture_repeat=(repeat, repeat)),
-    }  # fmt: skip
-    s = np.sqrt(0.5)
-    turns = {"wall0": (-size, 0, (0.5, 0.5, 0.5, 0.5)), "wall1": (size, 0, (0.5, -0.5, -0.5, 0.5)),
-             "wall2": (0, size, (s, s, 0.0, 0.0)), "wall3": (0, -size, (0.0, 0.0, s, s))}  # fmt: skip
-    for name, (x, y, rotation) in turns.items():
-        room[name] = Solid("plane", (size, 2.0, 1), (x, y, ground + 2.0), rotation, texture="wall")
-    if ground < 0:
-        width, depth = rng.uniform(0.3, 1.2), rng.uniform(0.3, 1.0)
-        x = depth - rng.uniform(0.15, 0.4)
-        shade = tuple(random_colour(rng) / 255)
-        if rng.random() < 0.6:
-            room["tabletop"] = Solid("plane", (depth, width, 1), (x, 0, -0.001), texture="tabletop")
-            room["table"] = Solid("box", (depth, width, 0.02), (x, 0, -0.023), rgba=(*shade, 1))
-        half = -ground / 2
-        room["pedestal"] = Solid(
-            "box", (rng.uniform(0.08, 0.3), rng.uniform(0.08, 0.3), half - 0.005),
-            (-0.04, 0, -half - 0.005), rgba=(*shade, 1),
-        )  # fmt: skip
-    return room
-
-
-def sample_objects(rng: np.random.Generator, arm_points: Array) -> list[Solid]:
-    """Boxes, balls, cylinders and capsules around the arm, sometimes before it."""
-    count = int(rng.integers(0, NUM_OBJECTS + 1)) if rng.random() < 0.75 else 0
-    objects = []
-    for _ in range(count):
-        size = rng.uniform(0.01, 0.09, 3)
-        position = np.array([rng.uniform(-0.7, 1.1), rng.uniform(-0.9, 0.9), size[2]])
-        if rng.random() < 0.3:
-            position[2] = rng.uniform(0, 1.0)
-        if np.linalg.norm(arm_points - position, axis=1).min() < 0.12:
+    for material in materials:
+        mesh, _, part = material.rpartition("/")[2].rpartition("_")
+        if part not in PART_COLOURS:
             continue
-        q = rng.normal(size=4) if rng.random() < 0.3 else np.array(
-            [np.cos(a := rng.uniform(0, np.pi)), 0, 0, np.sin(a)])  # fmt: skip
-        objects.append(
-            Solid(
-                str(
-                    rng.choice(
-                        ["box", "sphere", "cylinder", "capsule", "ellipsoid"],
-                        p=[0.5, 0.1, 0.2, 0.1, 0.1],
-                    )
-                ),
-                tuple(size),
-                tuple(position),
-                tuple(q / np.linalg.norm(q)),
-                (*(random_colour(rng) / 255), 1.0),
-                float(rng.uniform(0, 0.8)),
-            )  # fmt: skip
-        )
-    return objects
+        rgb = np.array(PART_COLOURS[part]) * (dark if part == "dark" else white)
+        if part == "decals":
+            rgb = rgb * mark
+        if mesh == "hand":
+            rgb = rgb * hand_gain
+        if mesh == "finger":
+            rgb = rgb * finger
+        shiny = part == "metal"
+        surfaces[material] = Surface(
+            _rgb(rgb), 0.9 if shiny else specular, 0.7 if shiny else shininess,
+            glow if part == "blue" else 0.0,
+        )  # fmt: skip
+    return surfaces
 
 
 def _rgb(values: Array) -> RGB:
     r, g, b = np.clip(values, 0, 1).tolist()
     return (r, g, b)
+
+
+def _xyz(v: Array) -> tuple[float, float, float]:
+    return (float(v[0]), float(v[1]), float(v[2]))

@@ -3,33 +3,76 @@
 from __future__ import annotations
 
 import importlib.util
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from armsight.errors import DatasetError, MissingExtraError
-from armsight.render.gl import INSTALL, load_mujoco
-from armsight.render.meshes import MeshPart, split_by_colour
+from armsight.errors import ConfigError, DatasetError, MissingExtraError
+from armsight.render.gl import load_mujoco
+from armsight.render.meshes import MIN_FACES, MeshPart, light_parts
 
-PANDA = "dm_robotics/panda/assets/panda"
-HAND_ANGLE = -np.pi / 4
-"""The hand is bolted to link8 turned by this about z (Franka's URDF, and so DREAM's frame)."""
+DECALS = "decals"
+"""Part of the names of geoms that are small marks on the robot's shells."""
+DECALS_PER_MESH, DECAL_RADIUS = 18, (0.002, 0.005)
+FACES_KEPT = 0.18
+"""Share of a mesh's triangles that is drawn: see docs on the renderer's speed."""
 
 
-def package_file(relative: str, pip_name: str) -> Path:
+def package_file(package: str, relative: str, install: str) -> Path:
     """A file inside an installed package, found without importing the package.
 
     Raises:
         MissingExtraError: the package is not installed.
+        DatasetError: it is, but has no such file.
     """
-    top, _, rest = relative.partition("/")
+    # find_spec imports parents, so that only the top-level name is looked up.
+    top, *inner = package.split(".")
     spec = importlib.util.find_spec(top)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(folder) / rest).exists():
-            return Path(folder) / rest
-    raise MissingExtraError("Rendering this robot", pip_name, INSTALL)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        path = Path(folder).joinpath(*inner, relative)
+        if path.exists():
+            return path
+    if not folders or not any(Path(f).joinpath(*inner).exists() for f in folders):
+        raise MissingExtraError("Rendering this robot", package, install)
+    raise DatasetError(f"package {package} has no file {relative}; wrong version? Run: {install}")
+
+
+def robot_spec(simulation: dict[str, Any]) -> Any:
+    """MjSpec of a robot as its data file's `simulation` describes it.
+
+    Keys: `package`, `install`, `model` (MJCF inside the package), `attach` (a list of `model`,
+    `to` (body), `rotation_wxyz`): models bolted on; `gripper_joints`.
+
+    Meshes painted by a palette texture are cut into parts of one colour, with materials named
+    `<mesh>_<part class>`; see `part_class`.
+
+    Raises:
+        ConfigError: the description names a body that is not there.
+        MissingExtraError: MuJoCo or the package with the model is not installed.
+    """
+    mj = load_mujoco()
+    path = package_file(simulation["package"], simulation["model"], simulation["install"])
+    spec = mj.MjSpec.from_file(str(path))
+    _keep_bodies_only(spec)
+    _cut_into_colours(spec, path.parent)
+    for i, extra in enumerate(simulation.get("attach", [])):
+        extra_path = package_file(simulation["package"], extra["model"], simulation["install"])
+        child = mj.MjSpec.from_file(str(extra_path))
+        _keep_bodies_only(child)
+        _cut_into_colours(child, extra_path.parent)
+        parent = spec.body(extra["to"])
+        if parent is None:
+            names = ", ".join(body.name for body in spec.bodies)
+            raise ConfigError(
+                f"the robot's simulation attaches {extra['model']} to {extra['to']!r}, which is "
+                f"no body of {path.name}; its bodies: {names}"
+            )
+        frame = parent.add_frame(quat=extra.get("rotation_wxyz", [1, 0, 0, 0]))
+        spec.attach(child, frame=frame, prefix=f"attached{i}/")
+    return spec
 
 
 def part_class(colour: tuple[int, int, int]) -> str:
@@ -39,37 +82,80 @@ def part_class(colour: tuple[int, int, int]) -> str:
     return "white" if min(colour) > 230 else "metal" if min(colour) > 150 else "dark"
 
 
-def panda_spec() -> Any:
-    """MjSpec of the Panda with its hand; materials named <arm|hand|finger>_<part class>."""
-    mj = load_mujoco()
-    folder = package_file(PANDA, "dm-robotics-panda")
-    spec = mj.MjSpec.from_file(str(folder / "panda.xml"))
-    hand = mj.MjSpec.from_file(str(folder / "panda_hand.xml"))
-    frame = spec.body("panda_link8").add_frame(
-        quat=[np.cos(HAND_ANGLE / 2), 0, 0, np.sin(HAND_ANGLE / 2)]
+def decals(part: MeshPart, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Small octagons on a mesh, such as the caps of screws: vertices (V, 3) and faces (F, 3).
+
+    Where the screws of the real arm are is in no mesh. These lie at random, so that a network
+    learns to see past them.
+    """
+    rng = np.random.default_rng(seed)
+    corners = part.vertices[part.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(normals, axis=1)
+    chosen = rng.choice(len(area), DECALS_PER_MESH, p=area / area.sum())
+    weights = rng.dirichlet(np.ones(3), DECALS_PER_MESH)
+    normal = normals[chosen] / area[chosen, None]
+    centre = (corners[chosen] * weights[..., None]).sum(1) + 0.0007 * normal
+    u = np.cross(normal, [0.36, 0.48, 0.8])
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    v = np.cross(normal, u)
+    angle = np.arange(8) * np.pi / 4
+    radius = rng.uniform(*DECAL_RADIUS, (DECALS_PER_MESH, 1, 1))
+    stretch = rng.uniform(1.0, 2.0, (DECALS_PER_MESH, 1, 1))
+    rim = (
+        centre[:, None]
+        + radius * np.cos(angle)[:, None] * u[:, None]
+        + radius * stretch * np.sin(angle)[:, None] * v[:, None]
     )
-    for item in [*hand.actuators, *hand.tendons, *hand.equalities, *hand.sites]:
-        hand.delete(item)
-    for item in [*spec.sensors, *spec.sites]:
-        spec.delete(item)
-    spec.attach(hand, frame=frame, prefix="hand/")
-    _cut_into_colours(spec, folder)
-    return spec
+    fan = np.array([(0, k, k + 1) for k in range(1, 7)])
+    faces = fan[None] + 8 * np.arange(DECALS_PER_MESH)[:, None, None]
+    return rim.reshape(-1, 3), faces.reshape(-1, 3).astype(np.int32)
+
+
+def _add_mesh_geom(like: Any, mesh: str, material: str) -> None:
+    """A mesh on the same body and in the same place as the geom `like`."""
+    like.parent.add_geom(
+        name=f"{like.parent.name}/{mesh}", type=like.type, meshname=mesh, material=material,
+        pos=like.pos, quat=like.quat, contype=0, conaffinity=0,
+    )  # fmt: skip
+
+
+def _keep_bodies_only(spec: Any) -> None:
+    """Drop all that a picture does not need, and geoms that a viewer would not show."""
+    for kind in ("sensors", "actuators", "tendons", "equalities", "keys", "sites", "lights"):
+        for item in list(getattr(spec, kind, [])):
+            spec.delete(item)
+    for geom in list(spec.geoms):
+        if geom.group > 2:
+            spec.delete(geom)
 
 
 def _cut_into_colours(spec: Any, folder: Path) -> None:
+    """Replace each mesh geom whose material has a palette texture by geoms of one colour each."""
+    import cv2
+
     mj = load_mujoco()
+    pictures = {texture.name: texture.file for texture in spec.textures}
+    materials = {m.name: m for m in spec.materials}
+    palettes = {
+        name: pictures.get(material.textures[mj.mjtTextureRole.mjTEXROLE_RGB])
+        for name, material in materials.items()
+    }
+    if not any(palettes.values()):
+        return
+    files = {mesh.name: mesh.file for mesh in spec.meshes}
     made: set[str] = set()
-    for geom in list(spec.geoms):
-        if geom.type != mj.mjtGeom.mjGEOM_MESH:
-            spec.delete(geom)
-            continue
-        stem = geom.meshname.removeprefix("hand/")
-        group = stem if stem in ("hand", "finger") else "arm"
-        # Links 1 and 2 are white all over: their texture coordinates mean nothing.
-        palette = folder / "panda.png" if geom.material.endswith("panda") else None
-        for i, part in enumerate(_parts(folder / f"{stem}.obj", palette)):
-            name, material = f"{stem}_{i}", f"{group}_{part_class(part.colour)}"
+    for geom in [g for g in spec.geoms if g.type == mj.mjtGeom.mjGEOM_MESH]:
+        palette = np.full((1, 1, 3), 255, np.uint8)
+        if file := palettes.get(geom.material):
+            image = cv2.imread(str(folder / file))
+            if image is None:
+                raise DatasetError(f"cannot read the robot's palette {folder / file}")
+            palette = np.ascontiguousarray(image[..., ::-1], np.uint8)
+        parts = light_parts(folder / files[geom.meshname], palette, FACES_KEPT)
+        for i, part in enumerate(parts):
+            name = f"{geom.meshname}_{i}"
+            material = f"{geom.meshname}_{part_class(part.colour)}"
             if name not in made:
                 made.add(name)
                 spec.add_mesh(
@@ -81,31 +167,21 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
                 )
             if spec.material(material) is None:
                 spec.add_material(name=material, rgba=[*(np.array(part.colour) / 255), 1])
-            geom.parent.add_geom(
-                name=f"{geom.parent.name}/{name}",
-                type=mj.mjtGeom.mjGEOM_MESH,
-                meshname=name,
-                material=material,
-                pos=geom.pos,
-                quat=geom.quat,
-                contype=0,
-                conaffinity=0,
-            )
+            _add_mesh_geom(geom, name, material)
+        white = [part for part in parts if part_class(part.colour) == "white"]
+        if white and max(len(part.faces) for part in white) > MIN_FACES:
+            name = f"{geom.meshname}_{DECALS}"
+            largest = max(white, key=lambda part: len(part.faces))
+            vertices, faces = decals(largest, seed=len(made))
+            spec.add_mesh(
+                name=name, uservert=vertices.ravel(), userface=faces.ravel(),
+                inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+            )  # fmt: skip
+            spec.add_material(name=name, rgba=[0.1, 0.1, 0.1, 1])
+            _add_mesh_geom(geom, name, name)
+            made.add(name)
         spec.delete(geom)
-    for mesh in list(spec.meshes):
-        if mesh.name not in made:
-            spec.delete(mesh)
-    for item in [m for m in spec.materials if m.textures[1]] + list(spec.textures):
+    for item in [m for m in spec.meshes if m.name not in made]:
         spec.delete(item)
-
-
-@lru_cache(maxsize=32)
-def _parts(path: Path, palette: Path | None) -> list[MeshPart]:
-    if palette is None:
-        return split_by_colour(path, np.full((1, 1, 3), 255, np.uint8))
-    import cv2
-
-    image = cv2.imread(str(palette))
-    if image is None:
-        raise DatasetError(f"cannot read the robot's palette {palette}")
-    return split_by_colour(path, image[..., ::-1].astype(np.uint8))
+    for item in [*materials.values(), *spec.textures]:
+        spec.delete(item)
