@@ -11,7 +11,7 @@ from armsight.data.dataset import open_dataset, open_pictures
 from armsight.errors import DatasetError, UnknownRobotError
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
-from labelled_folders import (
+from tests.labelled_folders import (
     SIZE,
     T_CAM_BASE,
     K,

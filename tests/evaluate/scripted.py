@@ -6,7 +6,7 @@ import numpy as np
 
 from armsight.robots import load_robot
 from armsight.state import Estimate
-from labelled_folders import T_CAM_BASE, K, poses
+from tests.labelled_folders import T_CAM_BASE, K, poses
 
 PANDA = load_robot("panda")
 NOT_FOUND = Estimate("panda", False, 0.02, PANDA.joint_names, PANDA.keypoint_names)

@@ -14,7 +14,7 @@ from armsight.errors import ConfigError, DatasetError, OutputError
 from armsight.evaluate.answers import read_answers
 from armsight.evaluate.collect import collect_answers
 from armsight.evaluate.methods import Method
-from labelled_folders import edit_json, write_ndds
+from tests.labelled_folders import edit_json, write_ndds
 
 from .scripted import Scripted
 

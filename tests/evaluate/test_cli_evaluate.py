@@ -10,7 +10,7 @@ from PIL import Image
 
 from armsight.cli.evaluate import command
 from armsight.errors import ConfigError, DatasetError, UnknownRobotError
-from labelled_folders import poses, write_joint_folder, write_ndds
+from tests.labelled_folders import poses, write_joint_folder, write_ndds
 
 from .scripted import PANDA
 

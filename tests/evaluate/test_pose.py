@@ -11,7 +11,7 @@ from armsight.data.dataset import open_dataset
 from armsight.errors import DatasetError
 from armsight.evaluate.collect import collect_answers
 from armsight.evaluate.pose import evaluate_pose, write_csv
-from labelled_folders import T_CAM_BASE, edit_json, poses, write_joint_folder, write_ndds
+from tests.labelled_folders import T_CAM_BASE, edit_json, poses, write_joint_folder, write_ndds
 
 from .scripted import PANDA, Scripted
 

@@ -7,7 +7,7 @@ from armsight.data.dataset import open_dataset, open_pictures
 from armsight.errors import DatasetError
 from armsight.evaluate.intervals import wilson_interval
 from armsight.evaluate.presence import evaluate_presence, name_frames
-from labelled_folders import edit_json, write_ndds
+from tests.labelled_folders import edit_json, write_ndds
 
 
 def _rename(data):

@@ -15,7 +15,7 @@ from armsight.evaluate.pose import evaluate_pose
 from armsight.evaluate.report import write_report
 from armsight.evaluate.svg import line_chart, range_chart
 from armsight.evaluate.table import pose_table, shown
-from labelled_folders import edit_json, write_joint_folder, write_ndds
+from tests.labelled_folders import edit_json, write_joint_folder, write_ndds
 
 from .scripted import Scripted
 

@@ -30,7 +30,7 @@ svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; } svg text { 
 .legend { font-size: 13px; } .key { margin-right: 14px; }
 .key i { display: inline-block; width: 14px; height: 4px; margin-right: 5px;
   vertical-align: middle; border-radius: 2px; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-bottom: 16px; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }

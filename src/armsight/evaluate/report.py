@@ -64,8 +64,8 @@ def pose_page(result: dict[str, Any], scores: Scores, num_pictures: int) -> str:
             section("Uncertainty", *_coverage_table(result)),
             section("Confidence", *_confidence_tables(result)),
             section("By kind of image", *_group_tables(result)),
-            section("Keypoints", *_keypoint_table(result)),
             *_picture_sections(scores, num_pictures),
+            section("Keypoints", *_keypoint_table(result)),
             paragraph(INTERVAL_TEXT),
         ],
     )
@@ -108,7 +108,7 @@ def _joint_tables(result: dict[str, Any]) -> list[str]:
     header += ["within 5°", "within 10°", "within 20°"]
     scored = f"joints 1 to {len(joints['scored_joints'])}"
 
-    def row(name: str, figures: Figures | None) -> list[list[str]]:
+    def rows_of(name: str, figures: Figures | None) -> list[list[str]]:
         if figures is None:
             return []
         cells = [name, shown(figures["median"], 2), shown(figures["mean"], 2)]
@@ -120,21 +120,25 @@ def _joint_tables(result: dict[str, Any]) -> list[str]:
         ("answered", "Answered images"),
         ("with_failures", f"All images; one without an answer has {joints['failures_count_as']}"),
     ):
-        rows = row(scored, joints[label]["scored"])
+        rows = rows_of(scored, joints[label]["scored"])
         for name, figures in joints[label]["per_joint"].items():
-            rows += row(name, figures)
+            rows += rows_of(name, figures)
         parts += [
             paragraph(f"{heading} ({joints[label]['images']} images)", ""),
             table(header, rows, scored),
         ]
-    baselines: list[list[str]] = []
-    for name, figures in (result["baselines"] or {}).items():
-        add = figures["add_true_camera"]
-        for cells in row(f"always the {name}", figures["scored"]):
-            baselines.append([*cells, shown(add["auc"]) if add else "–"])
+    baselines = [
+        [
+            f"always the {name}",
+            shown(row["scored"]["median"], 2),
+            shown(row["scored"]["mean"], 2),
+            shown((row["add_true_camera"] or {}).get("auc")),
+        ]
+        for name, row in (result["baselines"] or {}).items()
+    ]
     parts += [
         paragraph("What answers without looking would score (ADD with the true camera pose)", ""),
-        table([*header, "ADD-AUC"], baselines),
+        table([scored, "median", "mean", "ADD-AUC"], baselines),
     ]
     return parts
 

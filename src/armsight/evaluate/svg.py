@@ -10,6 +10,8 @@ from html import escape
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 40
+_DASHES = ("", ' stroke-dasharray="7 4"', ' stroke-dasharray="2 3"', ' stroke-dasharray="9 3 2 3"')
+"""Lines differ in more than colour, and one below another shows through"""
 
 
 def line_chart(
@@ -42,7 +44,7 @@ def line_chart(
         points = " ".join(point(x, y) for x, y in zip(xs, ys, strict=True))
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="var(--series-{i})" '
-            f'stroke-width="2"><title>{escape(name)}</title></polyline>'
+            f'stroke-width="2"{_DASHES[i - 1]}><title>{escape(name)}</title></polyline>'
         )
     return _figure(parts, [name for name, _, _ in series] if len(series) > 1 else [])
 
