@@ -53,7 +53,7 @@ def write_ndds(folder: Path, count: int = 4, scale: float = 1.0, suffix: str = "
     for i, q in enumerate(poses(robot, count)):
         name = f"{i:06d}"
         write_json(folder / f"{name}.json", labels(robot, q, scale))
-        picture = np.array(Image.fromarray(rng.integers(0, 99, (12, 16), "uint8")).resize(SIZE))
+        picture = np.array(Image.fromarray(rng.integers(60, 199, (12, 16), "uint8")).resize(SIZE))
         # An estimator of known error tells the frames apart by their first pixel (if not JPEG).
         picture[0, 0] = i
         Image.fromarray(picture).convert("RGB").save(folder / f"{name}{suffix}")

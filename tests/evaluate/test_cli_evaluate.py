@@ -10,6 +10,7 @@ from PIL import Image
 
 from armsight.cli.evaluate import command
 from armsight.errors import ConfigError, DatasetError, UnknownRobotError
+from tests.fake_weights import write_fake_weights
 from tests.labelled_folders import poses, write_joint_folder, write_ndds
 
 from .scripted import PANDA
@@ -103,3 +104,21 @@ def test_the_command_is_light_to_import():
     code = f"import sys, armsight.cli.evaluate as e; print(sorted({heavy} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_network_itself_is_asked(tmp_path):
+    folder = write_ndds(tmp_path / "set", 2)
+    weights = write_fake_weights(tmp_path / "weights")
+    report = tmp_path / "report"
+    run = _run("pose", folder, "--weights", weights, "--report", report, "--json")
+    assert run.exit_code == 0, (run.output, run.exception)
+    result = json.loads(run.stdout)
+    # The fake network sees an arm in any picture that is not dark.
+    assert result["counts"]["answered"] == 2
+    assert result["joints"]["answered"]["scored"]["mean"]["value"] < 60
+    again = _run("pose", folder, "--weights", weights, "--report", report, "--json")
+    assert json.loads(again.stdout) == result
+    write_fake_weights(weights, name="another")
+    changed = _run("pose", folder, "--weights", weights, "--report", report)
+    assert isinstance(changed.exception, ConfigError)
+    assert "weights" in str(changed.exception)

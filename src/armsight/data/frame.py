@@ -40,6 +40,8 @@ class Frame:
     """(K,): 0 out of frame or behind something else, 1 in sight, 2 behind the arm itself"""
     T_cam_base: Array | None = None
     """(4, 4) [m]"""
+    mask_path: Path | None = None
+    """Picture of the same size that is white where the robot is in sight"""
     robot_in_view: bool = True
     """False: nobody, or only another robot, is in the picture"""
     other_robot: str | None = None

@@ -30,7 +30,8 @@ def read_joint_folder(folder: Path, robot: Robot, *, limit: int | None = None) -
     """Read pictures with joint angles [rad].
 
     Each `qpos/NAME.txt` belongs to `color/NAME.png` (or .jpg, ...) and starts with the robot's
-    joints in order; further values (fingers) are ignored. `K.txt` (3x3, [px]) may be absent.
+    joints in order; further values (fingers) are ignored. `K.txt` (3x3, [px]) and robot masks
+    `mask/NAME.png` may be absent.
 
     Raises:
         DatasetError: a picture has no angles or the other way round, there are too few angles, or
@@ -50,8 +51,16 @@ def read_joint_folder(folder: Path, robot: Robot, *, limit: int | None = None) -
     if not pictures:
         raise DatasetError(f"{folder} has no pictures in color/ ({', '.join(IMAGE_SUFFIXES)})")
     K = _read_intrinsics(folder / "K.txt") if (folder / "K.txt").is_file() else None
+    masks = {path.stem: path for path in (folder / "mask").glob("*.png")}
     frames = [
-        Frame(name, path, image_size(path), K, _read_angles(angles[name], robot))
+        Frame(
+            name=name,
+            image_path=path,
+            image_size=image_size(path),
+            K=K,
+            joint_positions=_read_angles(angles[name], robot),
+            mask_path=masks.get(name),
+        )
         for name, path in list(pictures.items())[:limit]
     ]
     notes = () if K is not None else ("no K.txt: intrinsics are unknown",)

@@ -95,6 +95,7 @@ def write_csv(path: Path, scores: Scores) -> None:
     mean_px = np.where(counted.any(axis=1), mean_px, np.nan)
     header = ["frame", "robot_found", "confidence", "add_mm", "mean_joint_error_deg"]
     header += ["mean_keypoint_error_px", "keypoints_in_frame", "hidden_share", "distance_m"]
+    header += ["silhouette_iou"]
     header += [f"{name}_error_deg" for name in joints] + [f"{name}_std_deg" for name in joints]
     with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -102,7 +103,7 @@ def write_csv(path: Path, scores: Scores) -> None:
         for i, name in enumerate(scores.names):
             values = [scores.confidence[i], 1000 * scores.add[i], scores.mean_joint_error[i]]
             values += [mean_px[i], scores.num_in_frame[i] if scores.has_2d[i] else np.nan]
-            values += [scores.hidden_share[i], scores.distance[i]]
+            values += [scores.hidden_share[i], scores.distance[i], scores.silhouette_iou[i]]
             values += [*scores.joint_errors[i], *std[i]]
             row = ["" if number(v) is None else f"{v:.6g}" for v in values]
             writer.writerow([name, str(bool(scores.found[i])).lower(), *row])

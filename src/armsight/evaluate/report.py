@@ -95,6 +95,8 @@ def _main_figures(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         tile(
             result["coverage"]["within_2_std"]["scored"], "true angles within ±2 std", 1, " %", 100
         )
+    if result["silhouette"]:
+        tile(result["silhouette"]["mean_iou"], "outline over mask, IoU", 2, "")
     if result["keypoints"] and result["keypoints"]["origins"]:
         tile(result["keypoints"]["origins"]["auc"], "PCK-AUC at 20 px", 1, "")
     return found

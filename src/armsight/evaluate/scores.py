@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from armsight.data.frame import Dataset, Frame
 from armsight.errors import DatasetError
 from armsight.evaluate import metrics
+from armsight.evaluate.silhouettes import silhouette_iou
 from armsight.geometry import transform_points
 from armsight.robots import Robot
 
@@ -164,6 +165,12 @@ class Scores:
         count = known.sum(axis=1)
         share: Array = np.where(count > 0, hidden / np.maximum(count, 1), np.nan)
         return share
+
+    @cached_property
+    def silhouette_iou(self) -> Array:
+        """(N,) outline of the answer over the mask: 0 without an answer, NaN without mask."""
+        pairs = zip(self.frames, self.answers, strict=True)
+        return np.array([silhouette_iou(self.robot, frame, answer) for frame, answer in pairs])
 
     @cached_property
     def camera_errors(self) -> tuple[Array, Array]:

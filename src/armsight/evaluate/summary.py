@@ -24,6 +24,7 @@ def summarise(scores: Scores) -> Figures:
         "keypoints": keypoint_figures(scores),
         "coverage": coverage_figures(scores),
         "camera": camera_figures(scores),
+        "silhouette": silhouette_figures(scores),
         "by_visibility": group_figures(scores),
         "confidence": confidence_figures(scores),
         "baselines": baseline_figures(scores),
@@ -132,6 +133,14 @@ def coverage_figures(scores: Scores) -> Figures | None:
         name: number(np.nanmedian(stds[:, j])) for j, name in enumerate(scores.robot.joint_names)
     }
     return result
+
+
+def silhouette_figures(scores: Scores) -> Figures | None:
+    """Overlap of the answers' outlines with robot masks; failures count as 0."""
+    overlap = scores.silhouette_iou[~np.isnan(scores.silhouette_iou)]
+    if not len(overlap):
+        return None
+    return {"images": len(overlap), "mean_iou": mean(overlap), "median_iou": median(overlap)}
 
 
 def camera_figures(scores: Scores) -> Figures | None:

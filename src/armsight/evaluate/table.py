@@ -57,6 +57,9 @@ def pose_table(result: dict[str, Any]) -> str:
             f"base in the camera frame: median {shown(camera['position_mm']['median'])} mm, "
             f"{shown(camera['orientation_deg']['median'])} deg"
         ]
+    if result["silhouette"]:
+        overlap = shown(result["silhouette"]["mean_iou"], 2)
+        lines += [f"outline of the estimated arm over its mask: IoU {overlap}"]
     lines += ["", "95 % intervals in brackets; images without an answer are misses."]
     return "\n".join(lines)
 
