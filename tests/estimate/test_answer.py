@@ -1,0 +1,115 @@
+"""Thresholds, calibration, confidence and propagated uncertainty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from armsight.errors import WeightsError
+from armsight.estimate.answer import Tuning, answer, confidence
+from armsight.estimate.image import LoadedImage
+from armsight.estimate.intrinsics import Intrinsics
+from armsight.estimate.look import Look
+from tests.charted_arm import ROBOT, make_arm
+
+ARM = make_arm()
+IMAGE = LoadedImage(np.zeros((480, 640, 3), np.uint8), 640, 480, "a.png", messages=("animated",))
+CAMERA = Intrinsics(ARM.K, "given", ("camera note",))
+
+
+def make_look(seed: int = 0, noise: float = 1.0, **changes: Any) -> Look:
+    rng = np.random.default_rng(seed)
+    count = len(ROBOT.keypoint_names)
+    values: dict[str, Any] = {
+        "box": (100.0, 0.0, 500.0, 400.0),
+        "presence": 0.97,
+        "keypoints_2d": ARM.keypoints_2d + noise * rng.standard_normal((count, 2)),
+        "keypoints_std": np.full(count, max(noise, 0.3)),
+        "keypoints_seen": np.full(count, 0.9),
+        "hypotheses": ARM.q + 0.1 * rng.standard_normal((16, 7)),
+    }
+    return Look(**{**values, **changes})
+
+
+def test_unseen_keypoints_are_not_believed() -> None:
+    wild = ARM.keypoints_2d.copy()
+    wild[::3] += 300
+    seen = np.full(len(wild), 0.9)
+    seen[::3] = 0.1
+    look = make_look(noise=0.0, keypoints_2d=wild, keypoints_seen=seen)
+    estimate = answer(ROBOT, Tuning(), IMAGE, CAMERA, look)
+    assert estimate.keypoints_2d is not None
+    assert np.abs(estimate.keypoints_2d - ARM.keypoints_2d).max() < 5
+
+
+def test_messages_and_names_are_handed_on() -> None:
+    estimate = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look())
+    assert estimate.messages == ("animated", "camera note")
+    assert estimate.image == "a.png"
+    assert estimate.keypoint_names == ROBOT.keypoint_names
+
+
+def test_too_few_keypoints_for_a_camera() -> None:
+    seen = np.zeros(len(ROBOT.keypoint_names))
+    seen[:2] = 0.9
+    estimate = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look(keypoints_seen=seen))
+    assert estimate.T_cam_base is None
+    assert estimate.keypoints_3d_cam is None
+    assert any("too little of the arm" in message for message in estimate.messages)
+    assert estimate.joint_positions is not None
+    assert estimate.keypoints_2d is not None
+    assert np.isfinite(estimate.keypoints_2d[:2]).all()
+    assert np.isnan(estimate.keypoints_2d[2:]).all()
+    as_json = estimate.to_json()
+    assert as_json["T_cam_base"] is None
+    assert as_json["keypoints_2d"][ROBOT.keypoint_names[5]] == [None, None]
+
+
+def test_keypoint_uncertainty_is_that_of_repeated_answers() -> None:
+    """The propagated standard deviation against the spread over 40 noisy looks."""
+    runs = [answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look(seed, 1.5)) for seed in range(40)]
+    errors = np.array([run.keypoints_2d - ARM.keypoints_2d for run in runs])  # type: ignore[operator]
+    said = np.sqrt(np.mean([np.square(run.keypoints_2d_std) for run in runs], axis=0))  # type: ignore[arg-type]
+    seen = np.sqrt((errors**2).mean(axis=(0, 2)))
+    ratio = np.median(seen / said)
+    assert 0.6 < ratio < 1.6
+
+
+def test_right_answers_are_surer_than_wrong_ones() -> None:
+    right = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look())
+    rng = np.random.default_rng(1)
+    shuffled = ARM.keypoints_2d[rng.permutation(len(ROBOT.keypoint_names))]
+    wrong = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look(keypoints_2d=shuffled))
+    assert right.confidence > 0.8
+    assert wrong.confidence < right.confidence - 0.2
+
+
+def test_card_sets_thresholds_calibration_and_confidence() -> None:
+    card = {
+        "thresholds": {"robot_found": 0.99, "first_look": 0.2, "keypoint_seen": 0.4},
+        "calibration": {
+            "joint_scale": [2.0] * 7,
+            "joint_floor": [0.05] * 7,
+            "keypoint_scale": 1.5,
+            "confidence": {"bias": -1.0, "weights": {"presence_logit": 2.0}},
+        },
+    }
+    tuning = Tuning.from_card(card)
+    assert not answer(ROBOT, tuning, IMAGE, CAMERA, make_look()).robot_found
+    assert confidence({"presence_logit": 0.5}, tuning) == pytest.approx(0.5)
+    card["thresholds"] = {}
+    plain = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look())
+    wide = answer(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_look())
+    assert plain.joint_std is not None
+    assert wide.joint_std is not None
+    assert (wide.joint_std >= 0.05).all()
+    assert (wide.joint_std > plain.joint_std).all()
+
+
+def test_broken_cards_are_named() -> None:
+    with pytest.raises(WeightsError, match="unknown confidence features"):
+        Tuning.from_card({"calibration": {"confidence": {"weights": {"luck": 1.0}}}})
+    with pytest.raises(WeightsError, match="thresholds or calibration"):
+        Tuning.from_card({"thresholds": {"robot_found": "high"}})

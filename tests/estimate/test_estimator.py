@@ -1,0 +1,189 @@
+"""The whole pipeline with a stand-in for the network that knows the truth (charted_arm.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from armsight.errors import BadImageError, BadIntrinsicsError, ConfigError, WeightsError
+from armsight.estimate.estimator import Estimator
+from armsight.estimate.preprocess import camera_token
+from tests.charted_arm import ABSENT, ROBOT, Arm, StubSession, chart, make_arm
+
+
+def make_estimator(*arms: Arm, **options: object) -> Estimator:
+    return Estimator(StubSession(list(arms), **options), ROBOT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "distance"),
+    [(640, 480, 1.6), (1920, 1080, 3.0), (400, 900, 1.5), (7000, 5000, 2.0)],
+)
+def test_the_truth_is_found(width: int, height: int, distance: float) -> None:
+    arm = make_arm(width, height, distance=distance)
+    estimate = make_estimator(arm)(chart(width, height), K=arm.K)
+    assert estimate.robot_found
+    assert estimate.joint_positions is not None
+    assert estimate.joint_std is not None
+    assert estimate.keypoints_2d is not None
+    assert estimate.keypoints_3d_cam is not None
+    assert estimate.samples is not None
+    size = max(width, height) / 640
+    assert np.degrees(np.abs(estimate.joint_positions - arm.q)).max() < 0.5
+    assert np.abs(estimate.keypoints_2d - arm.keypoints_2d).max() < size
+    errors = np.linalg.norm(estimate.keypoints_3d_cam - arm.keypoints_3d_cam, axis=1)
+    assert errors.max() < 0.01
+    np.testing.assert_allclose(estimate.T_cam_base, arm.T_cam_base, atol=0.01)
+    assert estimate.samples.shape == (16, 7)
+    assert (estimate.joint_std > 0).all()
+    assert (estimate.joint_std < 0.2).all()
+    assert estimate.keypoints_2d_std is not None
+    assert (estimate.keypoints_2d_std > 0).all()
+    assert estimate.confidence > 0.5
+    assert estimate.intrinsics_source == "given"
+    assert estimate.metric_depth_reliable
+
+
+def test_two_looks_the_second_at_a_box_around_the_keypoints() -> None:
+    arm = make_arm()
+    estimator = make_estimator(arm)
+    estimator(chart(), K=arm.K)
+    session = estimator.session
+    assert isinstance(session, StubSession)
+    frame, box = session.boxes[:2]
+    np.testing.assert_allclose(frame, [-0.5, -80.5, 639.5, 559.5], atol=1)
+    low, high = arm.keypoints_2d.min(axis=0), arm.keypoints_2d.max(axis=0)
+    side = 1.25 * (high - low).max()
+    np.testing.assert_allclose(box[2:] - box[:2], side, rtol=0.02)
+    np.testing.assert_allclose((box[:2] + box[2:]) / 2, (low + high) / 2, atol=3)
+    # The network is told the camera of the crop, not that of the image.
+    x0, y0, x1, y1 = box
+    expected = camera_token(arm.K, (x0, y0, x1, y1), session.input_size)
+    np.testing.assert_allclose(session.cameras[1], expected, atol=0.02)
+
+
+def test_half_of_the_arm_out_of_frame() -> None:
+    arm = make_arm(x=-0.55, distance=1.3)
+    outside = (arm.keypoints_2d[:, 0] < 0).sum()
+    assert outside >= 5
+    estimate = make_estimator(arm)(chart(), K=arm.K)
+    assert estimate.robot_found
+    assert estimate.keypoints_2d is not None
+    assert np.abs(estimate.keypoints_2d - arm.keypoints_2d).max() < 10
+
+
+def test_no_robot() -> None:
+    estimate = make_estimator(make_arm())(chart(blue=ABSENT))
+    assert not estimate.robot_found
+    assert estimate.joint_positions is None
+    assert estimate.T_cam_base is None
+    assert estimate.samples is None
+    assert estimate.confidence < 0.1
+    assert "no panda found" in estimate.messages
+
+
+def test_two_arms_are_noticed() -> None:
+    left, right = (make_arm(1280, 480, x=x, distance=2.0, seed=i) for i, x in ((1, -0.9), (2, 0.9)))
+    estimate = make_estimator(left, right)(chart(1280, 480), K=left.K)
+    assert any("two panda arms" in message for message in estimate.messages)
+    assert estimate.joint_positions is not None
+    error = min(np.abs(estimate.joint_positions - arm.q).max() for arm in (left, right))
+    assert np.degrees(error) < 1
+
+
+def test_one_arm_is_not_two() -> None:
+    arm = make_arm()
+    estimate = make_estimator(arm)(chart(), K=arm.K)
+    assert not any("two" in message for message in estimate.messages)
+
+
+def test_a_batch_gives_what_each_image_gives_alone() -> None:
+    arm = make_arm()
+    images = [chart(), chart(blue=ABSENT), Image.fromarray(chart())]
+    estimator = make_estimator(arm)
+    together = estimator(images, K=arm.K)
+    for image, estimate in zip(images, together, strict=True):
+        alone = estimator(image, K=arm.K)
+        assert alone.robot_found == estimate.robot_found
+        if alone.robot_found:
+            np.testing.assert_array_equal(alone.joint_positions, estimate.joint_positions)
+    assert estimator([]) == []
+
+
+def test_batches_take_one_K_or_one_for_each() -> None:
+    arm = make_arm()
+    wide = replace(arm, K=arm.K * [[1.1], [1.1], [1]])
+    estimator = make_estimator(arm)
+    first, second = estimator([chart()] * 2, K=np.stack([arm.K, wide.K]))
+    np.testing.assert_array_equal(first.K, arm.K)
+    np.testing.assert_array_equal(second.K, wide.K)
+    with pytest.raises(BadIntrinsicsError, match="2 matrices K for 3 images"):
+        estimator([chart()] * 3, K=np.stack([arm.K] * 2))
+
+
+def test_same_image_same_answer() -> None:
+    arm = make_arm()
+    one, two = (make_estimator(arm, keypoint_std=0.5)(chart(), K=arm.K) for _ in range(2))
+    np.testing.assert_array_equal(one.joint_positions, two.joint_positions)
+    np.testing.assert_array_equal(one.T_cam_base, two.T_cam_base)
+
+
+def test_assumed_camera_is_marked() -> None:
+    estimate = make_estimator(make_arm())(chart())
+    assert estimate.intrinsics_source == "assumed"
+    assert not estimate.metric_depth_reliable
+    assert any("assumed" in message for message in estimate.messages)
+    assert estimate.to_json()["metric_depth_reliable"] is False
+
+
+def test_photo_stored_on_its_side(tmp_path: Path) -> None:
+    """EXIF rotation with K of the upright picture: the answer is in the upright picture."""
+    arm = make_arm(480, 640)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(chart(480, 640), 1)))
+    stored.save(tmp_path / "side.png", exif=exif)
+    estimate = make_estimator(arm)(tmp_path / "side.png", K=arm.K)
+    assert estimate.keypoints_2d is not None
+    assert np.abs(estimate.keypoints_2d - arm.keypoints_2d).max() < 1
+    assert estimate.image == str(tmp_path / "side.png")
+
+
+def test_transparent_and_deep_pictures_give_the_same_answer(tmp_path: Path) -> None:
+    arm = make_arm()
+    estimator = make_estimator(arm)
+    plain = estimator(chart(), K=arm.K)
+    rgba = np.concatenate([chart(), np.full((480, 640, 1), 255, np.uint8)], axis=2)
+    deep = chart().astype(np.uint16) * 257
+    for image in (rgba, deep, Image.fromarray(rgba)):
+        np.testing.assert_allclose(
+            estimator(image, K=arm.K).joint_positions, plain.joint_positions, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("count", [0, -3, 5000])
+def test_impossible_number_of_hypotheses(count: int) -> None:
+    with pytest.raises(ConfigError, match=f"num_hypotheses is {count}"):
+        make_estimator(make_arm())(chart(), num_hypotheses=count)
+
+
+def test_one_hypothesis_is_enough() -> None:
+    arm = make_arm()
+    estimate = make_estimator(arm)(chart(), K=arm.K, num_hypotheses=1)
+    assert estimate.joint_positions is not None
+    assert np.degrees(np.abs(estimate.joint_positions - arm.q)).max() < 2
+
+
+def test_bad_image_in_a_batch_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadImageError, match=r"gone\.png"):
+        make_estimator(make_arm())([chart(), tmp_path / "gone.png"])
+
+
+def test_weights_for_another_robot_are_refused() -> None:
+    session = StubSession([make_arm()], card={"joint_names": ["a", "b"]})
+    with pytest.raises(WeightsError, match="joint_names differ"):
+        Estimator(session, ROBOT)  # type: ignore[arg-type]
