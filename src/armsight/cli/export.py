@@ -1,0 +1,49 @@
+"""`armsight export`: a training checkpoint becomes runtime weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from armsight.errors import ConfigError, MissingExtraError
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights folder.")
+@click.option("--num-inference-steps", default=5, show_default=True, help="DDIM steps.")
+@click.option("--num-hypotheses", default=16, show_default=True, help="Default at run time.")
+@click.option("--full-precision", is_flag=True, help="Store float32 weights.")
+@click.option("--card", type=click.Path(path_type=Path), help="JSON file of further card entries.")
+def command(
+    checkpoint: Path,
+    out: Path,
+    num_inference_steps: int,
+    num_hypotheses: int,
+    full_precision: bool,
+    card: Path | None,
+) -> None:
+    """Turn CHECKPOINT (a run's `checkpoint` folder) into runtime weights."""
+    try:
+        from armsight.models.export import export_checkpoint
+    except ImportError as error:
+        raise MissingExtraError(
+            "Exporting", error.name or "torch", "pip install 'armsight[train]'"
+        ) from error
+    entries = {}
+    if card is not None:
+        try:
+            entries = json.loads(card.read_text())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read card {card}: {error}") from error
+    export_checkpoint(
+        checkpoint,
+        out,
+        num_inference_steps=num_inference_steps,
+        num_hypotheses=num_hypotheses,
+        half=not full_precision,
+        card=entries,
+    )
+    click.echo(f"wrote {out / 'model.onnx'} and {out / 'model.json'}")
