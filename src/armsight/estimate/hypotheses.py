@@ -24,7 +24,7 @@ def local_prior(hypotheses: Array, weights: Array, prior_std: float) -> tuple[Pr
     """The belief of each hypothesis and its neighbours, and how many neighbours it has.
 
     Hypotheses may speak of several configurations (an elbow left or right), which no single
-    Gaussian describes; so each gets the mean and covariance of those near it.
+    Gaussian describes; so each gets the mean and spread of those near it.
 
     Args:
         hypotheses: (S, J) [rad].
@@ -35,24 +35,23 @@ def local_prior(hypotheses: Array, weights: Array, prior_std: float) -> tuple[Pr
     Returns:
         The prior of each hypothesis, and its support (S,): the weight of its neighbourhood.
     """
-    off = hypotheses[:, None] - hypotheses
-    near = weights * np.exp(-0.5 * (off**2).sum(-1) / MODE_WIDTH**2)
+    squared = ((hypotheses[:, None] - hypotheses) ** 2).sum(-1)
+    # Where hypotheses scatter widely, a neighbourhood has to hold a quarter of them.
+    quarter = np.median(np.sort(squared, axis=-1)[:, len(hypotheses) // 4])
+    width = max(MODE_WIDTH**2, float(quarter))
+    near = np.maximum(weights, 1e-6) * np.exp(-0.5 * squared / width)
     support = near.sum(-1)
     near = near / support[:, None]
     mean = near @ hypotheses
     off = hypotheses - mean[:, None]
-    covariance = (near[:, :, None] * off).swapaxes(-1, -2) @ off
-    # Sixteen samples say little about correlations of seven joints: halve them.
-    num_joints = hypotheses.shape[-1]
-    covariance = covariance * (0.5 + 0.5 * np.eye(num_joints)) + prior_std**2 * np.eye(num_joints)
-    return Prior(mean, np.linalg.inv(covariance)), support
+    variance = (near[:, :, None] * off**2).sum(1)
+    return Prior(mean, np.sqrt(variance + prior_std**2)), support
 
 
 def ready_prior(robot: Robot, count: int) -> Prior:
     """What to believe without any hypotheses: within READY_SPREAD of the ready pose."""
-    J = len(robot.joint_names)
-    precision = np.eye(J) / READY_SPREAD**2
-    return Prior(np.tile(robot.ready_positions, (count, 1)), np.tile(precision, (count, 1, 1)))
+    mean = np.tile(robot.ready_positions, (count, 1))
+    return Prior(mean, np.full_like(mean, READY_SPREAD))
 
 
 def starting_hypotheses(robot: Robot, count: int, seed: int = 0) -> Array:
@@ -63,7 +62,8 @@ def starting_hypotheses(robot: Robot, count: int, seed: int = 0) -> Array:
     rng = np.random.default_rng(seed)
     J = len(robot.joint_names)
     near = robot.ready_positions + START_SPREAD * rng.standard_normal((count, J))
-    anywhere = rng.uniform(*robot.joint_limits.T, (count, J))
+    low, high = robot.joint_limits.T
+    anywhere = rng.uniform(low, high, (count, J))
     starts = np.where(np.arange(count)[:, None] % 2 == 1, near, anywhere)
     starts[:1] = robot.ready_positions
     return robot.clip(starts)

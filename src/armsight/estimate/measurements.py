@@ -84,9 +84,15 @@ class Measurements:
 
 
 def check_measurements(
-    robot: Robot, K: ArrayLike, keypoints_2d: ArrayLike, keypoints_std: ArrayLike
+    robot: Robot,
+    K: ArrayLike,
+    keypoints_2d: ArrayLike,
+    keypoints_std: ArrayLike,
+    std_scale: float = 1.0,
 ) -> Measurements:
     """Measurements from keypoints (Kp, 2) [px] and stds (Kp,) [px], all the robot's in its order.
+
+    The stds are multiplied by `std_scale`.
 
     Raises:
         BadShapeError: a wrong shape, NaN, an infinite position, or a std that is not above 0.
@@ -102,6 +108,7 @@ def check_measurements(
             f"keypoints_std must be above 0 (infinity: not measured), but that of "
             f"{robot.keypoint_names[k]} is {std[k]:g}"
         )
+    std = std * std_scale
     kept = np.flatnonzero(std < LARGEST_STD * matrix[0, 0])
     return Measurements(robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD))
 
@@ -132,3 +139,20 @@ def check_array(
             + (" or infinity" if infinite else ", and say 'not measured' by an infinite std")
         )
     return array
+
+
+def check_pose(name: str, T: ArrayLike) -> Array:
+    """`T` as a checked rigid transform (4, 4).
+
+    Raises:
+        BadShapeError: it is not one; the message names `name`.
+    """
+    matrix = check_array(name, T, (4, 4))
+    R = matrix[:3, :3]
+    rigid = np.allclose(R @ R.T, np.eye(3), atol=1e-4) and np.linalg.det(R) > 0
+    if not rigid or not np.allclose(matrix[3], [0, 0, 0, 1]):
+        raise BadShapeError(
+            f"{name} must be a rotation and a translation, [[R, t], [0, 0, 0, 1]], "
+            f"but is {matrix.tolist()}"
+        )
+    return matrix

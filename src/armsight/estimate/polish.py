@@ -2,11 +2,11 @@
 
 Minimises, for each hypothesis, minus the logarithm of its posterior:
 
-    1/2 sum_k rho(|r_k / s|^2) + 1/2 (q - m)^T P (q - m)      with joint limits as hard bounds
+    1/2 sum_k rho(|r_k / s|^2) - log p(q)       with joint limits as hard bounds
 
 where r_k is keypoint k's whitened reprojection residual, rho is Geman and McClure's loss,
-rho(x) = c^2 x / (c^2 + x) (bounded: a gross outlier costs c^2 and pulls no more), and (m, P) are
-the prior's mean and precision. The scale s >= 1 is the residuals' own: it starts wide, so that
+rho(x) = c^2 x / (c^2 + x) (bounded: a gross outlier costs c^2 and pulls no more), and p is the
+prior on the joints. The scale s >= 1 is the residuals' own: it starts wide, so that
 points which are far off only because the start is poor still pull, and narrows while the fit
 improves (graduated non-convexity); where the stated stds are too small it stays above 1.
 """
@@ -26,11 +26,14 @@ Array = NDArray[np.floating]
 CUTOFF = 3.5
 """Geman and McClure's c, in units of one standard deviation."""
 
+TAIL = 3.0
+"""Degrees of freedom of the prior's t: models are sometimes far off, and sure of it."""
+
 MEDIAN_OF_TWO = np.sqrt(2 * np.log(2))
 """Median of |r| for two independent unit Gaussians (a Rayleigh variable)."""
 
-NARROW = 0.6
-"""The scale shrinks by no more than this in one step."""
+WIDEN, NARROW = 4.0, 0.6
+"""Graduation starts with so many times the residuals' scale, and shrinks by no more in a step."""
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
 
@@ -52,21 +55,25 @@ class States:
 
 @dataclass(frozen=True)
 class Prior:
-    """A Gaussian belief on the joint angles of each of B hypotheses."""
+    """A belief on the joint angles of each of B hypotheses: Student's t for every joint."""
 
     mean: Array
     """(B, J) [rad]"""
-    precision: Array
-    """(B, J, J) [1/rad^2]"""
+    std: Array
+    """(B, J) [rad]"""
 
     def __getitem__(self, index: NDArray[np.generic] | slice) -> Prior:
-        return Prior(self.mean[index], self.precision[index])
+        return Prior(self.mean[index], self.std[index])
 
     def cost(self, q: Array) -> Array:
-        """(B,) half of the squared Mahalanobis distance of `q` (B, J)."""
-        off = q - self.mean
-        half: Array = 0.5 * (off * (self.precision @ off[..., None])[..., 0]).sum(-1)
-        return half
+        """(B,) minus the log probability of `q` (B, J), up to a constant."""
+        off = (q - self.mean) / self.std
+        cost: Array = 0.5 * (TAIL + 1) * np.log1p(off**2 / TAIL).sum(-1)
+        return cost
+
+    def precision(self, q: Array) -> Array:
+        """(B, J) [1/rad^2] of the Gaussian that pulls as hard at `q` (B, J)."""
+        return (TAIL + 1) / (TAIL * self.std**2 + (q - self.mean) ** 2)
 
 
 def polish(
@@ -76,7 +83,7 @@ def polish(
     at: Linearisation | None = None,
     *,
     num_iterations: int = 10,
-    widen: float = 4.0,
+    graduated: bool = True,
     move_joints: bool = True,
     tolerance: float = 1e-4,
 ) -> tuple[States, Linearisation]:
@@ -89,7 +96,8 @@ def polish(
         prior: belief on the joints of each.
         at: the measurements linearised at the starts, where that is known already.
         num_iterations: at most so many steps.
-        widen: start with a scale so many times the residuals' own; 1 where the start is good.
+        graduated: begin with a wide loss and a weak prior, for starts that may be far off; the
+            answer then still is not the optimum, but near it.
         move_joints: False moves the cameras only.
         tolerance: stop when no step promises to lower the cost by more than this; 1e-4 is a
             hundredth of a standard deviation.
@@ -98,13 +106,17 @@ def polish(
     num_joints = len(low)
     damping = np.full(len(states.q), DAMPING_START)
     now = at or linearise(measured, states.q, states.R, states.t)
-    scale = widen * residual_scale(now)
+    scale = (WIDEN if graduated else 1.0) * residual_scale(now)
     for _ in range(num_iterations):
         before = scale
         scale = np.minimum(scale, np.maximum(residual_scale(now), NARROW * scale))
         H, g = data_terms(now, scale)
-        H[:, :num_joints, :num_joints] += prior.precision
-        g[:, :num_joints] += (prior.precision @ (states.q - prior.mean)[..., None])[..., 0]
+        # While the scale is wide the prior has to give way too: it would else hold joints that
+        # are far off, until the keypoints that could tell have become outliers.
+        slack = scale if graduated else np.ones_like(scale)
+        precision = prior.precision(states.q) / slack[:, None]
+        H[:, :num_joints, :num_joints] += precision[:, None] * np.eye(num_joints)
+        g[:, :num_joints] += precision * (states.q - prior.mean)
         # A joint at its limit that wants to go further stands still in this step.
         g_q = g[:, :num_joints]
         stuck = ((states.q <= low) & (g_q > 0)) | ((states.q >= high) & (g_q < 0))
@@ -117,7 +129,8 @@ def polish(
         q, R, t = step(states.q, states.R, states.t, delta)
         q = np.clip(q, low, high)
         after = linearise(measured, q, R, t)
-        better = total_cost(after, scale, q, prior) <= total_cost(now, scale, states.q, prior)
+        cost = data_cost(now, scale) + prior.cost(states.q) / slack
+        better = data_cost(after, scale) + prior.cost(q) / slack <= cost
         damping = np.where(better, damping * DAMPING_DOWN, damping * DAMPING_UP)
         states = States(
             np.where(better[:, None], q, states.q),
@@ -151,11 +164,11 @@ def robust_weights(at: Linearisation, scale: Array) -> Array:
     return weights
 
 
-def total_cost(at: Linearisation, scale: Array, q: Array, prior: Prior) -> Array:
-    """(B,) minus the logarithm of the posterior, up to a constant."""
+def data_cost(at: Linearisation, scale: Array) -> Array:
+    """(B,) half of the sum of rho; a keypoint behind the camera costs as much as an outlier."""
     x = (at.residuals**2).sum(-2) / scale[:, None] ** 2
     rho = np.where(at.in_front, CUTOFF**2 * x / (CUTOFF**2 + x), CUTOFF**2)
-    cost: Array = 0.5 * rho.sum(-1) + prior.cost(q)
+    cost: Array = 0.5 * rho.sum(-1)
     return cost
 
 

@@ -9,28 +9,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.errors import BadShapeError
 from armsight.estimate.hypotheses import local_prior, ready_prior, starting_hypotheses
-from armsight.estimate.measurements import Measurements, check_array, check_measurements
+from armsight.estimate.measurements import Measurements, check_array, check_measurements, check_pose
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
-from armsight.estimate.polish import Prior, States, polish, residual_scale, total_cost
+from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
 from armsight.estimate.residuals import Linearisation
+from armsight.estimate.solution import Solution, consistency, residuals_px
 from armsight.estimate.uncertainty import Calibration, mode_spread, posterior_covariance
 from armsight.geometry import make_transform
 from armsight.robots import Robot
+
+__all__ = ["Solution", "solve", "solve_keypoints"]
 
 Array = NDArray[np.floating]
 
 COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 5, 10, 4
 """Steps for all hypotheses, then further steps for so many distinct ones."""
 
-WIDEN, WIDEN_TRACKED = 4.0, 1.0
-"""How much wider than the residuals the loss is at first, without and with `T_start`."""
+SEARCH_ITERATIONS = 10
+"""Steps for all starts where there are no hypotheses."""
 
 HOPELESS = 30.0
 """An answer e^30 times less probable than another after the first steps will not overtake it."""
@@ -40,39 +43,6 @@ SAME_ANSWER, AGREEING = 0.05, 0.15
 
 LOST = 4.0
 """If residuals stay above so many stds after a start from `T_start`, PnP has to find the camera."""
-
-TOLERANCE = 0.2
-"""Errors of this share of the arm's size in the image halve a keypoint's part of consistency."""
-
-
-@dataclass(frozen=True)
-class Solution:
-    """One image's answer. S hypotheses, J joints, Kp keypoints of the robot."""
-
-    joint_positions: Array
-    """(J,) [rad], within the limits"""
-    joint_std: Array
-    """(J,) [rad] one standard deviation"""
-    T_cam_base: Array | None
-    """(4, 4) base frame to camera frame [m]; None where too few keypoints were measured"""
-    covariance: Array | None
-    """(J + 6, J + 6) of joints [rad], turn of the base in camera axes [rad], its origin [m];
-    not calibrated; None without a camera"""
-    residuals_px: Array
-    """(Kp, 2) projected minus measured keypoints [px]; NaN where not measured"""
-    inliers: NDArray[np.bool_]
-    """(Kp,) measured keypoints that agree with the answer"""
-    residual_scale: float
-    """Size of the inliers' residuals in units of the stated stds; 1 where those are right"""
-    consistency: float
-    """In [0, 1]: how well the hypotheses' own angles, before any polish, land by forward
-    kinematics and PnP on the measured keypoints; 0 without a camera"""
-    num_agreeing: int
-    """Hypotheses that lead to this answer"""
-    hypotheses: Array
-    """(S, J) [rad] what each hypothesis came to"""
-    costs: Array
-    """(S,) minus the log posterior of each, up to a constant; infinite: no camera found"""
 
 
 def solve(
@@ -85,7 +55,7 @@ def solve(
     weights: ArrayLike | None = None,
     move_joints: bool = True,
     T_start: ArrayLike | None = None,
-    prior_std: float = 0.1,
+    prior_std: float = 0.15,
     calibration: Calibration | None = None,
     seed: int = 0,
 ) -> Solution:
@@ -113,8 +83,7 @@ def solve(
         BadIntrinsicsError: K is not a camera matrix.
     """
     cal = calibration or Calibration()
-    std = np.asarray(keypoints_std, dtype=float) * cal.keypoint_scale
-    measured = check_measurements(robot, K, keypoints_2d, std)
+    measured = check_measurements(robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale)
     q = robot.clip(check_array("hypotheses", hypotheses, (-1, len(robot.joint_names))))
     share = np.ones(len(q)) if weights is None else check_array("weights", weights, (len(q),))
     if (share < 0).any() or share.sum() <= 0:
@@ -122,7 +91,7 @@ def solve(
             "weights must be at least 0 with a positive sum, one for each of one or more "
             f"hypotheses, but there are {len(q)} hypotheses with weights {share.tolist()}"
         )
-    start = None if T_start is None else check_array("T_start", T_start, (4, 4))
+    start = None if T_start is None else check_pose("T_start", T_start)
     prior, support = local_prior(q, share / share.sum(), prior_std)
     if move_joints:
         return _solve(measured, q, prior, support, start, cal, seed)
@@ -135,7 +104,7 @@ def solve_keypoints(
     keypoints_2d: ArrayLike,
     keypoints_std: ArrayLike,
     *,
-    num_starts: int = 32,
+    num_starts: int = 64,
     calibration: Calibration | None = None,
     seed: int = 0,
 ) -> Solution:
@@ -144,11 +113,10 @@ def solve_keypoints(
     Arguments, answer and errors as in `solve`; the prior is a wide one around the ready pose.
     """
     cal = calibration or Calibration()
-    std = np.asarray(keypoints_std, dtype=float) * cal.keypoint_scale
-    measured = check_measurements(robot, K, keypoints_2d, std)
+    measured = check_measurements(robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale)
     q = starting_hypotheses(robot, num_starts, seed)
     prior, support = ready_prior(robot, num_starts), np.full(num_starts, 1 / num_starts)
-    return _solve(measured, q, prior, support, None, cal, seed)
+    return _solve(measured, q, prior, support, None, cal, seed, SEARCH_ITERATIONS)
 
 
 def _solve(
@@ -159,19 +127,26 @@ def _solve(
     T_start: Array | None,
     calibration: Calibration,
     seed: int,
+    num_coarse: int = COARSE_ITERATIONS,
 ) -> Solution:
     begin, owner, errors = _starts(measured, q, T_start, seed)
+    if len(owner) == 0 and T_start is not None:
+        return _solve(measured, q, prior, support, None, calibration, seed)
     if len(owner) == 0:
         return _without_camera(measured, q, prior, support, calibration)
     prior_of, missing = prior[owner], -np.log(support[owner])
-    widen = WIDEN if T_start is None else WIDEN_TRACKED
-    coarse, at = polish(measured, begin, prior_of, num_iterations=COARSE_ITERATIONS, widen=widen)
+    coarse, at = polish(measured, begin, prior_of, num_iterations=num_coarse)
     coarse_costs = _costs(at, coarse, prior_of) + missing
 
     top = _distinct(coarse.q, coarse_costs)[:NUM_FINE]
     top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS]
     fine, at = polish(
-        measured, coarse[top], prior_of[top], at[top], num_iterations=FINE_ITERATIONS, widen=1.0
+        measured,
+        coarse[top],
+        prior_of[top],
+        at[top],
+        num_iterations=FINE_ITERATIONS,
+        graduated=False,
     )
     costs = _costs(at, fine, prior_of[top]) + missing[top]
     order = _distinct(fine.q, costs)
@@ -179,7 +154,9 @@ def _solve(
     if T_start is not None and residual_scale(at[best])[0] > LOST:
         return _solve(measured, q, prior, support, None, calibration, seed)
 
-    covariance, scale, inliers = posterior_covariance(at[best], prior_of[top[best]])
+    covariance, scale, inliers = posterior_covariance(
+        at[best], prior_of[top[best]].precision(fine.q[:1])[0]
+    )
     covariance = covariance + mode_spread(fine, costs)
     joint_std = np.sqrt(np.diag(covariance)[: q.shape[1]])
     polished, polished_costs = q.copy(), np.full(len(q), np.inf)
@@ -191,10 +168,10 @@ def _solve(
         joint_std=calibration.apply(joint_std, measured.robot.joint_limits),
         T_cam_base=make_transform(fine.R[0], fine.t[0]),
         covariance=covariance,
-        residuals_px=_residuals_px(measured, at[best]),
+        residuals_px=residuals_px(measured, at[best]),
         inliers=measured.for_all(inliers, 0.0).astype(bool),
         residual_scale=scale,
-        consistency=_consistency(measured, errors, owner, support),
+        consistency=consistency(measured, errors, owner, support),
         num_agreeing=int(np.sum(near & np.isfinite(polished_costs))),
         hypotheses=polished,
         costs=polished_costs,
@@ -218,15 +195,15 @@ def _camera_only(
     belief = prior[np.full(len(owner), np.argmax(support))]
     states, at = polish(measured, begin, belief, num_iterations=FINE_ITERATIONS, move_joints=False)
     best = np.argsort(_costs(at, states, belief))[:1]
-    covariance, scale, inliers = posterior_covariance(at[best], belief[best])
+    covariance, scale, inliers = posterior_covariance(at[best], belief[best].std[0] ** -2)
     return replace(
         answer,
         T_cam_base=make_transform(states.R[best[0]], states.t[best[0]]),
         covariance=covariance,
-        residuals_px=_residuals_px(measured, at[best]),
+        residuals_px=residuals_px(measured, at[best]),
         inliers=measured.for_all(inliers, 0.0).astype(bool),
         residual_scale=scale,
-        consistency=_consistency(measured, errors, owner, np.ones(1)),
+        consistency=consistency(measured, errors, owner, np.ones(1)),
     )
 
 
@@ -236,12 +213,13 @@ def _without_camera(
     """Too little was measured: the densest group of hypotheses, and how far all scatter around."""
     best = int(np.argmax(support))
     answer = measured.robot.clip(prior.mean[best])
-    shared = np.diag(np.linalg.inv(prior.precision[best]))
-    scatter = ((q - answer) ** 2).mean(0)
+    scatter = np.sqrt(((q - answer) ** 2).mean(0))
     nothing = np.zeros((measured.num_keypoints, 2))
     return Solution(
         joint_positions=answer,
-        joint_std=calibration.apply(np.sqrt(shared + scatter), measured.robot.joint_limits),
+        joint_std=calibration.apply(
+            np.maximum(prior.std[best], scatter), measured.robot.joint_limits
+        ),
         T_cam_base=None,
         covariance=None,
         residuals_px=measured.for_all(nothing * np.nan, np.nan),
@@ -257,7 +235,7 @@ def _without_camera(
 def _starts(
     measured: Measurements, q: Array, T_start: Array | None, seed: int
 ) -> tuple[States, NDArray[np.intp], Array]:
-    """States to start from, the hypothesis that each has its angles from, and errors (B, N) [px]."""
+    """States to start from, the hypothesis that each belongs to, and errors (B, N) [px]."""
     if measured.num_keypoints < MIN_KEYPOINTS:
         nobody = np.zeros(0, dtype=np.intp)
         return States(q[:0], np.zeros((0, 3, 3)), np.zeros((0, 3))), nobody, np.zeros((0, 0))
@@ -269,7 +247,7 @@ def _starts(
 def _costs(at: Linearisation, states: States, prior: Prior) -> Array:
     """(B,) minus the log posterior of each state, in units of the best-fitting one's residuals."""
     scale = np.full(len(states.q), residual_scale(at).min())
-    return total_cost(at, scale, states.q, prior)
+    return data_cost(at, scale) + prior.cost(states.q)
 
 
 def _distinct(q: Array, costs: Array) -> NDArray[np.intp]:
@@ -279,21 +257,3 @@ def _distinct(q: Array, costs: Array) -> NDArray[np.intp]:
         if all(np.abs(q[i] - q[j]).max() > SAME_ANSWER for j in chosen):
             chosen.append(int(i))
     return np.array(chosen)
-
-
-def _consistency(
-    measured: Measurements, errors: Array, owner: NDArray[np.intp], support: Array
-) -> float:
-    """Share of keypoints that the hypotheses hit with their own angles, softly counted."""
-    centred = measured.keypoints_2d - measured.keypoints_2d.mean(0)
-    size = np.sqrt((centred**2).sum(-1).mean())
-    hits = (1 / (1 + (errors / max(TOLERANCE * size, 1.0)) ** 2)).mean(-1)
-    best = np.zeros(len(support))
-    np.maximum.at(best, owner, hits)
-    return float(best @ support / support.sum())
-
-
-def _residuals_px(measured: Measurements, at: Linearisation) -> Array:
-    """(Kp, 2) [px] of one state."""
-    residuals = np.where(at.in_front[0], at.residuals[0] * measured.std, np.nan)
-    return measured.for_all(residuals.T, np.nan)

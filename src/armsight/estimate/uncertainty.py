@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.polish import CUTOFF, Prior, States, data_terms
+from armsight.estimate.polish import CUTOFF, States, data_terms
 from armsight.estimate.residuals import Linearisation
 
 Array = NDArray[np.floating]
@@ -42,18 +42,20 @@ class Calibration:
         return clipped
 
 
-def posterior_covariance(at: Linearisation, prior: Prior) -> tuple[Array, float, NDArray[np.bool_]]:
+def posterior_covariance(
+    at: Linearisation, precision: Array
+) -> tuple[Array, float, NDArray[np.bool_]]:
     """Covariance (J + 6, J + 6) of one state (B = 1), its residuals' scale, its inliers (N,).
 
     Args:
         at: the measurements, linearised at that state.
-        prior: the belief on its joints.
+        precision: (J,) [1/rad^2] of the prior at that state.
 
     The scale is the root of chi^2 per degree of freedom over the inliers, where degrees of freedom
     count both coordinates of each less the parameters that the data (not the prior) determine,
     drawn towards 1 by PRIOR_DOF.
     """
-    num_joints = prior.mean.shape[-1]
+    num_joints = len(precision)
     squared = (at.residuals[0] ** 2).sum(0)
     scale = 1.0
     for _ in range(3):  # scale and inliers depend on each other; three rounds settle them
@@ -61,7 +63,7 @@ def posterior_covariance(at: Linearisation, prior: Prior) -> tuple[Array, float,
         inliers = at.in_front[0] & (squared < (CUTOFF * wide) ** 2)
         data = data_terms(at, np.array([wide]))[0][0] * (wide / scale) ** 2
         information = data + TINY * np.eye(len(data))
-        information[:num_joints, :num_joints] += prior.precision[0]
+        information[:num_joints, :num_joints] += np.diag(precision)
         covariance = np.linalg.inv(information)
         dof = max(2 * inliers.sum() - np.sum(data * covariance), 0.0)
         scale = float(np.sqrt((PRIOR_DOF + squared[inliers].sum()) / (PRIOR_DOF + dof)))
