@@ -23,6 +23,9 @@ LABELS = (
     "composited",
 )
 
+MIN_VISIBLE = 4
+"""Rows whose robot shows fewer keypoints are left out."""
+
 
 class ShardTable:
     """Rows of all shards in some folders. Labels are held in memory, pictures stay on disk."""
@@ -47,8 +50,12 @@ class ShardTable:
                 rows = len(columns["robot_found"][-1])
                 where.append(np.stack([np.full(rows, len(self._files)), np.arange(rows)], 1))
                 self._files.append((file.get_slice("images"), file.get_slice("masks"), file))
-        self._where = np.concatenate(where)
-        self.labels = {name: np.concatenate(parts) for name, parts in columns.items()}
+        labels = {name: np.concatenate(parts) for name, parts in columns.items()}
+        # Where a robot is there but hidden, no answer would be right: such rows teach nothing.
+        visible = (labels["keypoints_visible"] > 0).sum(1)
+        kept = (labels["robot_found"] == 0) | (visible >= MIN_VISIBLE)
+        self._where = np.concatenate(where)[kept]
+        self.labels = {name: values[kept] for name, values in labels.items()}
 
     def __len__(self) -> int:
         return len(self._where)
