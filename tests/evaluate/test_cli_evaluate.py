@@ -122,3 +122,17 @@ def test_the_network_itself_is_asked(tmp_path):
     changed = _run("pose", folder, "--weights", weights, "--report", report)
     assert isinstance(changed.exception, ConfigError)
     assert "weights" in str(changed.exception)
+
+
+def test_each_part_can_be_scored_alone(tmp_path):
+    folder = write_ndds(tmp_path / "set", 1)
+    weights = write_fake_weights(tmp_path / "weights")
+    q = {}
+    for method in ("default", "diffusion-only", "keypoints-only"):
+        report = tmp_path / method
+        run = _run("pose", folder, "--weights", weights, "--method", method, "--report", report)
+        assert run.exit_code == 0, (run.output, run.exception)
+        line = (report / "answers.jsonl").read_text().splitlines()[1]
+        q[method] = json.loads(line)["joint_positions"]
+    # The fake network's hypotheses are spread around ANGLES; one of their group is taken as it is.
+    assert len({tuple(angles) for angles in q.values()}) == 3

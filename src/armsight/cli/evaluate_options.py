@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-METHOD_NAMES = ("default", "ready-pose")
+METHOD_NAMES = ("default", "diffusion-only", "keypoints-only", "ready-pose")
 ANSWERS_FILE = "answers.jsonl"
 
 Command = Callable[..., Any]
@@ -22,7 +22,9 @@ def method_options(function: Command) -> Command:
         click.option("--robot", default="panda", show_default=True, help="Name or data file."),
         click.option("--weights", help="Name or folder of the weights; by default the robot's."),
         click.option(
-            "--method", type=click.Choice(METHOD_NAMES), default="default", show_default=True
+            "--method", type=click.Choice(METHOD_NAMES), default="default", show_default=True,
+            help="diffusion-only: no polish on keypoints; keypoints-only: least squares without "
+            "the diffusion model; ready-pose: an answer without looking.",
         ),
         click.option(
             "--num-hypotheses", type=click.IntRange(min=1), help="Samples of the diffusion model."

@@ -14,7 +14,7 @@ from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
 from armsight.estimate.measurements import Measurements
 from armsight.estimate.residuals import linearise
-from armsight.estimate.solve import Solution, solve
+from armsight.estimate.solve import Solution, solve, solve_keypoints
 from armsight.estimate.uncertainty import Calibration
 from armsight.geometry import project, transform_points
 from armsight.robots import Robot
@@ -44,6 +44,8 @@ class Tuning:
     keypoint_seen: float = 0.3
     """Probability from which on a keypoint counts as measured"""
     calibration: Calibration = field(default_factory=Calibration)
+    solver: str = "both"
+    """both; diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
     confidence_bias: float = CONFIDENCE_BIAS
     confidence_weights: dict[str, float] = field(default_factory=lambda: CONFIDENCE_WEIGHTS)
 
@@ -101,15 +103,17 @@ def answer(
         return no_robot(robot, image, intrinsics, look.presence)
     seen = look.keypoints_seen >= tuning.keypoint_seen
     std = np.where(seen, look.keypoints_std, np.inf)
-    solution = solve(
-        robot,
-        intrinsics.K,
-        look.keypoints_2d,
-        std,
-        look.hypotheses,
-        T_start=T_start,
-        calibration=tuning.calibration,
-    )
+    measured = (robot, intrinsics.K, look.keypoints_2d, std)
+    if tuning.solver == "keypoints":
+        solution = solve_keypoints(*measured, calibration=tuning.calibration)
+    else:
+        solution = solve(
+            *measured,
+            look.hypotheses,
+            move_joints=tuning.solver != "diffusion",
+            T_start=T_start,
+            calibration=tuning.calibration,
+        )
     features = confidence_features(look, solution, seen)
     messages = (*image.messages, *intrinsics.messages)
     T = solution.T_cam_base

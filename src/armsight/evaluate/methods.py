@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,12 @@ def _weights_digest(name: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def _default(method: Method) -> PoseEstimator:
+def _network(method: Method, solver: str) -> PoseEstimator:
     from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
 
     estimator = Estimator.from_pretrained(method.weights, threads=method.threads)
+    # Joints and camera from hypotheses, from keypoints, or from both: what each part brings.
+    estimator.tuning = replace(estimator.tuning, solver=solver)
     count = method.num_hypotheses or DEFAULT_HYPOTHESES
 
     def estimate(image: NDArray[np.uint8], K: Array | None, /) -> Estimate:
@@ -85,6 +88,8 @@ def _ready_pose(method: Method) -> PoseEstimator:
 
 
 METHODS: dict[str, Callable[[Method], PoseEstimator]] = {
-    "default": _default,
+    "default": partial(_network, solver="both"),
+    "diffusion-only": partial(_network, solver="diffusion"),
+    "keypoints-only": partial(_network, solver="keypoints"),
     "ready-pose": _ready_pose,
 }
