@@ -127,6 +127,7 @@ class VideoWriter:
         # Fragments can be played without the index that is only written at the end.
         options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
         try:
+            self.path.write_bytes(b"")  # PyAV would open it only at the first frame
             self._container: Any = av.open(str(path), "w", format="mp4", options=options)
         except (av.FFmpegError, OSError) as error:
             raise OutputError(f"cannot write {path}: {_reason(error)}") from error
