@@ -2,74 +2,156 @@
 
 from __future__ import annotations
 
-import dataclasses
-import multiprocessing as mp
+import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from armsight.render import shards
+from armsight.errors import ConfigError
+from armsight.files import atomic_write
+from armsight.render import ndds, shards
+from armsight.render.backgrounds import Pictures
+from armsight.render.camera import intrinsics
 from armsight.render.frame import FrameMaker, FrameSettings
-from armsight.robots import load_robot
+from armsight.render.workers import Job, run_jobs
+from armsight.robots import Robot, load_robot
 
-_maker: FrameMaker | None = None
-
-
-def _start_worker(robot: str, settings: FrameSettings, pictures: Path | None) -> None:
-    import signal
-
-    import cv2
-
-    global _maker
-    # The parent handles Ctrl-C and ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    _maker = FrameMaker(load_robot(robot), settings, pictures)
+NDDS_JOB = 32
+"""Frames of an NDDS folder that a worker takes at a time."""
 
 
-def _make_shard(job: tuple[Path, int, int]) -> int:
-    path, start, stop = job
-    assert _maker is not None
-    shards.write_shard(path, [_maker.make(i) for i in range(start, stop)])
-    return stop - start
+@dataclass(frozen=True)
+class SetJob:
+    """What a worker needs to know to make frames of a set."""
+
+    robot: str
+    settings: FrameSettings
+    folder: Path
+    backgrounds: Path | None
+    format: str
+
+    def start(self) -> Callable[[Job, Callable[[int], None]], None]:
+        """Called once in a worker: returns the function that does one job."""
+        robot = load_robot(self.robot)
+        maker = FrameMaker(robot, self.settings, self.backgrounds)
+
+        def shard(job: Job, made: Callable[[int], None]) -> None:
+            frames = []
+            for index in job.indices:
+                frames.append(maker.make(index))
+                made(1)
+            path = shards.shard_path(self.folder, job.indices[0] // shards.ROWS)
+            shards.write_shard(path, frames, len(robot.keypoint_names))
+
+        def files(job: Job, made: Callable[[int], None]) -> None:
+            for index in job.indices:
+                ndds.write_frame(self.folder, index, maker.make(index), robot)
+                made(1)
+
+        return shard if self.format == "shards" else files
 
 
-def render_shards(
+def render_set(
     robot: str,
     settings: FrameSettings,
     folder: Path,
     count: int,
-    workers: int,
-    pictures: Path | None = None,
+    *,
+    format: str = "shards",
+    workers: int = 1,
+    backgrounds: Path | None = None,
     progress: Callable[[int], None] = lambda n: None,
-) -> None:
-    """Write `count` frames as shards into `folder`; finished shards are kept.
+) -> int:
+    """Write `count` frames into `folder`; what is finished there already is kept.
+
+    The same robot, settings and backgrounds give the same pictures, whatever the number of
+    workers and however often the work was interrupted.
 
     Args:
-        progress: called with the number of frames of each shard that was just made.
+        format: `shards` (square crops for training) or `ndds` (whole frames, DREAM's layout).
+        progress: called with the number of frames that were just made.
+
+    Returns:
+        How many frames were left to make.
+
+    Raises:
+        ConfigError: the folder holds another set, or the format is unknown.
+        DatasetError: `backgrounds` holds no pictures.
+        OutputError: the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if format not in ("shards", "ndds"):
+        raise ConfigError(f"unknown format {format!r}; known: shards, ndds")
+    settings = replace(settings, crop=format == "shards")
     described = load_robot(robot)
-    index: dict[str, Any] = {
-        "format": shards.FORMAT,
-        "robot": robot,
-        "keypoint_names": list(described.keypoint_names),
-        "joint_names": list(described.joint_names),
-        "image_size": settings.size,
+    pictures = Pictures(backgrounds)
+    _write_index(folder, _index(described, settings, count, format, len(pictures)))
+    _remove_leftovers(folder)
+    if format == "ndds":
+        K = intrinsics(1.0, *settings.frame_size)
+        ndds.write_settings(folder, described, settings.frame_size, K.tolist())
+    jobs = _jobs(folder, count, format)
+    todo = sum(len(job.indices) for job in jobs)
+    run_jobs(SetJob(robot, settings, folder, backgrounds, format), jobs, workers, progress)
+    return todo
+
+
+def _jobs(folder: Path, count: int, format: str) -> list[Job]:
+    """The frames that are not there yet, cut into jobs."""
+    if format == "shards":
+        starts = range(0, count, shards.ROWS)
+        return [
+            Job(tuple(range(start, min(start + shards.ROWS, count))))
+            for i, start in enumerate(starts)
+            if not shards.shard_path(folder, i).exists()
+        ]
+    missing = [i for i in range(count) if not ndds.label_path(folder, i).exists()]
+    return [Job(tuple(missing[i : i + NDDS_JOB])) for i in range(0, len(missing), NDDS_JOB)]
+
+
+def _index(
+    robot: Robot, settings: FrameSettings, count: int, format: str, pictures: int
+) -> dict[str, Any]:
+    return {
+        "format": shards.FORMAT if format == "shards" else ndds.FORMAT,
+        "robot": robot.name,
+        "joint_names": list(robot.joint_names),
+        "keypoint_names": list(robot.keypoint_names),
+        "units": "m",
         "count": count,
         "seed": settings.seed,
-        "settings": dataclasses.asdict(settings),
+        "split": settings.split,
+        "image_size": settings.size if format == "shards" else list(settings.frame_size),
+        "background_pictures": pictures,
+        "settings": asdict(settings),
     }
-    shards.write_index(folder, index)
-    jobs = [
-        (shards.shard_path(folder, i), start, min(start + shards.ROWS, count))
-        for i, start in enumerate(range(0, count, shards.ROWS))
-    ]
-    jobs = [job for job in jobs if not job[0].exists()]
-    if not jobs:
-        return
-    with mp.get_context("spawn").Pool(
-        min(workers, len(jobs)), _start_worker, (robot, settings, pictures)
-    ) as pool:
-        for made in pool.imap_unordered(_make_shard, jobs):
-            progress(made)
+
+
+def _write_index(folder: Path, index: dict[str, Any]) -> None:
+    """Write dataset.json, or see that the one that is there is of the same set."""
+    path = folder / "dataset.json"
+    index = json.loads(json.dumps(index))
+    if path.exists():
+        try:
+            old = json.loads(path.read_text())
+        except ValueError:
+            old = {}
+        differing = [key for key in index if old.get(key) != index[key] and key != "count"]
+        if differing:
+            raise ConfigError(
+                f"{folder} already holds another set: {', '.join(differing)} differ in its "
+                "dataset.json. Choose another --out, or delete the folder."
+            )
+        last, rows = divmod(old["count"], shards.ROWS)
+        if rows and old["count"] != index["count"]:
+            # The last shard was cut short where the set ended then.
+            shards.shard_path(folder, last).unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(index, indent=1) + "\n")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Temporary files of a run that was killed."""
+    for pattern in (".shard-*.safetensors", ".[0-9]*.json", ".[0-9]*.jpg"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.errors import ConfigError
 from armsight.render import camera, effects, looks, poses
 from armsight.render.backgrounds import Pictures, backdrop
 from armsight.render.gl import Buffers
 from armsight.render.look import Look
+from armsight.render.other_arms import OtherArm, other_arm
 from armsight.render.scene import Scene
 from armsight.robots import Robot
 
@@ -34,12 +36,19 @@ class FrameSettings:
     """side of a crop [px]"""
     frame_size: tuple[int, int] = (640, 480)
     pose_mix: dict[str, float] = field(default_factory=lambda: dict(poses.TRAIN_MIX))
-    cameras: camera.CameraRanges = camera.CameraRanges()
+    cameras: camera.CameraRanges = field(default_factory=camera.CameraRanges)
     min_origins_in_frame: int = 3
     """of the robot's link origins"""
+    arm_distance: tuple[float, float] | None = None
+    """range of the distance from the camera to the middle of the link origins [m]"""
     composited: float = 0.5
     """share of pictures with a flat picture behind the robot instead of a room"""
     no_robot: float = 0.08
+    """share of pictures without any arm"""
+    other_arm: float = 0.0
+    """share of pictures of another maker's arm"""
+    arms: tuple[str, ...] = ()
+    """the other makers' arms"""
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,10 @@ class Frame:
     """x0, y0, x1, y1 of the camera's whole frame in this picture's pixels"""
     robot_found: bool
     composited: bool
-    finger_opening: float = 0.0
-    """0 (closed) to 1"""
+    finger_positions: Array
+    """joint positions of the gripper [m or rad]"""
+    other_arm: str | None = None
+    """name of the other maker's arm that is in the picture, with its link origins as keypoints"""
 
 
 @dataclass(frozen=True)
@@ -92,49 +103,85 @@ class FrameMaker:
     def __init__(self, robot: Robot, settings: FrameSettings, pictures: Path | None) -> None:
         self.robot, self.settings = robot, settings
         self._pictures = Pictures(pictures)
-        w, h = (settings.size,) * 2 if settings.crop else settings.frame_size
-        self.scene = Scene(robot, w * SUPERSAMPLING, h * SUPERSAMPLING)
+        self._scenes: dict[str, Scene] = {}
 
     def make(self, index: int) -> Frame:
         """Frame number `index`."""
         s, rng = self.settings, rng_of(self.settings, index)
-        q = poses.sample_pose(rng, self.robot, s.pose_mix)
-        opening = float(rng.random())
-        keypoints = np.asarray(self.robot.keypoints(q), dtype=float)
-        arm = keypoints[: self.robot.num_origin_keypoints]
-        view = self._sample_view(rng, keypoints)
-        room, found = bool(rng.random() >= s.composited), bool(rng.random() >= s.no_robot)
-        T = view.T_cam_base
+        kind = rng.random()
+        other = other_arm(s.arms[int(rng.integers(len(s.arms)))]) if kind < s.other_arm else None
+        found = kind >= s.other_arm + s.no_robot
+        scene = self._scene(other)
+        q = other.sample_pose(rng) if other else poses.sample_pose(rng, self.robot, s.pose_mix)
+        scene.pose(q, float(rng.random()))
+        arm = scene.link_origins()
+        keypoints = arm if other else np.asarray(self.robot.keypoints(q), dtype=float)
+        num_origins = len(arm) if other else self.robot.num_origin_keypoints
+        view = self._sample_view(rng, keypoints, num_origins)
+        room, T = bool(rng.random() >= s.composited), view.T_cam_base
         look = looks.sample_look(
-            rng, s.split, self.scene.robot_materials, room, arm, -T[:3, :3].T @ T[:3, 3],
+            rng, s.split, scene.robot_materials, room, arm, -T[:3, :3].T @ T[:3, 3],
             self._pictures,
         )  # fmt: skip
-        look.robot_visible = found
-        self.scene.apply(look)
-        self.scene.pose(q, opening)
-        buffers, image = self._draw(rng, view, look)
+        look.robot_visible = found or other is not None
+        scene.apply(look)
+        buffers, image = self._draw(rng, scene, view, look)
         image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
-        mask = _shrunk(self.scene.robot_mask(buffers), view.size)
+        mask = _outside_black(_shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
         uv, cam = camera.project(keypoints, view.K, T)
-        visible = self._visibility(uv, cam, buffers, view)
-        if not found:
-            q, T, opening = np.zeros_like(q), np.zeros((4, 4)), 0.0
-            visible, uv, cam = np.zeros_like(visible), np.zeros_like(uv), np.zeros_like(cam)
-        return Frame(
-            image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, found, not room, opening
-        )
+        visible = _visibility(scene, uv, cam, buffers, view, num_origins)
+        frame = Frame(
+            image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, True,
+            not room, scene.finger_positions(),
+        )  # fmt: skip
+        if found:
+            return frame
+        K = len(self.robot.keypoint_names)
+        nothing = {
+            "robot_found": False, "mask": np.zeros_like(mask), "finger_positions": np.zeros(0),
+            "joint_positions": np.zeros(len(self.robot.joint_names)), "T_cam_base": np.zeros((4, 4)),
+        }  # fmt: skip
+        if other:
+            # Only the robot of the data set has a mask: nothing may be put behind another arm.
+            return replace(frame, **nothing, other_arm=other.name, composited=False)
+        return replace(
+            frame, **nothing, keypoints_2d=np.zeros((K, 2)), keypoints_3d_cam=np.zeros((K, 3)),
+            keypoints_visible=np.zeros(K, np.uint8),
+        )  # fmt: skip
 
-    def _sample_view(self, rng: np.random.Generator, keypoints: Array) -> View:
+    def close(self) -> None:
+        """Free the graphics library's memory."""
+        for scene in self._scenes.values():
+            scene.close()
+        self._scenes.clear()
+
+    def _scene(self, other: OtherArm | None) -> Scene:
+        arm = other or self.robot
+        if arm.name not in self._scenes:
+            s = self.settings
+            w, h = (s.size, s.size) if s.crop else s.frame_size
+            self._scenes[arm.name] = Scene(arm, w * SUPERSAMPLING, h * SUPERSAMPLING)
+        return self._scenes[arm.name]
+
+    def _sample_view(self, rng: np.random.Generator, keypoints: Array, num_origins: int) -> View:
         """A camera that sees enough of the arm, and a crop of its frame if wanted."""
         s = self.settings
         width, height = s.frame_size
-        origins = self.robot.num_origin_keypoints
-        for _ in range(200):
-            K, T = camera.sample_camera(rng, s.cameras, keypoints[:origins], width, height)
+        origins = keypoints[:num_origins]
+        enough = min(s.min_origins_in_frame, num_origins)
+        for _ in range(2000):
+            K, T = camera.sample_camera(rng, s.cameras, origins, width, height)
             uv, cam = camera.project(keypoints, K, T)
             seen = camera.inside(uv, width, height) & (cam[:, 2] > 0.05)
-            if seen[:origins].sum() >= s.min_origins_in_frame and seen.sum() >= 6:
+            distance = float(np.linalg.norm(cam[:num_origins].mean(0)))
+            low, high = s.arm_distance or (0.0, np.inf)
+            if seen[:num_origins].sum() >= enough and low <= distance <= high:
                 break
+        else:
+            raise ConfigError(
+                f"none of 2000 cameras sees {enough} link origins from {s.arm_distance} m with "
+                f"{s.cameras}; ask for fewer origins in the frame or for wider cameras"
+            )
         whole = np.array([-0.5, -0.5, width - 0.5, height - 0.5])
         if not s.crop:
             return View(K, T, s.frame_size, whole, 1.0)
@@ -145,18 +192,18 @@ class FrameMaker:
         return View(K, T, (s.size, s.size), rect, scale)
 
     def _draw(
-        self, rng: np.random.Generator, view: View, look: Look
+        self, rng: np.random.Generator, scene: Scene, view: View, look: Look
     ) -> tuple[Buffers, NDArray[np.uint8]]:
         """Buffers at SUPERSAMPLING times the size, and the picture (H, W, 3) with its backdrop."""
         k, (w, h) = SUPERSAMPLING, view.size
         K = np.diag([k, k, 1.0]) @ view.K
         K[:2, 2] += (k - 1) / 2
-        buffers = self.scene.draw(K, view.T_cam_base, (w * k, h * k))
+        buffers = scene.draw(K, view.T_cam_base, (w * k, h * k))
         light = cv2.resize(buffers.rgb, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
         light /= 255
         if rng.random() < 0.8:
             light *= self._occlusion(rng, buffers, view)[..., None]
-        drawn = self.scene.drawn_mask(buffers)
+        drawn = scene.drawn_mask(buffers)
         if drawn.all():
             return buffers, _to_bytes(_encoded(light, look.gamma))
         alpha = _shrunk(drawn, view.size).astype(np.float32)[..., None] / 255
@@ -182,24 +229,27 @@ class FrameMaker:
             return self._pictures.sample(rng, h, w)
         return backdrop(rng, self.settings.split, h, w)
 
-    def _visibility(self, uv: Array, cam: Array, buffers: Buffers, view: View) -> NDArray[np.uint8]:
-        """(K,) 0 hidden or outside, 1 visible, 2 behind another part of the arm."""
-        w, h = view.size
-        rect = view.frame_rect
-        seen = camera.inside(uv, w, h) & (cam[:, 2] > 0.05)
-        seen &= (uv > rect[:2]).all(1) & (uv < rect[2:]).all(1)
-        k = SUPERSAMPLING
-        px = np.clip(uv * k + (k - 1) / 2, -1, 1e6).round().astype(int)
-        px = np.clip(px, 0, [w * k - 1, h * k - 1])
-        geom, depth = buffers.geom[px[:, 1], px[:, 0]], buffers.depth[px[:, 1], px[:, 0]]
-        link = self.scene.link_of_geom[geom]
-        behind = cam[:, 2] - depth
-        # Origins lie inside of their link or its neighbours: up to a link's thickness deep.
-        tolerance = np.full(len(uv), 0.02)
-        tolerance[: self.robot.num_origin_keypoints] = 0.13
-        hidden_by_other = (link < 0) & (geom >= 0) & (behind > 0.005)
-        hidden_by_arm = (link >= 0) & (behind > tolerance)
-        return np.where(seen & ~hidden_by_other, 1 + hidden_by_arm, 0).astype(np.uint8)
+
+def _visibility(
+    scene: Scene, uv: Array, cam: Array, buffers: Buffers, view: View, num_origins: int
+) -> NDArray[np.uint8]:
+    """(K,) 0 hidden or outside, 1 visible, 2 behind another part of the arm."""
+    w, h = view.size
+    rect = view.frame_rect
+    seen = camera.inside(uv, w, h) & (cam[:, 2] > 0.05)
+    seen &= (uv > rect[:2]).all(1) & (uv < rect[2:]).all(1)
+    k = SUPERSAMPLING
+    px = np.clip(uv * k + (k - 1) / 2, -1, 1e6).round().astype(int)
+    px = np.clip(px, 0, [w * k - 1, h * k - 1])
+    geom, depth = buffers.geom[px[:, 1], px[:, 0]], buffers.depth[px[:, 1], px[:, 0]]
+    link = scene.link_of_geom[geom]
+    behind = cam[:, 2] - depth
+    # Origins lie inside of their link or its neighbours: up to a link's thickness deep.
+    tolerance = np.full(len(uv), 0.02)
+    tolerance[:num_origins] = 0.13
+    hidden_by_other = (link < 0) & (geom >= 0) & (behind > 0.005)
+    hidden_by_arm = (link >= 0) & (behind > tolerance)
+    return np.where(seen & ~hidden_by_other, 1 + hidden_by_arm, 0).astype(np.uint8)
 
 
 def _through_camera(
@@ -231,7 +281,7 @@ def _shrunk(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.uint8]
 
 
 def _outside_black(image: NDArray[np.uint8], rect: Array) -> NDArray[np.uint8]:
-    """Black outside of the camera's frame, as in an estimator's padded crop."""
+    """Zero outside of the camera's frame, as in an estimator's padded crop."""
     h, w = image.shape[:2]
     x0, y0, x1, y1 = np.ceil(rect).astype(int)
     out = np.zeros_like(image)

@@ -88,27 +88,35 @@ def split_by_colour(path: Path, palette: NDArray[np.uint8]) -> list[MeshPart]:
 
 
 def lighten(part: MeshPart, fraction: float) -> MeshPart:
-    """The part with about `fraction` of its faces, the normals taken over from the original.
+    """The part with about `fraction` of its faces, the normals taken over from the original."""
+    if len(part.faces) < MIN_FACES or fraction >= 1:
+        return part
+    points, faces = simplified(part.vertices, part.faces, fraction)
+    return _with_normals(part, points, faces)
+
+
+def simplified(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer], fraction: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Vertices (V, 3) and faces (F, 3) with about `fraction` of the faces, by edge collapse.
 
     Raises:
         MissingExtraError: fast-simplification is not installed.
     """
-    if len(part.faces) < MIN_FACES or fraction >= 1:
-        return part
     try:
         import fast_simplification
     except ImportError as error:
         raise MissingExtraError(
             "Rendering", "fast-simplification", "pip install 'armsight[render]'"
         ) from error
-    points, weld = np.unique(part.vertices.round(7), axis=0, return_inverse=True)
-    faces = weld.ravel()[part.faces]
+    points, weld = np.unique(vertices.round(7), axis=0, return_inverse=True)
+    faces = weld.ravel()[faces]
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2])
     whole &= faces[:, 0] != faces[:, 2]
     points, faces = fast_simplification.simplify(
         points.astype(np.float32), faces[whole].astype(np.int32), 1 - fraction, agg=5
     )[:2]
-    return _with_normals(part, points.astype(np.float64), faces.astype(np.int64))
+    return points.astype(np.float64), faces.astype(np.int64)
 
 
 def _with_normals(

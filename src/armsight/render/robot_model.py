@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 
 from armsight.errors import ConfigError, DatasetError, MissingExtraError
 from armsight.render.gl import load_mujoco
-from armsight.render.meshes import MIN_FACES, MeshPart, light_parts
+from armsight.render.meshes import MIN_FACES, MeshPart, light_parts, simplified
 
 DECALS = "decals"
 """Part of the names of geoms that are small marks on the robot's shells."""
 DECALS_PER_MESH, DECAL_RADIUS = 18, (0.002, 0.005)
+MAX_COLOURS = 16
+"""A texture of more colours is a picture, not a palette."""
+USUAL_FACES = 25_000
 FACES_KEPT = 0.18
 """Share of a mesh's triangles that is drawn: see docs on the renderer's speed."""
 
@@ -27,15 +31,21 @@ def package_file(package: str, relative: str, install: str) -> Path:
         MissingExtraError: the package is not installed.
         DatasetError: it is, but has no such file.
     """
-    # find_spec imports parents, so that only the top-level name is looked up.
+    # find_spec imports a submodule's parents, so that only the top-level name is looked up.
     top, *inner = package.split(".")
-    spec = importlib.util.find_spec(top)
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    for folder in folders:
-        path = Path(folder).joinpath(*inner, relative)
-        if path.exists():
-            return path
-    if not folders or not any(Path(f).joinpath(*inner).exists() for f in folders):
+    found = importlib.util.find_spec(top)
+    places = (
+        [Path(p).joinpath(*inner) for p in (found.submodule_search_locations or [])]
+        if found
+        else []
+    )
+    # A folder of plain data beside the packages, such as cmeel.prefix.
+    places += [Path(p) / package for p in sys.path]
+    places = [place for place in places if place.is_dir()]
+    for place in places:
+        if (place / relative).exists():
+            return place / relative
+    if not places:
         raise MissingExtraError("Rendering this robot", package, install)
     raise DatasetError(f"package {package} has no file {relative}; wrong version? Run: {install}")
 
@@ -43,8 +53,10 @@ def package_file(package: str, relative: str, install: str) -> Path:
 def robot_spec(simulation: dict[str, Any]) -> Any:
     """MjSpec of a robot as its data file's `simulation` describes it.
 
-    Keys: `package`, `install`, `model` (MJCF inside the package), `attach` (a list of `model`,
-    `to` (body), `rotation_wxyz`): models bolted on; `gripper_joints`.
+    Keys: `package` (importable name, or a folder beside the installed packages), `install`,
+    `model` (MJCF or URDF inside the package), `attach` (a list of `model`, `to` (body) and
+    `rotation_wxyz`: models bolted on), `gripper_joints`; where the model needs it, `radians`
+    (true for an MJCF that forgets to say so) and `visual_groups` (geom groups to draw).
 
     Meshes painted by a palette texture are cut into parts of one colour, with materials named
     `<mesh>_<part class>`; see `part_class`.
@@ -53,26 +65,81 @@ def robot_spec(simulation: dict[str, Any]) -> Any:
         ConfigError: the description names a body that is not there.
         MissingExtraError: MuJoCo or the package with the model is not installed.
     """
-    mj = load_mujoco()
-    path = package_file(simulation["package"], simulation["model"], simulation["install"])
-    spec = mj.MjSpec.from_file(str(path))
-    _keep_bodies_only(spec)
-    _cut_into_colours(spec, path.parent)
+    spec = _load(simulation, simulation["model"])
     for i, extra in enumerate(simulation.get("attach", [])):
-        extra_path = package_file(simulation["package"], extra["model"], simulation["install"])
-        child = mj.MjSpec.from_file(str(extra_path))
-        _keep_bodies_only(child)
-        _cut_into_colours(child, extra_path.parent)
+        child = _load(simulation, extra["model"])
         parent = spec.body(extra["to"])
         if parent is None:
             names = ", ".join(body.name for body in spec.bodies)
             raise ConfigError(
                 f"the robot's simulation attaches {extra['model']} to {extra['to']!r}, which is "
-                f"no body of {path.name}; its bodies: {names}"
+                f"no body of {simulation['model']}; its bodies: {names}"
             )
         frame = parent.add_frame(quat=extra.get("rotation_wxyz", [1, 0, 0, 0]))
         spec.attach(child, frame=frame, prefix=f"attached{i}/")
+    _lighten_meshes(spec)
+    for i, geom in enumerate(spec.geoms):
+        geom.name = geom.name or f"robot_geom{i}"
     return spec
+
+
+def _load(simulation: dict[str, Any], relative: str) -> Any:
+    mj = load_mujoco()
+    path = package_file(simulation["package"], relative, simulation["install"])
+    if path.suffix == ".urdf":
+        # MuJoCo wants to be told to keep what is only for the eye, and where the meshes are.
+        text = path.read_text().replace("package://example-robot-data/robots", str(path.parents[2]))
+        hint = '<mujoco><compiler discardvisual="false" strippath="false" fusestatic="false"/></mujoco>'
+        head, opening, rest = text.partition("<robot")
+        name, _, body = rest.partition(">")
+        spec = mj.MjSpec.from_string(f"{head}{opening}{name}>{hint}{body}")
+        # MuJoCo puts what a URDF calls visual into group 1, its collision shapes into group 0.
+        visual: Any = [1]
+    else:
+        spec = mj.MjSpec.from_file(str(path))
+        visual = simulation.get("visual_groups", [0, 1, 2])
+    if simulation.get("radians"):
+        spec.compiler.degree = False
+    for mesh in spec.meshes:
+        # Visual meshes need not enclose a volume.
+        mesh.inertia = mj.mjtMeshInertia.mjMESH_INERTIA_SHELL
+    _keep_bodies_only(spec, set(visual))
+    _cut_into_colours(spec, path.parent)
+    return spec
+
+
+def _lighten_meshes(spec: Any) -> None:
+    """Thin out the meshes of a robot that has far more triangles than a picture shows.
+
+    Their edges become smooth, for MuJoCo averages the normals of the faces around a vertex.
+    """
+    mj = load_mujoco()
+    model = spec.compile()
+    total = int(model.mesh_facenum.sum())
+    if total <= 2 * USUAL_FACES:
+        return
+    geoms = [model.geom(i) for i in range(model.ngeom)]
+    for geom, made in zip(list(spec.geoms), geoms, strict=True):
+        mesh = int(made.dataid[0])
+        faces = int(model.mesh_facenum[mesh])
+        if geom.type != mj.mjtGeom.mjGEOM_MESH or faces < 4 * MIN_FACES:
+            continue
+        vertices, triangles = simplified(
+            model.mesh_vert[model.mesh_vertadr[mesh] :][: model.mesh_vertnum[mesh]],
+            model.mesh_face[model.mesh_faceadr[mesh] :][:faces],
+            max(USUAL_FACES / total, 3 * MIN_FACES / faces),
+        )
+        name = f"light/{geom.meshname}"
+        if spec.mesh(name) is None:
+            spec.add_mesh(
+                name=name, uservert=vertices.ravel(), userface=triangles.ravel(),
+                inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+            )  # fmt: skip
+        # The compiled model's vertices are in the frame of the mesh's centre, so is this pose.
+        geom.meshname, geom.pos, geom.quat = name, made.pos, made.quat
+    for mesh in list(spec.meshes):
+        if spec.mesh(f"light/{mesh.name}") is not None:
+            spec.delete(mesh)
 
 
 def part_class(colour: tuple[int, int, int]) -> str:
@@ -120,13 +187,15 @@ def _add_mesh_geom(like: Any, mesh: str, material: str) -> None:
     )  # fmt: skip
 
 
-def _keep_bodies_only(spec: Any) -> None:
-    """Drop all that a picture does not need, and geoms that a viewer would not show."""
+def _keep_bodies_only(spec: Any, visual_groups: set[int]) -> None:
+    """Drop all that a picture does not need, and geoms of other groups."""
     for kind in ("sensors", "actuators", "tendons", "equalities", "keys", "sites", "lights"):
         for item in list(getattr(spec, kind, [])):
             spec.delete(item)
     for geom in list(spec.geoms):
-        if geom.group > 2:
+        if geom.group in visual_groups:
+            geom.contype = geom.conaffinity = geom.group = 0
+        else:
             spec.delete(geom)
 
 
@@ -152,6 +221,8 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
             if image is None:
                 raise DatasetError(f"cannot read the robot's palette {folder / file}")
             palette = np.ascontiguousarray(image[..., ::-1], np.uint8)
+            if len(np.unique(palette.reshape(-1, 3), axis=0)) > MAX_COLOURS:
+                continue
         parts = light_parts(folder / files[geom.meshname], palette, FACES_KEPT)
         for i, part in enumerate(parts):
             name = f"{geom.meshname}_{i}"
@@ -181,7 +252,9 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
             _add_mesh_geom(geom, name, name)
             made.add(name)
         spec.delete(geom)
-    for item in [m for m in spec.meshes if m.name not in made]:
+    used = {geom.meshname for geom in spec.geoms}
+    for item in [m for m in spec.meshes if m.name not in used]:
         spec.delete(item)
-    for item in [*materials.values(), *spec.textures]:
+    worn = {geom.material for geom in spec.geoms}
+    for item in [m for name, m in materials.items() if name not in worn]:
         spec.delete(item)

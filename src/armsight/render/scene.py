@@ -7,7 +7,6 @@ nothing of the picture before shines through.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -31,31 +30,23 @@ from armsight.render.look import (
     Solid,
     Surface,
 )
+from armsight.render.other_arms import OtherArm
 from armsight.render.robot_model import DECALS, robot_spec
+from armsight.robots import Robot
 
 SHOWN, HIDDEN = 0, 4
 """Geom groups: MuJoCo draws groups 0 to 2."""
-
-
-@dataclass(frozen=True)
-class SimulatedArm:
-    """What a scene needs to know of an arm. An armsight `Robot` has these fields, too."""
-
-    name: str
-    simulation: dict[str, Any]
-    joint_names: tuple[str, ...]
-    link_names: tuple[str, ...]
 
 
 class Scene:
     """A robot in a room, drawn by MuJoCo. The robot's base frame is the world frame.
 
     Args:
-        arm: the robot to draw (a `Robot` or a `SimulatedArm`).
+        arm: a `Robot` or an `OtherArm`.
         width, height: largest picture [px], supersampling included.
     """
 
-    def __init__(self, arm: Any, width: int, height: int) -> None:
+    def __init__(self, arm: Robot | OtherArm, width: int, height: int) -> None:
         self._mj = load_mujoco()
         self.arm = arm
         spec = robot_spec(arm.simulation)
@@ -85,6 +76,8 @@ class Scene:
         ends = {m.joint(i).name.rpartition("/")[2]: i for i in range(m.njnt)}
         self._fingers = [m.joint(ends[name]).qposadr[0] for name in grip]
         self._finger_range = [m.joint(ends[name]).range.copy() for name in grip]
+        bodies = {m.body(i).name.rpartition("/")[2]: i for i in range(m.nbody)}
+        self._link_bodies = [bodies[name] for name in arm.link_names]
         self._rest = np.zeros(m.nq)
         self._maker = {
             name: Surface(_rgb(m.mat_rgba[i]), m.mat_specular[i], m.mat_shininess[i])
@@ -157,10 +150,13 @@ class Scene:
         """
         return self.canvas.draw(self.data, K, T_cam_base, self._shadows, size)
 
+    def finger_positions(self) -> NDArray[np.float64]:
+        """Joint positions of the gripper as posed last."""
+        return np.array(self.data.qpos[self._fingers])
+
     def link_origins(self) -> NDArray[np.float64]:
         """(L, 3) [m]: the origins of the arm's links as posed last."""
-        bodies = {self.model.body(i).name.rpartition("/")[2]: i for i in range(self.model.nbody)}
-        return np.array([self.data.xpos[bodies[name]] for name in self.arm.link_names])
+        return np.array([self.data.xpos[i] for i in self._link_bodies])
 
     def robot_mask(self, buffers: Buffers) -> NDArray[np.bool_]:
         """(H, W): the pixel shows the robot or something bolted to it."""

@@ -1,0 +1,89 @@
+"""Other makers' arms, for pictures in which there is no robot of ours.
+
+Three of them may be in training pictures; the other three are kept for tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import ConfigError
+from armsight.render.robot_model import robot_spec
+
+ROBOSUITE = "pip install --no-deps robosuite==1.4.0"
+ROBOT_DATA = "pip install --no-deps example-robot-data==6.0.0"
+TRAIN_ARMS = ("sawyer", "kinova3", "jaco")
+TEST_ARMS = ("ur5e", "xarm7", "iiwa7")
+
+# Folder and gripper in robosuite, the flange, and a working pose [rad].
+_ROBOSUITE = {
+    "sawyer": ("sawyer", "rethink_gripper", "right_hand", (0, -1.18, 0, 2.18, 0, 0.57, -1.57)),
+    "kinova3": ("kinova3", "robotiq_gripper_140", "right_hand", (0, 0.65, 0, 1.89, 0, 0.6, -1.57)),
+    "jaco": ("jaco", "jaco_three_finger_gripper", "right_hand",
+             (3.19, 3.68, 0, 1.17, 0.05, 3.76, 3.14)),
+    "ur5e": ("ur5e", "robotiq_gripper_140", "right_hand", (-0.47, -1.735, 2.48, -2.275, -1.59, -2)),
+    "iiwa7": ("iiwa", "robotiq_gripper_140", "right_hand", (0, 0.65, 0, -1.89, 0, 0.6, 0)),
+}  # fmt: skip
+_XARM7 = "share/example-robot-data/robots/xarm_description/urdf/xarm7.urdf"
+
+
+@dataclass(frozen=True)
+class OtherArm:
+    """What a scene needs to know of an arm. J joints, L links."""
+
+    name: str
+    simulation: dict[str, Any]
+    joint_names: tuple[str, ...]
+    joint_limits: NDArray[np.float64]
+    """(J, 2) [rad]"""
+    ready_positions: NDArray[np.float64]
+    """(J,) a usual working pose [rad]"""
+    link_names: tuple[str, ...]
+
+    def sample_pose(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Joint positions (J,) [rad]: two thirds around the ready pose, the others uniform."""
+        low, high = self.joint_limits.T
+        if rng.random() < 1 / 3:
+            return np.asarray(low + (high - low) * rng.random(len(low)))
+        return np.clip(self.ready_positions + rng.normal(0, 0.6, len(low)), low, high)
+
+
+@lru_cache(maxsize=8)
+def other_arm(name: str) -> OtherArm:
+    """One of TRAIN_ARMS or TEST_ARMS.
+
+    Raises:
+        ConfigError: the name is neither.
+        MissingExtraError: the package that has its model is not installed.
+    """
+    simulation: dict[str, Any]
+    if name == "xarm7":
+        simulation = {"package": "cmeel.prefix", "install": ROBOT_DATA, "model": _XARM7}
+        ready: tuple[float, ...] = (0, -0.6, 0, 1.2, 0, 1.8, 0)
+    elif name in _ROBOSUITE:
+        folder, gripper, flange, ready = _ROBOSUITE[name]
+        simulation = {
+            "package": "robosuite.models.assets", "install": ROBOSUITE, "radians": True,
+            "visual_groups": [1], "model": f"robots/{folder}/robot.xml",
+            "attach": [{"model": f"grippers/{gripper}.xml", "to": flange}],
+        }  # fmt: skip
+    else:
+        known = ", ".join((*TRAIN_ARMS, *TEST_ARMS))
+        raise ConfigError(f"unknown arm {name!r}; other makers' arms that can be drawn: {known}")
+    spec = robot_spec(simulation)
+    joints = [j for j in spec.joints if "/" not in j.name][: len(ready)]
+    # A joint without limits turns all the way.
+    limits = [tuple(j.range) if j.range[0] < j.range[1] else (-np.pi, np.pi) for j in joints]
+    return OtherArm(
+        name=name,
+        simulation=simulation,
+        joint_names=tuple(j.name for j in joints),
+        joint_limits=np.clip(np.array(limits, dtype=float), -2 * np.pi, 2 * np.pi),
+        ready_positions=np.array(ready, dtype=float),
+        link_names=tuple(j.parent.name for j in joints),
+    )
