@@ -1,0 +1,53 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from armsight.errors import OutputError
+from armsight.files import atomic_write
+
+
+def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.json"
+    with atomic_write(target) as path:
+        path.write_text("half")
+        assert not target.exists()
+        assert path.suffix == ".json"
+        assert path.parent == target.parent
+    assert target.read_text() == "half"
+    assert os.listdir(target.parent) == ["a.json"]
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail() -> None:
+        with atomic_write(target) as path:
+            path.write_text("new")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_others_may_read_it_as_they_may_read_any_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    with atomic_write(tmp_path / "ours") as path:
+        path.write_text("")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_unwritable_places_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*file/a\.txt"),
+        atomic_write(tmp_path / "file" / "a.txt"),
+    ):
+        pass
