@@ -109,12 +109,13 @@ def test_a_killed_process_leaves_a_checkpoint_that_resumes(config, tmp_path, how
 def test_two_processes_train_one_model(config, tmp_path):
     out = tmp_path / "run"
     small = dataclasses.replace(config, steps=4)
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes",
-                "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-                "--main_process_port", "0"]  # fmt: skip
+    # `--multi_gpu` only chooses the launcher of several processes; the variable keeps them on CPU.
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu",
+                "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
+                "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
     arguments = command(small, out, *launcher)
     arguments = [a.replace("steps=400", "steps=4") for a in arguments]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_TOP_PAD_": "0"}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(arguments, capture_output=True, text=True, env=env, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert read_info(out / "checkpoint")["step"] == 4
