@@ -32,7 +32,8 @@ FOUND = Estimate(
 NOT_FOUND = Estimate("panda", False, 0.01, ("a", "b"), ("p", "q", "r"))
 
 PROMISED = """image robot robot_found confidence joint_names joint_positions joint_std
-keypoint_names keypoints_2d keypoints_3d_cam T_cam_base samples intrinsics_source metric_depth_reliable units"""
+keypoint_names keypoints_2d keypoints_3d_cam T_cam_base samples intrinsics_source
+metric_depth_reliable units"""
 
 
 @pytest.mark.parametrize("estimate", [FOUND, NOT_FOUND])
