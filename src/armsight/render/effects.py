@@ -86,18 +86,20 @@ def _tone(rng: Rng, x: Pixels) -> Pixels:
     elif lamp < 0.10:  # a cold or coloured one
         gains = gains * rng.uniform(0.6, 1.0, 3)
     # Cameras choose the exposure so that the mean is near middle grey.
-    metered = float(np.clip(rng.normal(0.46, 0.09) / max(float(x.mean()), 0.05), 0.6, 2.5))
-    exposure = metered if rng.random() < 0.7 else np.exp(rng.normal(0, 0.2))
+    mean = max(float(x.mean()), 0.02)
+    metered = float(np.clip(rng.normal(0.5, 0.09) / mean, 0.6, 3.0))
+    exposure = metered if rng.random() < 0.8 else float(np.exp(rng.normal(0, 0.2)))
     if rng.random() < 0.04:
-        exposure *= rng.uniform(0.3, 0.7)
+        exposure *= rng.uniform(0.4, 0.8)
+    exposure = float(np.clip(exposure, 0.13 / mean, 0.75 / mean))
     x = np.clip(x * (gains * exposure).astype(np.float32), 0, 1)
     x = cv2.pow(x, float(np.exp(rng.normal(0, 0.18))))
     contrast, brightness = rng.uniform(0.75, 1.2), rng.normal(0, 0.03)
     saturation = 0.0 if rng.random() < 0.02 else rng.uniform(0.6, 1.25)
     # Saturation and contrast as one colour matrix: x' = A x + b.
-    mean = float(x.mean())
+    grey = float(x.mean())
     A = contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
-    offset = np.full((3, 1), (1 - contrast) * mean + brightness)
+    offset = np.full((3, 1), (1 - contrast) * grey + brightness)
     x = cv2.transform(x, np.hstack([A, offset]).astype(np.float32))
     return np.clip(x, 0, 1, dtype=np.float32)
 

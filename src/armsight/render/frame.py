@@ -39,6 +39,8 @@ class FrameSettings:
     cameras: camera.CameraRanges = field(default_factory=camera.CameraRanges)
     min_origins_in_frame: int = 3
     """of the robot's link origins"""
+    max_hidden: float = 0.5
+    """largest share of the keypoints in the frame that things before the arm may hide"""
     arm_distance: tuple[float, float] | None = None
     """range of the distance from the camera to the middle of the link origins [m]"""
     composited: float = 0.5
@@ -125,11 +127,19 @@ class FrameMaker:
         )  # fmt: skip
         look.robot_visible = found or other is not None
         scene.apply(look)
-        buffers, image = self._draw(rng, scene, view, look)
-        image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
-        mask = _outside_black(_shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
+        buffers = _buffers(scene, view)
         uv, cam = camera.project(keypoints, view.K, T)
         visible = _visibility(scene, uv, cam, buffers, view, num_origins)
+        for remove in ("objects", "furniture"):
+            if not look.robot_visible or _hidden_share(visible, uv, cam, view) <= s.max_hidden:
+                break
+            getattr(look, remove).clear()
+            scene.apply(look)
+            buffers = _buffers(scene, view)
+            visible = _visibility(scene, uv, cam, buffers, view, num_origins)
+        image = self._finish(rng, scene, view, look, buffers)
+        image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
+        mask = _outside_black(_shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
         frame = Frame(
             image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, True,
             not room, scene.finger_positions(),
@@ -191,21 +201,18 @@ class FrameMaker:
         K = camera.crop_intrinsics(K, x0, y0, side, s.size)
         return View(K, T, (s.size, s.size), rect, scale)
 
-    def _draw(
-        self, rng: np.random.Generator, scene: Scene, view: View, look: Look
-    ) -> tuple[Buffers, NDArray[np.uint8]]:
-        """Buffers at SUPERSAMPLING times the size, and the picture (H, W, 3) with its backdrop."""
-        k, (w, h) = SUPERSAMPLING, view.size
-        K = np.diag([k, k, 1.0]) @ view.K
-        K[:2, 2] += (k - 1) / 2
-        buffers = scene.draw(K, view.T_cam_base, (w * k, h * k))
+    def _finish(
+        self, rng: np.random.Generator, scene: Scene, view: View, look: Look, buffers: Buffers
+    ) -> NDArray[np.uint8]:
+        """The picture (H, W, 3) that was drawn, with its backdrop, as light reaches the camera."""
+        w, h = view.size
         light = cv2.resize(buffers.rgb, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
         light /= 255
         if rng.random() < 0.8:
             light *= self._occlusion(rng, buffers, view)[..., None]
         drawn = scene.drawn_mask(buffers)
         if drawn.all():
-            return buffers, _to_bytes(_encoded(light, look.gamma))
+            return _to_bytes(_encoded(light, look.gamma))
         alpha = _shrunk(drawn, view.size).astype(np.float32)[..., None] / 255
         back = self._backdrop(rng, h, w).astype(np.float32) / 255
         # MuJoCo clears to black, so that `light` is premultiplied by alpha.
@@ -213,7 +220,7 @@ class FrameMaker:
         if rng.random() < 0.6:  # light the robot as its surroundings are lit
             surrounding = np.clip(back.mean((0, 1)) / 0.5, 0.4, 1.3)
             colour = colour * surrounding ** np.float32(rng.random())
-        return buffers, _to_bytes(back + alpha * (colour - back))
+        return _to_bytes(back + alpha * (colour - back))
 
     def _occlusion(
         self, rng: np.random.Generator, buffers: Buffers, view: View
@@ -228,6 +235,20 @@ class FrameMaker:
         if len(self._pictures) and rng.random() < 0.65:
             return self._pictures.sample(rng, h, w)
         return backdrop(rng, self.settings.split, h, w)
+
+
+def _buffers(scene: Scene, view: View) -> Buffers:
+    """The scene drawn at SUPERSAMPLING times the size."""
+    k = SUPERSAMPLING
+    K = np.diag([k, k, 1.0]) @ view.K
+    K[:2, 2] += (k - 1) / 2
+    return scene.draw(K, view.T_cam_base, (view.size[0] * k, view.size[1] * k))
+
+
+def _hidden_share(visible: NDArray[np.uint8], uv: Array, cam: Array, view: View) -> float:
+    """Share of the keypoints in the picture that something other than the arm hides."""
+    inside = camera.inside(uv, *view.size) & (cam[:, 2] > 0.05)
+    return float((visible[inside] == 0).mean()) if inside.any() else 0.0
 
 
 def _visibility(

@@ -46,7 +46,7 @@ def sample_look(
     look.robot = sample_robot(rng, split, materials)
     ground = None
     if room:
-        look.furniture, ground = sample_room(rng)
+        look.furniture, ground = sample_room(rng, camera_position)
         shown = {solid.texture for solid in look.furniture.values()}
         for name in ("floor", "wall", "backwall", "tabletop"):
             if name in shown:

@@ -28,8 +28,12 @@ def turned(yaw: float) -> tuple[float, float, float, float]:
     return (float(np.cos(yaw / 2)), 0.0, 0.0, float(np.sin(yaw / 2)))
 
 
-def sample_room(rng: Rng) -> tuple[dict[str, Solid], float]:
-    """Furniture around a robot that stands at the origin, and the floor's height [m]."""
+def sample_room(rng: Rng, camera_position: Array) -> tuple[dict[str, Solid], float]:
+    """Furniture around a robot that stands at the origin, and the floor's height [m].
+
+    Args:
+        camera_position: (3,) [m, base frame]; no wall stands before the camera.
+    """
     on_floor = rng.random() < 0.15
     ground = 0.0 if on_floor else float(-rng.uniform(0.25, 0.95))
     half = rng.uniform(1.3, 4.5)
@@ -49,6 +53,9 @@ def sample_room(rng: Rng) -> tuple[dict[str, Solid], float]:
         if rng.random() < 0.1:
             continue
         place = _turn(yaw, (x * half + off[0], y * half + off[1], 0.0))
+        inwards = -_turn(yaw, (float(x), float(y), 0.0))
+        if inwards @ (camera_position - place) < 0.15:
+            continue
         room[f"wall{i}"] = Solid(
             "plane", (half * 1.5, tall, 1), (place[0], place[1], ground + tall),
             _times(turned(yaw), rotation), (1, 1, 1), float(rng.uniform(0, 0.2)),
@@ -104,26 +111,37 @@ def sample_objects(
         ground: height of the floor [m]; None where there is none (nothing but a flat picture).
         camera_position: (3,) [m, base frame].
     """
-    objects: list[Solid] = []
+    things: list[list[Solid]] = []
     if rng.random() < 0.8:
-        for _ in range(int(rng.integers(1, 14))):
-            objects.append(_small_thing(rng))
+        things += [[_small_thing(rng)] for _ in range(int(rng.integers(1, 14)))]
     if ground is not None and rng.random() < 0.7:
-        for _ in range(int(rng.integers(1, 4))):
-            objects += _cabinet(rng, ground)
+        cabinets = [_cabinet(rng, ground) for _ in range(int(rng.integers(1, 4)))]
+        things += [
+            parts for parts in cabinets if not _between(parts[0], arm_points, camera_position)
+        ]
     if rng.random() < 0.2:
-        objects += _occluders(rng, arm_points, camera_position)
+        things += [[thing] for thing in _occluders(rng, arm_points, camera_position)]
     if rng.random() < 0.25:
-        objects += _cable(rng)
-    kept = []
-    for thing in objects:
+        things += [[part] for part in _cable(rng)]
+    kept: list[Solid] = []
+    for parts in things:
+        thing = parts[0]
         reach = 0.09 + (max(thing.size) if thing.shape != "mesh" else 0.1)
         position = np.array(thing.position)
-        near = np.linalg.norm(arm_points - position, axis=1).min() < min(reach, 0.45)
-        close = np.linalg.norm(camera_position - position) < reach + 0.1
-        if not (near or close):
-            kept.append(thing)
+        in_arm = np.linalg.norm(arm_points - position, axis=1).min() < min(reach, 0.45)
+        at_camera = np.linalg.norm(camera_position - position) < reach + 0.1
+        if not (in_arm or at_camera):
+            kept += parts
     return kept[:NUM_OBJECTS]
+
+
+def _between(thing: Solid, arm_points: Array, camera_position: Array) -> bool:
+    """Whether a line from the camera to the arm passes through a thing or close by it."""
+    centre, radius = np.array(thing.position), float(np.linalg.norm(thing.size)) + 0.05
+    along = arm_points - camera_position
+    t = np.clip(((centre - camera_position) * along).sum(1) / (along**2).sum(1), 0, 1)
+    nearest = camera_position + t[:, None] * along
+    return bool(np.linalg.norm(nearest - centre, axis=1).min() < radius)
 
 
 def _small_thing(rng: Rng) -> Solid:
