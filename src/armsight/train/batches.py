@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from armsight.train.augment import Backgrounds, augment
-from armsight.train.shards import ShardTable
+from armsight.train.sources import Table
 
 Batch = dict[str, Tensor]
 
@@ -22,7 +22,7 @@ LOG_DEPTH_FLOOR_M = 0.05
 
 
 def make_batch(
-    table: ShardTable,
+    table: Table,
     rows: Any,
     size: int,
     rngs: list[np.random.Generator],
@@ -61,7 +61,7 @@ def make_batch(
 
 
 def batches(
-    table: ShardTable,
+    table: Table,
     size: int,
     batch_size: int,
     seed: int,

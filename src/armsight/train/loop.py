@@ -39,7 +39,7 @@ from armsight.train.optimiser import (
     optimiser_tensors,
     restore_optimiser,
 )
-from armsight.train.shards import ShardTable
+from armsight.train.sources import open_table
 from armsight.train.validate import validate
 
 
@@ -142,7 +142,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
         _save(out, config, model, ema, optimiser, step, losses)
     accelerator.wait_for_everyone()
     accelerator.end_training()
-    return {"step": step, "losses": {k: float(v) for k, v in losses.items()}}
+    return {"step": step, "losses": {k: float(v.detach()) for k, v in losses.items()}}
 
 
 class _StopFlag:
@@ -184,9 +184,7 @@ def _resume(config: TrainConfig, out: Path, model: nn.Module, ema: Ema) -> int:
 def _batch_source(config: TrainConfig, step: int, rank: int) -> Any:
     if config.stage == "kinematic":
         return _no_batches()
-    from armsight.train.sources import open_table
-
-    table: ShardTable = open_table(config.data, config.robot)
+    table = open_table(config.data, config.robot)
     backgrounds = Backgrounds(Path(config.backgrounds)) if config.backgrounds else None
     return batches(
         table, config.input_size, config.batch_size, config.seed, step,
@@ -217,7 +215,7 @@ def _save(
         "step": step,
         "train": config.to_json(),
         "model": model.config.to_json(),  # type: ignore[operator, union-attr]
-        "losses": {name: float(value) for name, value in losses.items()},
+        "losses": {name: float(value.detach()) for name, value in losses.items()},
     }
     save_checkpoint(out / "checkpoint", tensors, info)
 
@@ -226,11 +224,11 @@ def _report(
     step: int, config: TrainConfig, total: Tensor, losses: dict[str, Tensor], rate: float,
     writer: Any, log: Any,
 ) -> None:  # fmt: skip
-    values = {name: float(value) for name, value in losses.items()}
-    writer.add_scalar("loss/total", float(total), step)
+    values = {name: float(value.detach()) for name, value in losses.items()}
+    writer.add_scalar("loss/total", float(total.detach()), step)
     for name, value in values.items():
         writer.add_scalar(f"loss/{name}", value, step)
-    log.write(json.dumps({"step": step, "total": float(total), **values}) + "\n")
+    log.write(json.dumps({"step": step, "total": float(total.detach()), **values}) + "\n")
     log.flush()
     left = (config.steps - step) / rate
     parts = " ".join(f"{name} {value:.4f}" for name, value in values.items())

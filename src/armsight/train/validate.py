@@ -8,6 +8,7 @@ import torch
 from armsight.models.pose_model import PoseModel, measure
 from armsight.train.batches import make_batch
 from armsight.train.config import TrainConfig
+from armsight.train.sources import open_table
 
 ROWS = 512
 BATCH = 32
@@ -18,8 +19,6 @@ STEPS = 10
 @torch.no_grad()
 def validate(model: PoseModel, config: TrainConfig, rows: int = ROWS) -> dict[str, float]:
     """Median keypoint error [px of the input], joint errors [deg], presence errors [%]."""
-    from armsight.train.sources import open_table
-
     table = open_table(config.validation_data, config.robot)
     g = torch.Generator().manual_seed(0)
     joint_errors, pixel_errors, wrong = [], [], []
