@@ -145,6 +145,11 @@ def _truncate(folder):
     file.write_text(file.read_text()[:100])
 
 
+def _interrupted(folder):
+    write_json(folder / "dataset.json", {"count": 9})
+    (folder / "000003.json").unlink()  # its picture is there already
+
+
 def _zero_focal(folder):
     edit_json(
         folder / "_camera_settings.json",
@@ -170,7 +175,7 @@ def _other_camera(folder):
         (lambda d: (d / "000001.rgb.jpg").write_text("text"), "000001.rgb.jpg"),
         (_zero_focal, "impossible intrinsics fx=0"),
         (_other_camera, "do not project onto"),
-        (lambda d: write_json(d / "dataset.json", {"count": 9}), "promises 9: it is unfinished"),
+        (_interrupted, "has 3 frames, .*promises 9: it is unfinished"),
         (lambda d: [f.unlink() for f in d.glob("0*")], "has no frames"),
     ],
 )
@@ -223,6 +228,65 @@ def test_what_our_renderer_adds(tmp_path):
     assert pytest.approx(K) == frame.K
     assert frame.keypoints_visible.tolist() == [k % 3 for k in range(len(PANDA.keypoint_names))]
     assert project(frame.keypoints_3d_cam, frame.K) == pytest.approx(frame.keypoints_2d)
+
+
+def test_a_stated_camera_pose_is_read_and_checked(tmp_path):
+    folder = _without_angles(write_ndds(tmp_path))
+    stated = T_CAM_BASE.tolist()
+    for file in folder.glob("0*.json"):
+        edit_json(file, lambda data: data["objects"][0].update(T_cam_base=stated))
+    frame = open_dataset(folder, units="m").frames[0]
+    assert frame.T_cam_base == pytest.approx(T_CAM_BASE)
+    other = np.linalg.inv(T_CAM_BASE).tolist()
+    write_ndds(folder)
+    edit_json(folder / "000001.json", lambda data: data["objects"][0].update(T_cam_base=other))
+    with pytest.raises(DatasetError, match=r"000001.json: its T_cam_base does not put"):
+        open_dataset(folder)
+
+
+def test_rendered_labels_must_fit_the_data_file_exactly(tmp_path):
+    folder = write_ndds(tmp_path)
+
+    def nudge(data):
+        data["objects"][0]["keypoints"][6]["location"][0] += 0.005
+
+    edit_json(folder / "000001.json", nudge)
+    assert len(open_dataset(folder).frames) == 4  # 2 mm RMS: a real recording may be so
+    write_json(folder / "dataset.json", {"format": "armsight-ndds/1", "units": "m"})
+    with pytest.raises(DatasetError, match=r"000001.json contradict.*another version"):
+        open_dataset(folder)
+
+
+def test_what_the_renderer_writes_is_read(tmp_path):
+    pytest.importorskip("mujoco")
+    from armsight.render import ndds
+    from armsight.render.frame import Frame
+
+    q = poses(PANDA, 1)[0]
+    points = transform_points(T_CAM_BASE, PANDA.keypoints(q))
+    frame = Frame(
+        image=np.full((SIZE[1], SIZE[0], 3), 90, np.uint8),
+        mask=np.zeros((SIZE[1], SIZE[0]), np.uint8),
+        joint_positions=q,
+        finger_positions=np.zeros(len(PANDA.simulation.get("gripper_joints", []))),
+        K=K,
+        T_cam_base=T_CAM_BASE,
+        keypoints_2d=project(points, K),
+        keypoints_3d_cam=points,
+        keypoints_visible=np.arange(len(points)).astype(np.uint8) % 3,
+        frame_rect=np.array([-0.5, -0.5, SIZE[0] - 0.5, SIZE[1] - 0.5]),
+        robot_found=True,
+        composited=False,
+    )
+    ndds.write_frame(tmp_path, 0, frame, PANDA)
+    ndds.write_settings(tmp_path, PANDA, SIZE, K)
+    read = open_dataset(tmp_path).frames[0]
+    assert read.joint_positions == pytest.approx(q)
+    assert read.keypoints_3d_cam == pytest.approx(points)
+    assert read.T_cam_base == pytest.approx(T_CAM_BASE)
+    assert read.keypoints_visible.tolist() == frame.keypoints_visible.tolist()
+    assert read.keypoint_names == PANDA.keypoint_names
+    assert pytest.approx(K) == read.K
 
 
 def test_no_intrinsics_is_said_by_none(tmp_path):

@@ -21,6 +21,8 @@ UNITS = {"m": 1.0, "cm": 0.01}
 """Names of the units that a data set may be in, and their length [m]"""
 FIT_TOLERANCE_M = 0.01
 """RMS [m] by which labelled keypoints may miss the robot's kinematics"""
+RENDERED_TOLERANCE_M = 0.0005
+"""The same for pictures that we rendered: their labels come from the same data file"""
 
 
 @dataclass(frozen=True)
@@ -99,19 +101,21 @@ def _pairwise_distances(points: Array) -> Array:
     return distances
 
 
-def camera_from_keypoints(robot: Robot, label: KeypointLabels, locations_m: Array) -> Array | None:
+def camera_from_keypoints(
+    robot: Robot, label: KeypointLabels, locations_m: Array, tolerance_m: float = FIT_TOLERANCE_M
+) -> Array | None:
     """`T_cam_base` (4, 4) that puts the robot on its labelled keypoints (K, 3) [m].
 
     None without joint angles or with fewer than three keypoints.
 
     Raises:
-        DatasetError: no camera pose does so within `FIT_TOLERANCE_M`.
+        DatasetError: no camera pose does so within `tolerance_m` (RMS).
     """
     if label.joint_positions is None or len(label.indices) < 3:
         return None
     points = robot.keypoints(label.joint_positions)[label.indices]
     T_cam_base, rms = align_points(points, locations_m)
-    if rms > FIT_TOLERANCE_M:
+    if rms > tolerance_m:
         raise DatasetError(
             f"joint angles and keypoints of {label.source} contradict each other: the kinematics "
             f"of {robot.name} miss the keypoints by {1000 * rms:.1f} mm (RMS). Is it another "

@@ -59,9 +59,11 @@ def evaluate_pose(
     """
     scores = score(dataset, answers)
     if not scores.frames:
+        others = sorted({frame.other_robot for frame in dataset.frames if frame.other_robot})
+        shown = f" (but {', '.join(others)}: see --robot)" if others else ""
         raise DatasetError(
-            f"no frame of {dataset.path} shows {dataset.robot.name}, so there is no pose to score. "
-            "For pictures without it there is `armsight evaluate presence`."
+            f"no frame of {dataset.path} shows {dataset.robot.name}{shown}, so there is no pose to "
+            "score. For pictures without it there is `armsight evaluate presence`."
         )
     return PoseEvaluation(dataset, settings or {}, scores, summarise(scores))
 
