@@ -27,14 +27,14 @@ import click
 @click.option("--size", type=click.IntRange(min=32, max=1024), default=256, show_default=True,
               help="Side of the crops [px].")  # fmt: skip
 @click.option("--poses", type=click.Choice(["train", "eval", "no-robot", "mixed"]),
-              help="train: working poses, uniform, table top. eval: 80 % around the ready pose, "
+              help="train: working, uniform, table-top poses. eval: 80 % around the ready pose, "
               "20 % uniform. no-robot: none. mixed: train, with the preset's negatives. "
               "[by preset]")  # fmt: skip
 @click.option("--arm", "arms", multiple=True,
               type=click.Choice(["sawyer", "kinova3", "jaco", "ur5e", "xarm7", "iiwa7"]),
-              help="Other makers' arms to draw as negatives [by preset]; may be repeated.")  # fmt: skip
+              help="Other makers' arms to draw as negatives [by preset]; repeatable.")  # fmt: skip
 @click.option("--backgrounds", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of pictures to put behind the robot, beside the made-up ones.")  # fmt: skip
+              help="Folder of pictures to put behind the robot, beside made-up ones.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1,
               show_default="number of cores")  # fmt: skip
 def command(

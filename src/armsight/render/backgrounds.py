@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -71,7 +72,7 @@ def backdrop(rng: Rng, split: str, height: int, width: int) -> Image:
     """A made-up scene (height, width, 3): a surface, a wall over a floor, or clutter."""
     kind = rng.choice(["surface", "room", "clutter"], p=[0.25, 0.45, 0.3])
     side = 192
-    image = surface(rng, split, side).astype(np.float32)
+    image: NDArray[Any] = surface(rng, split, side).astype(np.float32)
     if kind == "room":
         horizon = int(side * rng.uniform(0.3, 0.8))
         image[horizon:] = surface(rng, split, side)[horizon:]
@@ -85,7 +86,7 @@ def backdrop(rng: Rng, split: str, height: int, width: int) -> Image:
     return picture_crop(rng, image.astype(np.uint8), height, width)
 
 
-def _add_clutter(rng: Rng, image: NDArray[np.float32], count: int) -> None:
+def _add_clutter(rng: Rng, image: NDArray[Any], count: int) -> None:
     """Rectangles, ellipses and lines, some with a light edge as furniture has."""
     side = image.shape[0]
     for _ in range(count):

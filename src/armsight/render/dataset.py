@@ -30,6 +30,8 @@ class SetJob:
     folder: Path
     backgrounds: Path | None
     format: str
+    rows: int
+    """of a shard"""
 
     def start(self) -> Callable[[Job, Callable[[int], None]], None]:
         """Called once in a worker: returns the function that does one job."""
@@ -41,7 +43,7 @@ class SetJob:
             for index in job.indices:
                 frames.append(maker.make(index))
                 made(1)
-            path = shards.shard_path(self.folder, job.indices[0] // shards.ROWS)
+            path = shards.shard_path(self.folder, job.indices[0] // self.rows)
             shards.write_shard(path, frames, len(robot.keypoint_names))
 
         def files(job: Job, made: Callable[[int], None]) -> None:
@@ -62,6 +64,7 @@ def render_set(
     workers: int = 1,
     backgrounds: Path | None = None,
     progress: Callable[[int], None] = lambda n: None,
+    rows: int = shards.ROWS,
 ) -> int:
     """Write `count` frames into `folder`; what is finished there already is kept.
 
@@ -71,6 +74,7 @@ def render_set(
     Args:
         format: `shards` (square crops for training) or `ndds` (whole frames, DREAM's layout).
         progress: called with the number of frames that were just made.
+        rows: of a shard.
 
     Returns:
         How many frames were left to make.
@@ -85,23 +89,23 @@ def render_set(
     settings = replace(settings, crop=format == "shards")
     described = load_robot(robot)
     pictures = Pictures(backgrounds)
-    _write_index(folder, _index(described, settings, count, format, len(pictures)))
+    _write_index(folder, _index(described, settings, count, format, len(pictures)), rows)
     _remove_leftovers(folder)
     if format == "ndds":
         K = intrinsics(1.0, *settings.frame_size)
         ndds.write_settings(folder, described, settings.frame_size, K.tolist())
-    jobs = _jobs(folder, count, format)
+    jobs = _jobs(folder, count, format, rows)
     todo = sum(len(job.indices) for job in jobs)
-    run_jobs(SetJob(robot, settings, folder, backgrounds, format), jobs, workers, progress)
+    run_jobs(SetJob(robot, settings, folder, backgrounds, format, rows), jobs, workers, progress)
     return todo
 
 
-def _jobs(folder: Path, count: int, format: str) -> list[Job]:
+def _jobs(folder: Path, count: int, format: str, rows: int) -> list[Job]:
     """The frames that are not there yet, cut into jobs."""
     if format == "shards":
-        starts = range(0, count, shards.ROWS)
+        starts = range(0, count, rows)
         return [
-            Job(tuple(range(start, min(start + shards.ROWS, count))))
+            Job(tuple(range(start, min(start + rows, count))))
             for i, start in enumerate(starts)
             if not shards.shard_path(folder, i).exists()
         ]
@@ -127,7 +131,7 @@ def _index(
     }
 
 
-def _write_index(folder: Path, index: dict[str, Any]) -> None:
+def _write_index(folder: Path, index: dict[str, Any], rows: int) -> None:
     """Write dataset.json, or see that the one that is there is of the same set."""
     path = folder / "dataset.json"
     index = json.loads(json.dumps(index))
@@ -142,8 +146,8 @@ def _write_index(folder: Path, index: dict[str, Any]) -> None:
                 f"{folder} already holds another set: {', '.join(differing)} differ in its "
                 "dataset.json. Choose another --out, or delete the folder."
             )
-        last, rows = divmod(old["count"], shards.ROWS)
-        if rows and old["count"] != index["count"]:
+        last, cut = divmod(old["count"], rows)
+        if cut and old["count"] != index["count"]:
             # The last shard was cut short where the set ended then.
             shards.shard_path(folder, last).unlink(missing_ok=True)
     with atomic_write(path) as temporary:

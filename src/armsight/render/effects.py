@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
-Pixels = NDArray[np.float32]
+Pixels = NDArray[Any]
 """(H, W, 3) RGB in 0..1"""
 Rng = np.random.Generator
 
 
-def ambient_occlusion(depth: NDArray[np.float32], radius_px: float, radius_m: float) -> Pixels:
+def ambient_occlusion(depth: Pixels, radius_px: float, radius_m: float) -> Pixels:
     """How much of the light from all sides reaches each pixel, (H, W) in 0..1.
 
     Screen-space: a neighbour that is nearer to the camera, but by less than `radius_m`, hides
     some of the light. Rough, but it puts the dark seams where links meet and things touch.
     """
-    small = cv2.resize(depth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
+    small: Pixels = cv2.resize(depth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
     hidden = np.zeros_like(small)
     for ring, count in ((0.35, 4), (1.0, 6)):
         for k in range(count):
@@ -67,7 +69,7 @@ def jpeg(image: Image, quality: int) -> Image:
     return image if decoded is None else np.asarray(decoded[..., ::-1], np.uint8)
 
 
-def _shifted(x: NDArray[np.float32], dx: int, dy: int) -> NDArray[np.float32]:
+def _shifted(x: Pixels, dx: int, dy: int) -> Pixels:
     """x moved by whole pixels, the edge repeated."""
     h, w = x.shape
     px, py = min(abs(dx), w - 1), min(abs(dy), h - 1)
@@ -101,21 +103,22 @@ def _tone(rng: Rng, x: Pixels) -> Pixels:
     A = contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
     offset = np.full((3, 1), (1 - contrast) * grey + brightness)
     x = cv2.transform(x, np.hstack([A, offset]).astype(np.float32))
-    return np.clip(x, 0, 1, dtype=np.float32)
+    return np.asarray(np.clip(x, 0, 1), np.float32)
 
 
 def _vignette(rng: Rng, x: Pixels) -> Pixels:
     h, w = x.shape[:2]
     v = np.linspace(-1, 1, h, dtype=np.float32)[:, None] ** 2
     u = np.linspace(-1, 1, w, dtype=np.float32)[None] ** 2
-    return x * (1 - np.float32(rng.uniform(0.05, 0.4) / 2) * (u + v))[..., None]
+    shade: Pixels = 1 - np.float32(rng.uniform(0.05, 0.4) / 2) * (u + v)
+    return x * shade[..., None]
 
 
 def _bloom(rng: Rng, x: Pixels, scale: float) -> Pixels:
     """Light that spills from what is overexposed."""
     bright = np.maximum(x - np.float32(0.8), 0)
     glow = cv2.GaussianBlur(bright, (0, 0), max(rng.uniform(2, 8) * scale, 0.5))
-    return x + glow * np.float32(rng.uniform(0.5, 2.0))
+    return np.asarray(x + glow * np.float32(rng.uniform(0.5, 2.0)), np.float32)
 
 
 def _motion_blur(rng: Rng, x: Pixels, scale: float) -> Pixels:
@@ -132,9 +135,9 @@ def _motion_blur(rng: Rng, x: Pixels, scale: float) -> Pixels:
 def _noise(rng: Rng, x: Pixels) -> Pixels:
     """Read noise and shot noise; sometimes blotchy, as after a camera's own denoising."""
     read, shot = rng.uniform(0, 0.02), rng.uniform(0, 0.03)
-    grain = np.empty(x.shape, np.float32)
+    grain: Pixels = np.empty(x.shape, np.float32)
     cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(grain, 0, 1)
+    cv2.randn(grain, np.zeros(1), np.ones(1))
     if rng.random() < 0.3:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * np.float32(2.0)
     deviation = cv2.sqrt(np.float32(read**2) + np.float32(shot**2) * np.clip(x, 0, 1))

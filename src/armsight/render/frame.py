@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,10 +17,10 @@ from armsight.render.gl import Buffers
 from armsight.render.look import Look
 from armsight.render.other_arms import OtherArm, other_arm
 from armsight.render.scene import Scene
+from armsight.render.view import SUPERSAMPLING, View, buffers_of, hidden_share, visibility
 from armsight.robots import Robot
 
 Array = NDArray[np.float64]
-SUPERSAMPLING = 2
 SPLITS = {"train": 1, "eval": 2}
 
 
@@ -80,19 +81,6 @@ class Frame:
     """name of the other maker's arm that is in the picture, with its link origins as keypoints"""
 
 
-@dataclass(frozen=True)
-class View:
-    """A camera and the part of its frame that is drawn."""
-
-    K: Array
-    T_cam_base: Array
-    size: tuple[int, int]
-    """width, height [px]"""
-    frame_rect: Array
-    scale: float
-    """pixels drawn per pixel of the camera's frame"""
-
-
 def rng_of(settings: FrameSettings, index: int) -> np.random.Generator:
     """The random numbers of one frame: no two frames of any split and seed share theirs."""
     entropy = (SPLITS[settings.split], settings.seed, index)
@@ -127,16 +115,16 @@ class FrameMaker:
         )  # fmt: skip
         look.robot_visible = found or other is not None
         scene.apply(look)
-        buffers = _buffers(scene, view)
+        buffers = buffers_of(scene, view)
         uv, cam = camera.project(keypoints, view.K, T)
-        visible = _visibility(scene, uv, cam, buffers, view, num_origins)
+        visible = visibility(scene, uv, cam, buffers, view, num_origins)
         for remove in ("objects", "furniture"):
-            if not look.robot_visible or _hidden_share(visible, uv, cam, view) <= s.max_hidden:
+            if not look.robot_visible or hidden_share(visible, uv, cam, view) <= s.max_hidden:
                 break
             getattr(look, remove).clear()
             scene.apply(look)
-            buffers = _buffers(scene, view)
-            visible = _visibility(scene, uv, cam, buffers, view, num_origins)
+            buffers = buffers_of(scene, view)
+            visible = visibility(scene, uv, cam, buffers, view, num_origins)
         image = self._finish(rng, scene, view, look, buffers)
         image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
         mask = _outside_black(_shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
@@ -146,17 +134,16 @@ class FrameMaker:
         )  # fmt: skip
         if found:
             return frame
-        K = len(self.robot.keypoint_names)
-        nothing = {
-            "robot_found": False, "mask": np.zeros_like(mask), "finger_positions": np.zeros(0),
-            "joint_positions": np.zeros(len(self.robot.joint_names)), "T_cam_base": np.zeros((4, 4)),
-        }  # fmt: skip
+        frame = replace(
+            frame, robot_found=False, mask=np.zeros_like(mask), finger_positions=np.zeros(0),
+            joint_positions=np.zeros(len(self.robot.joint_names)), T_cam_base=np.zeros((4, 4)),
+        )  # fmt: skip
         if other:
             # Only the robot of the data set has a mask: nothing may be put behind another arm.
-            return replace(frame, **nothing, other_arm=other.name, composited=False)
+            return replace(frame, other_arm=other.name, composited=False)
         return replace(
-            frame, **nothing, keypoints_2d=np.zeros((K, 2)), keypoints_3d_cam=np.zeros((K, 3)),
-            keypoints_visible=np.zeros(K, np.uint8),
+            frame, keypoints_2d=np.zeros_like(uv), keypoints_3d_cam=np.zeros_like(cam),
+            keypoints_visible=np.zeros_like(visible),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -237,42 +224,6 @@ class FrameMaker:
         return backdrop(rng, self.settings.split, h, w)
 
 
-def _buffers(scene: Scene, view: View) -> Buffers:
-    """The scene drawn at SUPERSAMPLING times the size."""
-    k = SUPERSAMPLING
-    K = np.diag([k, k, 1.0]) @ view.K
-    K[:2, 2] += (k - 1) / 2
-    return scene.draw(K, view.T_cam_base, (view.size[0] * k, view.size[1] * k))
-
-
-def _hidden_share(visible: NDArray[np.uint8], uv: Array, cam: Array, view: View) -> float:
-    """Share of the keypoints in the picture that something other than the arm hides."""
-    inside = camera.inside(uv, *view.size) & (cam[:, 2] > 0.05)
-    return float((visible[inside] == 0).mean()) if inside.any() else 0.0
-
-
-def _visibility(
-    scene: Scene, uv: Array, cam: Array, buffers: Buffers, view: View, num_origins: int
-) -> NDArray[np.uint8]:
-    """(K,) 0 hidden or outside, 1 visible, 2 behind another part of the arm."""
-    w, h = view.size
-    rect = view.frame_rect
-    seen = camera.inside(uv, w, h) & (cam[:, 2] > 0.05)
-    seen &= (uv > rect[:2]).all(1) & (uv < rect[2:]).all(1)
-    k = SUPERSAMPLING
-    px = np.clip(uv * k + (k - 1) / 2, -1, 1e6).round().astype(int)
-    px = np.clip(px, 0, [w * k - 1, h * k - 1])
-    geom, depth = buffers.geom[px[:, 1], px[:, 0]], buffers.depth[px[:, 1], px[:, 0]]
-    link = scene.link_of_geom[geom]
-    behind = cam[:, 2] - depth
-    # Origins lie inside of their link or its neighbours: up to a link's thickness deep.
-    tolerance = np.full(len(uv), 0.02)
-    tolerance[:num_origins] = 0.13
-    hidden_by_other = (link < 0) & (geom >= 0) & (behind > 0.005)
-    hidden_by_arm = (link >= 0) & (behind > tolerance)
-    return np.where(seen & ~hidden_by_other, 1 + hidden_by_arm, 0).astype(np.uint8)
-
-
 def _through_camera(
     rng: np.random.Generator, image: NDArray[np.uint8], scale: float
 ) -> NDArray[np.uint8]:
@@ -286,13 +237,13 @@ def _through_camera(
     return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _encoded(light: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:
+def _encoded(light: NDArray[Any], gamma: float) -> NDArray[Any]:
     if gamma == 1:
         return light
     return np.asarray(cv2.pow(np.maximum(light, 0), 1 / gamma), np.float32)
 
 
-def _to_bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _to_bytes(image: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 
 

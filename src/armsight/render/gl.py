@@ -152,7 +152,8 @@ class Canvas:
         for geom in self._scene.geoms[: self._scene.ngeom]:
             if geom.segid >= 0 and geom.objtype == is_geom:
                 table[geom.segid + 1] = geom.objid
-        return table[np.minimum(code, len(table) - 1)]
+        geoms: NDArray[np.int32] = table[np.minimum(code, len(table) - 1)]
+        return geoms
 
     def _place_camera(
         self, K: NDArray[np.floating], T: NDArray[np.floating], width: int, height: int

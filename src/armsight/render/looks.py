@@ -45,6 +45,7 @@ def sample_look(
     look.lights, look.ambient = sample_lights(rng, look.shadows)
     look.robot = sample_robot(rng, split, materials)
     ground = None
+    shown: set[str | None]
     if room:
         look.furniture, ground = sample_room(rng, camera_position)
         shown = {solid.texture for solid in look.furniture.values()}
@@ -52,8 +53,9 @@ def sample_look(
             if name in shown:
                 look.textures[name] = _texture(rng, split, pictures)
     look.objects = sample_objects(rng, arm_points, ground, camera_position)
-    for name in {solid.texture for solid in look.objects} & {"object0", "object1"}:
-        if name is not None:
+    shown = {solid.texture for solid in look.objects}
+    for name in ("object0", "object1"):
+        if name in shown:
             look.textures[name] = _texture(rng, split, pictures)
     look.gadgets = sample_gadgets(rng)
     return look
@@ -92,7 +94,7 @@ def sample_lights(rng: Rng, shadows: bool) -> tuple[list[Light], RGB]:
                 _rgb(diffuse * rng.uniform(0.3, 1.5)),
                 shadows and i < shadow_lamps,
                 float(rng.uniform(45, 80)),
-            )  # fmt: skip
+            )
         )
     for share in rng.dirichlet(np.full(fills, 2.0)) * fill_sum:
         # Some of it comes from below: what floor and table throw back.

@@ -32,7 +32,7 @@ def sample_pose(rng: np.random.Generator, robot: Robot, mix: dict[str, float]) -
 def uniform_pose(rng: np.random.Generator, robot: Robot) -> Array:
     """Each joint (J,) uniform in its limits [rad]."""
     low, high = robot.joint_limits.T
-    return low + (high - low) * rng.random(len(low))
+    return np.asarray(low + (high - low) * rng.random(len(low)), dtype=float)
 
 
 def ready_pose(rng: np.random.Generator, robot: Robot) -> Array:

@@ -104,7 +104,9 @@ def _links(model: Any, joint_names: list[str], origin_links: list[str]) -> list[
     for body in [base, *sorted(wanted)]:
         names = [
             model.joint(j).name
-            for j in range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
+            for j in range(
+                model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body]
+            )
         ]
         joint = next((n for n in names if n in joint_names), None)
         if joint is not None and np.any(model.joint(joint).pos):
@@ -131,7 +133,9 @@ def _link_mesh(model: Any, link: str) -> tuple[Array, NDArray[np.intp]]:
 
     body = model.body(link).id
     vertices, faces, count = [], [], 0
-    for geom in range(model.body_geomadr[body], model.body_geomadr[body] + model.body_geomnum[body]):
+    for geom in range(
+        model.body_geomadr[body], model.body_geomadr[body] + model.body_geomnum[body]
+    ):
         if model.geom_type[geom] != mujoco.mjtGeom.mjGEOM_MESH or model.geom_group[geom] > 2:
             continue
         mesh = model.geom_dataid[geom]

@@ -89,7 +89,10 @@ def _load(simulation: dict[str, Any], relative: str) -> Any:
     if path.suffix == ".urdf":
         # MuJoCo wants to be told to keep what is only for the eye, and where the meshes are.
         text = path.read_text().replace("package://example-robot-data/robots", str(path.parents[2]))
-        hint = '<mujoco><compiler discardvisual="false" strippath="false" fusestatic="false"/></mujoco>'
+        hint = (
+            '<mujoco><compiler discardvisual="false" strippath="false" '
+            'fusestatic="false"/></mujoco>'
+        )
         head, opening, rest = text.partition("<robot")
         name, _, body = rest.partition(">")
         spec = mj.MjSpec.from_string(f"{head}{opening}{name}>{hint}{body}")

@@ -258,10 +258,10 @@ def sample_gadgets(rng: Rng) -> dict[str, Solid]:
             rgb=colour(rng),
         )  # fmt: skip
     if rng.random() < 0.3:  # longer or coloured finger tips
-        shade, half = colour(rng), rng.uniform(0.008, 0.03)
+        paint, half = colour(rng), rng.uniform(0.008, 0.03)
         size = (rng.uniform(0.007, 0.012), rng.uniform(0.004, 0.01), half)
         for name in ("tip0", "tip1"):
-            gadgets[name] = Solid("box", size, (0, size[1], 0.04 + half * 0.7), rgb=shade)
+            gadgets[name] = Solid("box", size, (0, size[1], 0.04 + half * 0.7), rgb=paint)
     return gadgets
 
 

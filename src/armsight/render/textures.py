@@ -6,12 +6,13 @@ Each family belongs to one split, so that a test set shows surfaces that no trai
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
 """(S, S) in 0..1: how far a pixel is from a surface's first to its second colour"""
 Image = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -27,7 +28,7 @@ def noise_field(rng: Rng, height: int, width: int, octaves: int, first: int = 1)
     return _normalised(total)
 
 
-def random_colour(rng: Rng) -> NDArray[np.float32]:
+def random_colour(rng: Rng) -> NDArray[Any]:
     """An RGB colour (3,) in 0..255: more often greyish and bright than not, as rooms are."""
     value = 255 * rng.beta(1.8, 1.3)
     saturation = rng.beta(0.8, 3.0)
@@ -43,18 +44,19 @@ def surface(rng: Rng, split: str, size: int) -> Image:
     family = FAMILIES[split][names[int(rng.integers(len(names)))]]
     t = family(rng, size)
     first = random_colour(rng)
+    second: NDArray[Any]
     # Real surfaces differ more in brightness than in hue; some are two-coloured.
     if rng.random() < 0.75:
         second = first * np.float32(rng.uniform(0.6, 1.35)) + rng.normal(0, 8, 3)
     else:
         second = random_colour(rng)
-    image = first + t[..., None] * (second.astype(np.float32) - first)
+    image: NDArray[Any] = first + t[..., None] * (second.astype(np.float32) - first)
     if rng.random() < 0.4:
         image *= (0.85 + 0.3 * noise_field(rng, size, size, 3))[..., None]
     return np.ascontiguousarray(np.clip(image, 0, 255), np.uint8)
 
 
-def _normalised(t: NDArray[np.float32]) -> Field:
+def _normalised(t: Field) -> Field:
     low, high = float(t.min()), float(t.max())
     result: Field = (t - low) / max(high - low, 1e-6)
     return result
@@ -85,7 +87,7 @@ def _gradient(rng: Rng, size: int) -> Field:
 def _checker(rng: Rng, size: int) -> Field:
     v, u = _grid(size)
     n = int(rng.integers(2, 14))
-    return ((np.floor(u * n) + np.floor(v * n)) % 2).astype(np.float32)
+    return np.asarray((np.floor(u * n) + np.floor(v * n)) % 2, np.float32)
 
 
 def _wood(rng: Rng, size: int) -> Field:
@@ -151,7 +153,7 @@ def _stripes(rng: Rng, size: int) -> Field:
     v, u = _grid(size)
     angle, n = rng.uniform(0, np.pi), rng.uniform(4, 30)
     phase = 2 * np.pi * n * (np.cos(angle) * u + np.sin(angle) * v)
-    return np.clip(0.5 + rng.uniform(0.5, 3) * np.sin(phase), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 + rng.uniform(0.5, 3) * np.sin(phase), 0, 1), np.float32)
 
 
 def _speckle(rng: Rng, size: int) -> Field:
@@ -165,7 +167,8 @@ def _cells(rng: Rng, size: int) -> Field:
     du = u[..., None] - rng.random(n, dtype=np.float32)
     dv = v[..., None] - rng.random(n, dtype=np.float32)
     owner = np.argmin(du**2 + dv**2, axis=2)
-    return rng.random(n, dtype=np.float32)[owner]
+    shades: Field = rng.random(n, dtype=np.float32)[owner]
+    return shades
 
 
 def _weave(rng: Rng, size: int) -> Field:
@@ -191,7 +194,7 @@ def _planks(rng: Rng, size: int) -> Field:
 
 def _blotches(rng: Rng, size: int) -> Field:
     t = noise_field(rng, size, size, 3, first=3)
-    return np.clip((t - 0.5) * np.float32(rng.uniform(1, 5)) + 0.5, 0, 1)
+    return np.asarray(np.clip((t - 0.5) * np.float32(rng.uniform(1, 5)) + 0.5, 0, 1))
 
 
 FAMILIES: dict[str, dict[str, Callable[[Rng, int], Field]]] = {
