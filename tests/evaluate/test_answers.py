@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from armsight.data.dataset import open_dataset
-from armsight.errors import ConfigError, DatasetError, OutputError
+from armsight.errors import (
+    ArmsightError,
+    ConfigError,
+    DatasetError,
+    OutputError,
+    WeightsError,
+)
 from armsight.evaluate.answers import read_answers
 from armsight.evaluate.collect import collect_answers
 from armsight.evaluate.methods import Method
@@ -135,6 +142,22 @@ def test_several_processes_answer_alike(folder):
     assert list(two) == [frame.name for frame in frames]
 
 
+def _broken_weights():
+    raise WeightsError("these weights are broken")
+
+
+def _kill_myself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_errors_of_worker_processes_reach_the_user(folder):
+    frames = open_dataset(folder, limit=2).frames
+    with pytest.raises(WeightsError, match="these weights are broken"):
+        collect_answers(frames, _broken_weights, workers=2)
+    with pytest.raises(ArmsightError, match="fewer --workers"):
+        collect_answers(frames, _kill_myself, workers=2)
+
+
 @pytest.mark.parametrize(
     "intrinsics, given", [("known", True), ("assumed", False), ("if-known", True)]
 )
@@ -183,7 +206,6 @@ def test_unknown_methods_name_the_known_ones():
         Method("magic", "panda", "panda")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
 def test_the_names_of_the_command_line_are_the_known_ones():
     from armsight.cli.evaluate_options import METHOD_NAMES
     from armsight.evaluate.methods import METHODS

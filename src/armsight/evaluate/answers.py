@@ -13,6 +13,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data.frame import Frame
-from armsight.errors import ConfigError, DatasetError, OutputError
+from armsight.errors import ArmsightError, ConfigError, DatasetError, OutputError
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]
@@ -188,17 +190,23 @@ def ask_all(
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise ArmsightError(
+                f"a worker process ended unexpectedly ({error}); perhaps the memory was short. Run "
+                "the same command with fewer --workers; answers in a --report folder are kept."
+            ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-_worker_estimator: PoseEstimator
+_make_estimator: Callable[[], PoseEstimator]
 
 
 def _start_worker(make_estimator: Callable[[], PoseEstimator]) -> None:
-    global _worker_estimator
-    _worker_estimator = make_estimator()
+    global _make_estimator
+    # Called once; made with the first frame, so that its errors reach the parent.
+    _make_estimator = cache(make_estimator)
 
 
 def _ask_in_worker(frame: Frame, intrinsics: Intrinsics) -> Answer:
-    return ask(_worker_estimator, frame, intrinsics)
+    return ask(_make_estimator(), frame, intrinsics)
