@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.utils
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -34,8 +35,8 @@ def crop_keypoints() -> NDArray[Any]:
     return centred + (SIZE - 1) / 2
 
 
-def write_fake_weights(folder: Path, **card: Any) -> Path:
-    """Write `model.onnx` and `model.json` into `folder`; `card` adds to the card."""
+def write_fake_weights(folder: Path, encoder: bool = False, **card: Any) -> Path:
+    """Write `model.onnx`, `model.json` and perhaps `encoder.onnx`; `card` adds to the card."""
     count, joints = len(ROBOT.keypoint_names), len(ROBOT.joint_names)
     constants = {
         "keypoints": crop_keypoints()[None].astype(np.float32),
@@ -97,6 +98,10 @@ def write_fake_weights(folder: Path, **card: Any) -> Path:
     onnx.checker.check_model(model)
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, str(folder / "model.onnx"))
+    if encoder:
+        seen = ["presence", "keypoints_2d", "keypoints_std", "keypoints_seen"]
+        source, target = str(folder / "model.onnx"), str(folder / "encoder.onnx")
+        onnx.utils.extract_model(source, target, ["image", "camera"], seen)
     content = {
         "format": "armsight-weights/1",
         "robot": "panda",

@@ -54,6 +54,18 @@ def test_noise_depends_on_the_seed_only(folder: Path) -> None:
     assert 0.01 < np.std(one.joint_positions[0] - ANGLES) < 0.06
 
 
+def test_an_encoder_beside_the_model_answers_looks_without_hypotheses(tmp_path: Path) -> None:
+    both = Session(write_fake_weights(tmp_path, encoder=True))
+    whole = both.read(crops(2), np.zeros((2, 4), np.float32), 3)
+    seen = both.read(crops(2), np.zeros((2, 4), np.float32), 0)
+    for name in ("presence", "keypoints_2d", "keypoints_std", "keypoints_seen"):
+        np.testing.assert_array_equal(getattr(seen, name), getattr(whole, name))
+    assert seen.joint_positions.shape == (2, 0, 7)
+    (tmp_path / "encoder.onnx").write_bytes(b"broken")
+    with pytest.raises(WeightsError, match=r"encoder\.onnx"):
+        Session(tmp_path)
+
+
 def edit_card(folder: Path, target: Path, **changes: object) -> Path:
     write_fake_weights(target)
     card = json.loads((folder / "model.json").read_text())

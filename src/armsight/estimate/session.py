@@ -1,4 +1,8 @@
-"""The exported network: one ONNX graph (encoder and unrolled sampler) and its card."""
+"""The exported network: one ONNX graph (encoder and unrolled sampler) and its card.
+
+ONNX Runtime computes a whole graph, whichever outputs are asked for. So a folder may also hold
+`encoder.onnx`, the same graph cut off before the sampler, for looks that need no hypotheses.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,7 @@ class Reading:
 
 
 class Session:
-    """The network in a weights folder: `model.onnx` and `model.json`."""
+    """The network in a weights folder: `model.onnx`, `model.json`, and perhaps `encoder.onnx`."""
 
     def __init__(self, folder: str | Path, threads: int = 0) -> None:
         """Load the weights.
@@ -55,23 +59,12 @@ class Session:
         self.folder = Path(folder)
         self.card = _read_card(self.folder)
         self.input_size = int(self.card["input_size"])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # warnings of the optimiser are not for users
-        model = self.folder / "model.onnx"
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime has no common base class of its own
-            raise WeightsError(f"cannot load {model}: {error}") from error
-        inputs = {node.name: node for node in self._session.get_inputs()}
-        outputs = {node.name for node in self._session.get_outputs()}
-        missing = [n for n in INPUTS if n not in inputs]
-        missing += [n for n in (*PERCEIVED, *SAMPLED) if n not in outputs]
-        if missing:
-            raise WeightsError(f"{model} has no {', '.join(missing)}; export it again")
-        self._noise_shape: tuple[int, int] = tuple(inputs["noise"].shape[2:])
+        self._model = _load(self.folder / "model.onnx", INPUTS, (*PERCEIVED, *SAMPLED), threads)
+        self._encoder: Any = None
+        if (self.folder / "encoder.onnx").is_file():
+            self._encoder = _load(self.folder / "encoder.onnx", ("image",), PERCEIVED, threads)
+        noise = next(node for node in self._model.get_inputs() if node.name == "noise")
+        self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
 
     def noise(self, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
         """The sampler's starting noise (H, T, D), the same for the same seed.
@@ -90,17 +83,46 @@ class Session:
         Args:
             crops: (B, S, S, 3) RGB.
             cameras: (B, 4), see `armsight.estimate.preprocess.camera_token`.
-            hypotheses: how many samples per crop; 0 asks for presence and keypoints only, which
-                costs little more than the encoder.
+            hypotheses: how many samples per crop; 0 asks for presence and keypoints only.
             seed: of the sampler's noise.
         """
-        noise = self.noise(hypotheses, seed)[None].repeat(len(crops), axis=0)
-        feed = {"image": crops, "camera": cameras, "noise": noise}
-        names = (*PERCEIVED, *SAMPLED)
-        values = dict(zip(names, self._session.run(names, feed), strict=True))
-        values = {name: np.asarray(value, dtype=float) for name, value in values.items()}
+        feed: dict[str, NDArray[Any]] = {"image": crops, "camera": cameras}
+        if hypotheses == 0 and self._encoder is not None:
+            values = _run(self._encoder, PERCEIVED, feed)
+            B, K = values["keypoints_seen"].shape
+            values["joint_positions"] = np.zeros((B, 0, len(self.card["joint_names"])))
+            values["keypoints_state"] = np.zeros((B, 0, K, 3))
+        else:
+            # Empty hypotheses would break the graph's reshapes: ask for one, and drop it.
+            noise = self.noise(max(1, hypotheses), seed)
+            feed["noise"] = noise[None].repeat(len(crops), axis=0)
+            values = _run(self._model, (*PERCEIVED, *SAMPLED), feed)
+            for name in SAMPLED:
+                values[name] = values[name][:, :hypotheses]
         presence = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
         return Reading(presence=presence, **values)
+
+
+def _run(session: Any, names: tuple[str, ...], feed: dict[str, NDArray[Any]]) -> dict[str, Array]:
+    given = {node.name for node in session.get_inputs()}
+    outputs = session.run(names, {name: array for name, array in feed.items() if name in given})
+    return {n: np.asarray(value, dtype=float) for n, value in zip(names, outputs, strict=True)}
+
+
+def _load(path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # warnings of the optimiser are not for users
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime has no common base class of its own
+        raise WeightsError(f"cannot load {path}: {error}") from error
+    there = {node.name for node in (*session.get_inputs(), *session.get_outputs())}
+    if missing := [name for name in (*inputs, *outputs) if name not in there]:
+        raise WeightsError(f"{path} has no {', '.join(missing)}; export it again")
+    return session
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
