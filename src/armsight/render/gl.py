@@ -5,8 +5,10 @@ MuJoCo is imported here, on first use, and nowhere else in the package at import
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from ctypes.util import find_library
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -32,22 +34,31 @@ class NoDisplayError(ArmsightError):
 def load_mujoco() -> ModuleType:
     """The mujoco module, set up to draw off screen on few threads.
 
-    A `MUJOCO_GL` or `LP_NUM_THREADS` that the user set is kept. Without one, EGL is chosen on
-    Linux where no MuJoCo was imported before. Mesa's software rasteriser gets no threads of its
-    own: many single-threaded workers draw more images than few many-threaded ones.
+    A `MUJOCO_GL` or `LP_NUM_THREADS` that the user set is kept. Without one, Linux gets EGL, or
+    OSMesa where there is no EGL library. Mesa's software rasteriser gets no threads of its own:
+    many single-threaded workers draw more images than few many-threaded ones.
 
     Raises:
         MissingExtraError: MuJoCo is not installed.
     """
     os.environ.setdefault("LP_NUM_THREADS", "0")
-    if sys.platform.startswith("linux"):
-        os.environ.setdefault("MUJOCO_GL", "egl")
+    if sys.platform.startswith("linux") and "MUJOCO_GL" not in os.environ:
+        use_osmesa = not find_library("EGL") and find_library("OSMesa")
+        os.environ["MUJOCO_GL"] = "osmesa" if use_osmesa else "egl"
     try:
         import mujoco
     except ImportError as error:
         raise MissingExtraError("Rendering", "mujoco", INSTALL) from error
     module: ModuleType = mujoco
     return module
+
+
+def _gl_context(width: int, height: int) -> Any:
+    """A context of the kind that MUJOCO_GL names now: MuJoCo itself reads it only when imported."""
+    kind = os.environ.get("MUJOCO_GL", "").lower()
+    if kind in ("egl", "osmesa"):
+        return importlib.import_module(f"mujoco.{kind}").GLContext(width, height)
+    return load_mujoco().GLContext(width, height)
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Canvas:
         self._mj = load_mujoco()
         self.model, self.width, self.height = model, width, height
         try:
-            self._gl = self._mj.GLContext(width, height)
+            self._gl = _gl_context(width, height)
             self._gl.make_current()
             self._context = self._mj.MjrContext(model, self._mj.mjtFontScale.mjFONTSCALE_50)
         except Exception as error:

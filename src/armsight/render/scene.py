@@ -123,6 +123,7 @@ class Scene:
             m.tex_data[start : start + pixels.size] = cv2.LUT(pixels, table).ravel()
             self.canvas.upload_texture(i)
         self._shadows = look.shadows
+        self._place()
 
     def pose(self, joint_positions: NDArray[np.floating], finger_opening: float) -> None:
         """Move the robot.
@@ -135,6 +136,10 @@ class Scene:
         self.data.qpos[self._joints] = joint_positions
         for address, (low, high) in zip(self._fingers, self._finger_range, strict=True):
             self.data.qpos[address] = low + finger_opening * (high - low)
+        self._place()
+
+    def _place(self) -> None:
+        """Where geoms and lights are in the world."""
         self._mj.mj_kinematics(self.model, self.data)
         self._mj.mj_camlight(self.model, self.data)
 
