@@ -15,11 +15,12 @@ Indices = NDArray[np.intp]
 MIN_KEYPOINTS = 4
 """Fewer measured keypoints than this do not fix a camera."""
 
-SUBSET_SIZE, NUM_SUBSETS = 6, 24
-"""PnP is first tried on so many random subsets, some of which have no outlier in them."""
+SUBSET_SIZE, NUM_SUBSETS, MIN_FOR_SUBSETS = 4, 24, 12
+"""PnP is first tried on so many random subsets, some of which have no outlier in them; not with
+few keypoints, where a camera that fits four of them exactly would have the least median."""
 
 TRUSTED = 3.0
-"""A keypoint is trusted if good subsets see it within so many of their median errors."""
+"""Keypoints within so many median errors of the best such camera are trusted."""
 
 FLIP_RATIO = 3.0
 """The depth-reversed camera is kept as well if its median error is at most this much larger."""
@@ -31,9 +32,10 @@ def camera_candidates(
     """Camera poses that bring the keypoints of each hypothesis near the measured ones.
 
     SQPnP (Terzakis and Lourakis, ECCV 2020) on random subsets, by turns with each hypothesis's
-    angles; those with the least median of errors (Rousseeuw, 1984) tell which keypoints to trust.
-    Then SQPnP on the trusted ones for every hypothesis. An arm that lies nearly in one plane looks
-    much the same from the camera mirrored in that plane's depth, so that one is kept where it fits.
+    angles; the one with the least median of errors (Rousseeuw, 1984) tells which keypoints to
+    trust. Then SQPnP on the trusted ones for every hypothesis. An arm that lies nearly in one
+    plane looks much the same from the camera mirrored in that plane's depth, so that one is kept
+    where it fits.
 
     Args:
         measured: at least MIN_KEYPOINTS keypoints.
@@ -56,7 +58,7 @@ def camera_candidates(
         owner = everyone
     errors = reprojection_errors(measured, points[owner], R, t)
     trusted = _trusted(errors)
-    more = _solve_pnp(measured, points, [(s, trusted) for s in everyone])
+    more = _solve_pnp(measured, points, [(s, trusted) for s in range(len(q))])
     errors = np.concatenate([errors, reprojection_errors(measured, points[more[2]], *more[:2])])
     R, t, owner = (np.concatenate(pair) for pair in zip((R, t, owner), more, strict=True))
 
@@ -78,15 +80,11 @@ def camera_candidates(
 
 
 def _trusted(errors: Array) -> Indices:
-    """The keypoints that the best cameras agree on; errors (M, N) [px], all where M = 0."""
+    """The keypoints that the best camera agrees with, of errors (M, N) [px]; all where M = 0."""
     middle = median_error(errors)
-    good = np.argsort(middle)[: max(1, len(middle) // 6)]
-    good = good[np.isfinite(middle[good])]
-    if len(good) == 0:
+    if len(middle) == 0 or not np.isfinite(middle.min()):
         return np.arange(errors.shape[1])
-    # Relative to each camera's own median, so that the cameras of poor hypotheses count too.
-    relative = np.median(errors[good] / np.maximum(middle[good, None], 1e-9), axis=0)
-    return np.flatnonzero(relative <= TRUSTED)
+    return np.flatnonzero(errors[np.argmin(middle)] <= TRUSTED * middle.min())
 
 
 def reprojection_errors(measured: Measurements, points: Array, R: Array, t: Array) -> Array:
@@ -133,7 +131,7 @@ def _subsets(
 ) -> list[tuple[int, Indices]]:
     """A hypothesis and a few keypoints, many times; well-measured keypoints more often."""
     N = measured.num_keypoints
-    if N <= SUBSET_SIZE:
+    if N < MIN_FOR_SUBSETS:
         return []
     # The largest of u^(1/w) are a sample without replacement with weights w (Efraimidis, 2006).
     weight = 1 / (measured.std + np.median(measured.std))

@@ -29,11 +29,10 @@ CUTOFF = 3.5
 TAIL = 3.0
 """Degrees of freedom of the prior's t: models are sometimes far off, and sure of it."""
 
-MEDIAN_OF_TWO = np.sqrt(2 * np.log(2))
-"""Median of |r| for two independent unit Gaussians (a Rayleigh variable)."""
-
-WIDEN, NARROW = 4.0, 0.6
-"""Graduation starts with so many times the residuals' scale, and shrinks by no more in a step."""
+WIDEN, MOST, WIDEST, NARROW = 4.0, 0.9, 30.0, 0.65
+"""Graduation starts with so many times the residuals' scale, and wide enough that so many of the
+keypoints still pull (a joint far off moves but a few of them), though not wider than so many stds;
+it shrinks by no more in a step."""
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
 
@@ -106,7 +105,9 @@ def polish(
     num_joints = len(low)
     damping = np.full(len(states.q), DAMPING_START)
     now = at or linearise(measured, states.q, states.R, states.t)
-    scale = (WIDEN if graduated else 1.0) * residual_scale(now)
+    scale = residual_scale(now)
+    if graduated:
+        scale = np.maximum(WIDEN * scale, np.minimum(residual_scale(now, MOST), WIDEST))
     for _ in range(num_iterations):
         before = scale
         scale = np.minimum(scale, np.maximum(residual_scale(now), NARROW * scale))
@@ -148,12 +149,14 @@ def polish(
     return states, now
 
 
-def residual_scale(at: Linearisation) -> Array:
-    """(B,) robust scale of the whitened residuals: 1, or more where they exceed their stds."""
+def residual_scale(at: Linearisation, share: float = 0.5) -> Array:
+    """(B,) scale of the whitened residuals by their median, or by another quantile; at least 1."""
     size = np.sqrt((at.residuals**2).sum(-2))
     size = np.where(at.in_front, size, np.inf)
-    middle = np.partition(size, (size.shape[-1] - 1) // 2, axis=-1)[:, (size.shape[-1] - 1) // 2]
-    scale: Array = np.clip(middle / MEDIAN_OF_TWO, 1.0, 1e6)
+    rank = int(share * (size.shape[-1] - 1))
+    quantile = np.partition(size, rank, axis=-1)[:, rank]
+    # The length of two unit Gaussians is a Rayleigh variable.
+    scale: Array = np.clip(quantile / np.sqrt(-2 * np.log(1 - share)), 1.0, 1e6)
     return scale
 
 

@@ -29,10 +29,10 @@ __all__ = ["Solution", "solve", "solve_keypoints"]
 
 Array = NDArray[np.floating]
 
-COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 5, 10, 4
-"""Steps for all hypotheses, then further steps for so many distinct ones."""
+COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 8, 10, 4
+"""At most so many steps for all hypotheses, then further ones for so many distinct ones."""
 
-SEARCH_ITERATIONS = 10
+SEARCH_ITERATIONS = 12
 """Steps for all starts where there are no hypotheses."""
 
 HOPELESS = 30.0
