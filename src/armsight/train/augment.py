@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating]
 Image = NDArray[np.uint8]
 
-MAX_ROLL_DEG = 30.0
+MAX_ROLL_DEG = 20.0
 ZOOM_RANGE = (0.75, 1.4)
 SHIFT = 0.10
 """largest shift, as a share of the picture's side"""
