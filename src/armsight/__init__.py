@@ -1,7 +1,57 @@
-"""armsight: see an arm, know its state."""
+"""armsight: see an arm, know its state.
 
-from armsight.state import Estimate
+>>> from armsight import Estimator                          # doctest: +SKIP
+>>> state = Estimator.from_pretrained("panda")("photo.jpg")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from armsight.errors import ArmsightError
+    from armsight.estimate.camera_file import read_camera_file
+    from armsight.estimate.estimator import Estimator
+    from armsight.estimate.track import Tracker
+    from armsight.robots import Robot, available_robots, load_robot
+    from armsight.state import Estimate
+    from armsight.viz.overlay import draw_overlay
 
 __version__ = "0.1.0"
 
-__all__ = ["Estimate", "__version__"]
+# Loaded on first use, so that `armsight --help` does not wait for ONNX Runtime.
+_HOMES = {
+    "ArmsightError": "armsight.errors",
+    "Estimate": "armsight.state",
+    "Estimator": "armsight.estimate.estimator",
+    "Robot": "armsight.robots",
+    "Tracker": "armsight.estimate.track",
+    "available_robots": "armsight.robots",
+    "draw_overlay": "armsight.viz.overlay",
+    "load_robot": "armsight.robots",
+    "read_camera_file": "armsight.estimate.camera_file",
+}
+
+__all__ = [
+    "ArmsightError",
+    "Estimate",
+    "Estimator",
+    "Robot",
+    "Tracker",
+    "__version__",
+    "available_robots",
+    "draw_overlay",
+    "load_robot",
+    "read_camera_file",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'armsight' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

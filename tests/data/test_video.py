@@ -49,6 +49,7 @@ def read(path: Path) -> tuple[int, str]:
         with VideoReader(path) as reader:
             for frame in reader:
                 assert frame.index == count
+                assert frame.time == pytest.approx(count / 30, abs=0.01)
                 count += 1
     except BadVideoError as error:
         return count, str(error)

@@ -82,7 +82,20 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
             for level, own, place in zip(before, names, places, strict=True)
         ]
         if levels == before:
-            return names
+            return _numbered(names, places)
+
+
+def _numbered(names: list[str], places: list[Path]) -> list[str]:
+    """Names with `_2`, `_3` where they still clash: whole paths that differ in case only."""
+    owners: dict[str, Path] = {}
+    numbered = []
+    for name, place in zip(names, places, strict=True):
+        unique, number = name, 1
+        while owners.setdefault(unique.casefold(), place) != place:
+            number += 1
+            unique = f"{name}_{number}"
+        numbered.append(unique)
+    return numbered
 
 
 def check_target(path: Path, inputs: Sequence[Input]) -> Path:

@@ -48,8 +48,9 @@ def _joint_rows(estimate: Estimate) -> list[str]:
 def failure(image: str, robot: str, error: Exception) -> dict[str, Any]:
     """An `Estimate`'s JSON for an image that could not be read: no answers, and the error."""
     nothing = Estimate(robot, False, 0.0, (), ()).to_json()
-    empty = {key: None for key in nothing if key != "units"}
-    return {**empty, "image": image, "robot": robot, "error": str(error)}
+    empty = dict.fromkeys(nothing)
+    known = {"image": image, "robot": robot, "units": nothing["units"], "error": str(error)}
+    return {**empty, **known}
 
 
 def frame_row(index: int, time: float, estimate: Estimate) -> dict[str, Any]:

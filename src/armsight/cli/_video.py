@@ -6,6 +6,7 @@ import contextlib
 import csv
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -107,8 +108,11 @@ def estimate_video(
         outputs = VideoOutputs(targets, reader.fps, robot) if targets else None
         pending: list[Future[None]] = []
         try:
-            with _interruptible(), contextlib.closing(prefetch(reader)) as frames:
+            with _interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
                 for frame in _with_progress(frames, path.name, reader.num_frames):
+                    if stop.is_set():
+                        result.interrupted = True
+                        break
                     estimate = tracker(frame.pixels)
                     row = dumps(frame_row(frame.index, frame.time, estimate))
                     if outputs is not None:
@@ -119,8 +123,6 @@ def estimate_video(
                     result.frames += 1
                     result.found += estimate.robot_found
                     result.messages = tuple(dict.fromkeys((*result.messages, *estimate.messages)))
-        except KeyboardInterrupt:
-            result.interrupted = True
         except BadVideoError as error:
             result.problem = error
         finally:
@@ -145,18 +147,26 @@ def _with_progress(frames: Iterator[Frame], name: str, length: int | None) -> It
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the loop like Ctrl-C does, so that a stopped job keeps its results too."""
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that the frame at hand is finished and kept.
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    A second Ctrl-C ends the program at once.
+    """
+    stop = threading.Event()
 
+    def request(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before: dict[signal.Signals, Any] = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, request)
     except ValueError:  # not the main thread: leave signals to whoever runs us
-        yield
+        yield stop
         return
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -74,7 +74,9 @@ class VideoReader:
         index, start = 0, None
         self._error: Exception | None = None
         for frame in self._decode():
-            time = frame.time if frame.time is not None else index / self.fps
+            time = index / self.fps
+            if frame.pts is not None:  # frame.time is NaN for what the decoder still held
+                time = float(frame.pts * self._stream.time_base)
             start = time if start is None else start
             pixels = frame.to_ndarray(format="rgb24")
             # A phone stores which way was up beside the frames (degrees anticlockwise).
