@@ -29,6 +29,13 @@ AXES: tuple[Colour, ...] = ((255, 70, 70), (80, 220, 80), (80, 140, 255))
 AXIS_LENGTH = 0.15
 """[m]"""
 TINT = 0.16
+TINTED = (
+    (np.arange(256)[:, None] * (1 - TINT) + np.array(OUTLINE) * TINT)
+    .round()
+    .astype(np.uint8)
+    .reshape(256, 1, 3)
+)
+"""For each value of a channel, the value after tinting"""
 FAR = 30_000.0
 """Coordinates [px] beyond which nothing is drawn: OpenCV's fixed point would overflow."""
 
@@ -95,8 +102,9 @@ def _resized(image: Pixels, factor: float) -> Pixels:
 
 
 def _draw_outline(canvas: Pixels, mask: NDArray[np.uint8], unit: float) -> None:
-    tinted = cv2.addWeighted(canvas, 1 - TINT, np.full_like(canvas, OUTLINE), TINT, 0)
-    cv2.copyTo(tinted, mask, canvas)
+    x, y, w, h = cv2.boundingRect(mask)
+    part, where = canvas[y : y + h, x : x + w], mask[y : y + h, x : x + w]
+    part[where > 0] = cv2.LUT(part[where > 0].reshape(-1, 1, 3), TINTED).reshape(-1, 3)
     contours = outline(mask)
     cv2.drawContours(canvas, contours, -1, DARK, _thick(3.0 * unit), cv2.LINE_AA)
     cv2.drawContours(canvas, contours, -1, OUTLINE, _thick(1.6 * unit), cv2.LINE_AA)
