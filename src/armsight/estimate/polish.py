@@ -29,10 +29,10 @@ CUTOFF = 3.5
 TAIL = 3.0
 """Degrees of freedom of the prior's t: models are sometimes far off, and sure of it."""
 
-WIDEN, MOST, WIDEST, NARROW = 4.0, 0.9, 30.0, 0.65
+WIDEN, MOST, WIDEST = 4.0, 0.9, 30.0
 """Graduation starts with so many times the residuals' scale, and wide enough that so many of the
-keypoints still pull (a joint far off moves but a few of them), though not wider than so many stds;
-it shrinks by no more in a step."""
+keypoints still pull (a joint far off moves but a few of them), though not wider than so many
+stds."""
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
 
@@ -83,8 +83,9 @@ def polish(
     *,
     num_iterations: int = 10,
     graduated: bool = True,
+    narrowing: float = 0.65,
     move_joints: bool = True,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
 ) -> tuple[States, Linearisation]:
     """States near `states` that fit the measurements best, by Levenberg and Marquardt's method,
     and the measurements linearised there.
@@ -97,12 +98,14 @@ def polish(
         num_iterations: at most so many steps.
         graduated: begin with a wide loss and a weak prior, for starts that may be far off; the
             answer then still is not the optimum, but near it.
+        narrowing: the loss's scale shrinks by no more than this in a step.
         move_joints: False moves the cameras only.
-        tolerance: stop when no step promises to lower the cost by more than this; 1e-4 is a
-            hundredth of a standard deviation.
+        tolerance: stop when no step promises to lower the cost by more than this; 1e-3 is a
+            twentieth of a standard deviation, and the step is still taken.
     """
     low, high = measured.robot.joint_limits.T
     num_joints = len(low)
+    joints = np.arange(num_joints)
     damping = np.full(len(states.q), DAMPING_START)
     now = at or linearise(measured, states.q, states.R, states.t)
     scale = residual_scale(now)
@@ -110,51 +113,70 @@ def polish(
         scale = np.maximum(WIDEN * scale, np.minimum(residual_scale(now, MOST), WIDEST))
     for _ in range(num_iterations):
         before = scale
-        scale = np.minimum(scale, np.maximum(residual_scale(now), NARROW * scale))
-        H, g = data_terms(now, scale)
+        scale = np.minimum(scale, np.maximum(residual_scale(now), narrowing * scale))
         # While the scale is wide the prior has to give way too: it would else hold joints that
         # are far off, until the keypoints that could tell have become outliers.
         slack = scale if graduated else np.ones_like(scale)
+        H, g = data_terms(now, scale)
         precision = prior.precision(states.q) / slack[:, None]
-        H[:, :num_joints, :num_joints] += precision[:, None] * np.eye(num_joints)
+        H[:, joints, joints] += precision
         g[:, :num_joints] += precision * (states.q - prior.mean)
         # A joint at its limit that wants to go further stands still in this step.
         g_q = g[:, :num_joints]
         stuck = ((states.q <= low) & (g_q > 0)) | ((states.q >= high) & (g_q < 0))
-        free = np.concatenate([~stuck & move_joints, np.ones((len(g), 6), dtype=bool)], -1)
-        H = H * (free[:, :, None] & free[:, None, :])
-        diagonal = np.einsum("bii->bi", H)
-        diagonal += damping[:, None] * diagonal + np.where(free, 1e-9, 1.0)
-        delta = -np.linalg.solve(H, (g * free)[..., None])[..., 0]
+        delta = _damped_step(H, g, damping, stuck | (not move_joints))
 
         q, R, t = step(states.q, states.R, states.t, delta)
-        q = np.clip(q, low, high)
-        after = linearise(measured, q, R, t)
+        trial = States(np.clip(q, low, high), R, t)
+        after = linearise(measured, trial.q, R, t)
         cost = data_cost(now, scale) + prior.cost(states.q) / slack
-        better = data_cost(after, scale) + prior.cost(q) / slack <= cost
-        damping = np.where(better, damping * DAMPING_DOWN, damping * DAMPING_UP)
-        states = States(
-            np.where(better[:, None], q, states.q),
-            np.where(better[:, None, None], R, states.R),
-            np.where(better[:, None], t, states.t),
-        )
-        now = Linearisation(
-            np.where(better[:, None, None], after.residuals, now.residuals),
-            np.where(better[:, None, None, None], after.jacobian, now.jacobian),
-            np.where(better[:, None], after.in_front, now.in_front),
-        )
+        better = data_cost(after, scale) + prior.cost(trial.q) / slack <= cost
+        damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
+        states, now = _accept(better, trial, after, states, now)
         settled = -0.5 * (g * delta).sum(-1) < tolerance
         if settled.all() and (scale > 0.99 * before).all():
             break
     return states, now
 
 
+def _damped_step(H: Array, g: Array, damping: Array, stuck: NDArray[np.bool_]) -> Array:
+    """(B, J + 6) Marquardt's step downhill; the joints in `stuck` (B, J) do not move."""
+    if stuck.any():
+        free = np.ones(g.shape, dtype=bool)
+        free[:, : stuck.shape[1]] = ~stuck
+        H, g = H * (free[:, :, None] & free[:, None, :]), g * free
+    every = np.arange(g.shape[1])
+    diagonal = H[:, every, every]
+    H[:, every, every] += damping[:, None] * diagonal + np.where(diagonal > 0, 1e-9, 1.0)
+    return -np.linalg.solve(H, g[..., None])[..., 0]
+
+
+def _accept(
+    better: NDArray[np.bool_], trial: States, after: Linearisation, states: States,
+    now: Linearisation,
+) -> tuple[States, Linearisation]:  # fmt: skip
+    """The trial where it is better, else what was."""
+    if better.all():
+        return trial, after
+    one, two, three = better[:, None], better[:, None, None], better[:, None, None, None]
+    return (
+        States(
+            np.where(one, trial.q, states.q),
+            np.where(two, trial.R, states.R),
+            np.where(one, trial.t, states.t),
+        ),
+        Linearisation(
+            np.where(two, after.residuals, now.residuals),
+            np.where(three, after.jacobian, now.jacobian),
+            np.where(one, after.in_front, now.in_front),
+        ),
+    )
+
+
 def residual_scale(at: Linearisation, share: float = 0.5) -> Array:
     """(B,) scale of the whitened residuals by their median, or by another quantile; at least 1."""
-    size = np.sqrt((at.residuals**2).sum(-2))
-    size = np.where(at.in_front, size, np.inf)
-    rank = int(share * (size.shape[-1] - 1))
-    quantile = np.partition(size, rank, axis=-1)[:, rank]
+    rank = int(share * (at.squared.shape[-1] - 1))
+    quantile = np.sqrt(np.partition(at.squared, rank, axis=-1)[:, rank])
     # The length of two unit Gaussians is a Rayleigh variable.
     scale: Array = np.clip(quantile / np.sqrt(-2 * np.log(1 - share)), 1.0, 1e6)
     return scale
@@ -162,15 +184,13 @@ def residual_scale(at: Linearisation, share: float = 0.5) -> Array:
 
 def robust_weights(at: Linearisation, scale: Array) -> Array:
     """(B, N) derivative of rho: 1 for a perfect fit, near 0 for an outlier, 0 behind the camera."""
-    x = (at.residuals**2).sum(-2) / scale[:, None] ** 2
-    weights: Array = np.where(at.in_front, (CUTOFF**2 / (CUTOFF**2 + x)) ** 2, 0.0)
+    weights: Array = (CUTOFF**2 / (CUTOFF**2 + at.squared / scale[:, None] ** 2)) ** 2
     return weights
 
 
 def data_cost(at: Linearisation, scale: Array) -> Array:
     """(B,) half of the sum of rho; a keypoint behind the camera costs as much as an outlier."""
-    x = (at.residuals**2).sum(-2) / scale[:, None] ** 2
-    rho = np.where(at.in_front, CUTOFF**2 * x / (CUTOFF**2 + x), CUTOFF**2)
+    rho = CUTOFF**2 * (1 - CUTOFF**2 / (CUTOFF**2 + at.squared / scale[:, None] ** 2))
     cost: Array = 0.5 * rho.sum(-1)
     return cost
 

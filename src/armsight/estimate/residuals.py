@@ -17,6 +17,7 @@ the Jacobian of the camera's six numbers (Featherstone, Rigid Body Dynamics Algo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,11 @@ class Linearisation:
     """(B, J + 6, 2, N) their derivatives by (dq, omega, v); 0 behind the camera"""
     in_front: NDArray[np.bool_]
     """(B, N) the point lies in front of the camera"""
+
+    @cached_property
+    def squared(self) -> Array:
+        """(B, N) squared length of each keypoint's residual; infinite behind the camera"""
+        return np.where(self.in_front, (self.residuals**2).sum(-2), np.inf)
 
     def __getitem__(self, index: NDArray[np.intp] | slice) -> Linearisation:
         return Linearisation(self.residuals[index], self.jacobian[index], self.in_front[index])

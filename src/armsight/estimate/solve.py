@@ -32,8 +32,14 @@ Array = NDArray[np.floating]
 COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 8, 10, 4
 """At most so many steps for all hypotheses, then further ones for so many distinct ones."""
 
+COARSE_TOLERANCE = 0.05
+"""The first steps end when none promises to lower its cost by more than this."""
+
 SEARCH_ITERATIONS = 12
 """Steps for all starts where there are no hypotheses."""
+
+NARROWING, NARROWING_TRACKED = 0.65, 0.3
+"""How fast the robust loss may narrow; after the last frame there is less to be found out."""
 
 HOPELESS = 30.0
 """An answer e^30 times less probable than another after the first steps will not overtake it."""
@@ -135,7 +141,15 @@ def _solve(
     if len(owner) == 0:
         return _without_camera(measured, q, prior, support, calibration)
     prior_of, missing = prior[owner], -np.log(support[owner])
-    coarse, at = polish(measured, begin, prior_of, num_iterations=num_coarse)
+    narrowing = NARROWING if T_start is None else NARROWING_TRACKED
+    coarse, at = polish(
+        measured,
+        begin,
+        prior_of,
+        num_iterations=num_coarse,
+        narrowing=narrowing,
+        tolerance=COARSE_TOLERANCE,
+    )
     coarse_costs = _costs(at, coarse, prior_of) + missing
 
     top = _distinct(coarse.q, coarse_costs)[:NUM_FINE]

@@ -13,7 +13,7 @@ from armsight.estimate.residuals import Linearisation
 
 Array = NDArray[np.floating]
 
-PRIOR_DOF = 10.0
+PRIOR_DOF = 5.0
 """The stated stds count for so many degrees of freedom when the residuals' size is estimated."""
 
 
@@ -56,11 +56,11 @@ def posterior_covariance(
     drawn towards 1 by PRIOR_DOF.
     """
     num_joints = len(precision)
-    squared = (at.residuals[0] ** 2).sum(0)
+    squared = at.squared[0]
     scale = 1.0
     for _ in range(3):  # scale and inliers depend on each other; three rounds settle them
         wide = max(scale, 1.0)
-        inliers = at.in_front[0] & (squared < (CUTOFF * wide) ** 2)
+        inliers = squared < (CUTOFF * wide) ** 2
         data = data_terms(at, np.array([wide]))[0][0] * (wide / scale) ** 2
         information = data + TINY * np.eye(len(data))
         information[:num_joints, :num_joints] += np.diag(precision)
