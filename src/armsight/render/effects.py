@@ -46,10 +46,10 @@ def apply_effects(rng: Rng, image: Image, blur_scale: float = 1.0) -> Image:
         x = _vignette(rng, x)
     if rng.random() < 0.15:
         x = _bloom(rng, x, blur_scale)
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         x = _motion_blur(rng, x, blur_scale)
-    if rng.random() < 0.4:
-        x = cv2.GaussianBlur(x, (0, 0), max(rng.uniform(0.3, 1.4) * blur_scale, 0.2))
+    if rng.random() < 0.35:
+        x = cv2.GaussianBlur(x, (0, 0), max(rng.uniform(0.3, 1.2) * blur_scale, 0.2))
     if rng.random() < 0.15:  # a camera's own sharpening
         soft = cv2.GaussianBlur(x, (0, 0), max(1.0 * blur_scale, 0.5))
         x = x + (x - soft) * np.float32(rng.uniform(0.2, 1.0))
@@ -93,7 +93,9 @@ def _tone(rng: Rng, x: Pixels) -> Pixels:
     exposure = metered if rng.random() < 0.8 else float(np.exp(rng.normal(0, 0.2)))
     if rng.random() < 0.04:
         exposure *= rng.uniform(0.4, 0.8)
-    exposure = float(np.clip(exposure, 0.13 / mean, 0.75 / mean))
+    # The brightest tenth may be overexposed, but not by much.
+    bright = max(float(np.quantile(x[::4, ::4, 1], 0.9)), 0.05)
+    exposure = float(np.clip(min(exposure, 1.4 / bright), 0.13 / mean, 0.75 / mean))
     x = np.clip(x * (gains * exposure).astype(np.float32), 0, 1)
     x = cv2.pow(x, float(np.exp(rng.normal(0, 0.18))))
     contrast, brightness = rng.uniform(0.75, 1.2), rng.normal(0, 0.03)
@@ -122,7 +124,7 @@ def _bloom(rng: Rng, x: Pixels, scale: float) -> Pixels:
 
 
 def _motion_blur(rng: Rng, x: Pixels, scale: float) -> Pixels:
-    length = max(round(rng.uniform(2, 11) * scale), 2)
+    length = max(round(rng.uniform(2, 8) * scale), 2)
     kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
     angle = rng.uniform(0, np.pi)
     end = (length * np.array([np.cos(angle), np.sin(angle)]) / 2).round().astype(int)

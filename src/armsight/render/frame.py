@@ -193,8 +193,12 @@ class FrameMaker:
     ) -> NDArray[np.uint8]:
         """The picture (H, W, 3) that was drawn, with its backdrop, as light reaches the camera."""
         w, h = view.size
-        light = cv2.resize(buffers.rgb, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
-        light /= 255
+        light = _light(buffers.rgb, view.size)
+        if buffers.shadowed is not None:
+            # The graphics library's shadows have hard, jagged edges; lamps are not points.
+            shadow = light - _light(buffers.shadowed, view.size)
+            soft = max(rng.uniform(0.2, 3.5) * view.K[0, 0] / 400, 0.3)
+            light = light - cv2.GaussianBlur(shadow, (0, 0), soft)
         if rng.random() < 0.8:
             light *= self._occlusion(rng, buffers, view)[..., None]
         drawn = scene.drawn_mask(buffers)
@@ -204,9 +208,15 @@ class FrameMaker:
         back = self._backdrop(rng, h, w).astype(np.float32) / 255
         # MuJoCo clears to black, so that `light` is premultiplied by alpha.
         colour = _encoded(light / np.maximum(alpha, 1e-3), look.gamma)
-        if rng.random() < 0.6:  # light the robot as its surroundings are lit
-            surrounding = np.clip(back.mean((0, 1)) / 0.5, 0.4, 1.3)
-            colour = colour * surrounding ** np.float32(rng.random())
+        # Light the robot about as brightly as its surroundings, and in their colour.
+        body = alpha[..., 0] > 0.5
+        seen, surrounding = float(colour[body].mean()) if body.any() else 0.5, back.mean((0, 1))
+        ratio = np.exp(rng.normal(0.0, 0.35))
+        bright = float(np.quantile(colour[body], 0.9)) if body.any() else 1.0
+        gain = ratio * float(surrounding.mean()) / max(seen, 0.02)
+        gain = np.clip(min(gain, 1.05 / max(bright, 0.02)), 0.5, 2.3)
+        tint = (surrounding / max(float(surrounding.mean()), 0.02)) ** np.float32(rng.random() / 2)
+        colour = np.clip(colour * (gain * tint).astype(np.float32), 0, 1)
         return _to_bytes(back + alpha * (colour - back))
 
     def _occlusion(
@@ -235,6 +245,12 @@ def _through_camera(
     image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
     image = effects.apply_effects(rng, image)
     return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _light(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[Any]:
+    """Pixels (h, w, 3) in 0..1 of a picture shrunk to size (w, h)."""
+    small: NDArray[Any] = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small.astype(np.float32) / 255)
 
 
 def _encoded(light: NDArray[Any], gamma: float) -> NDArray[Any]:

@@ -66,7 +66,9 @@ class Buffers:
     """What one camera sees, (H, W) pixels, row 0 on top."""
 
     rgb: NDArray[np.uint8]
-    """(H, W, 3)"""
+    """(H, W, 3), without shadows"""
+    shadowed: NDArray[np.uint8] | None
+    """(H, W, 3), with shadows; None if they were not asked for"""
     depth: NDArray[np.float32]
     """(H, W) [m] along the camera's z axis; FAR and beyond where nothing was drawn"""
     geom: NDArray[np.int32]
@@ -128,7 +130,7 @@ class Canvas:
             data: MjData after kinematics.
             K: (3, 3) [px], any principal point: the frustum may be off axis. Skew is ignored.
             T_cam_world: (4, 4), OpenCV camera frame.
-            shadows: draw shadows of the lights that cast them.
+            shadows: draw also with the shadows of the lights that cast them.
             size: (width, height) of the part of the buffer to use; all of it by default.
         """
         width, height = size or (self.width, self.height)
@@ -138,14 +140,17 @@ class Canvas:
             self.model, data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL, scene
         )
         self._place_camera(K, T_cam_world, width, height)
-        scene.flags[mj.mjtRndFlag.mjRND_SHADOW] = shadows
         scene.flags[mj.mjtRndFlag.mjRND_REFLECTION] = 0
         scene.flags[mj.mjtRndFlag.mjRND_SKYBOX] = 0
         rect = mj.MjrRect(0, 0, width, height)
         rgb = np.empty((height, width, 3), np.uint8)
         raw = np.empty((height, width), np.float32)
-        mj.mjr_render(rect, scene, self._context)
-        mj.mjr_readPixels(rgb, None, rect, self._context)
+        shadowed = np.empty_like(rgb) if shadows else None
+        for out in (rgb, shadowed):
+            if out is not None:
+                scene.flags[mj.mjtRndFlag.mjRND_SHADOW] = out is shadowed
+                mj.mjr_render(rect, scene, self._context)
+                mj.mjr_readPixels(out, None, rect, self._context)
         for flag in self._seg_flags:
             scene.flags[flag] = 1
         ids = np.empty((height, width, 3), np.uint8)
@@ -154,7 +159,10 @@ class Canvas:
         for flag in self._seg_flags:
             scene.flags[flag] = 0
         depth = NEAR * FAR / (NEAR + raw[::-1] * (FAR - NEAR))
-        return Buffers(rgb[::-1], depth, self._geoms_of(ids[::-1]))
+        return Buffers(
+            rgb[::-1], None if shadowed is None else shadowed[::-1], depth,
+            self._geoms_of(ids[::-1]),
+        )  # fmt: skip
 
     def _geoms_of(self, ids: NDArray[np.uint8]) -> NDArray[np.int32]:
         code = ids[..., 0].astype(np.int32) + 256 * ids[..., 1].astype(np.int32)

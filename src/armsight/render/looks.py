@@ -76,6 +76,10 @@ def sample_lights(rng: Rng, shadows: bool) -> tuple[list[Light], RGB]:
     spots = int(rng.binomial(min(lamps, NUM_SPOTS), 0.3))
     fills = int(rng.integers(1, NUM_SUNS - (lamps - spots) + 1))
     lamp_sum, fill_sum = rng.uniform(0.3, 0.85), rng.uniform(0.1, 0.4)
+    everywhere = rng.uniform(0.15, 0.5)
+    # What exceeds 1 in the sum is lost to the eight bits that are drawn: a white patch.
+    dimmed = min(1.0, rng.uniform(0.75, 1.1) / (lamp_sum + fill_sum + everywhere))
+    lamp_sum, fill_sum, everywhere = lamp_sum * dimmed, fill_sum * dimmed, everywhere * dimmed
     warmth = rng.normal(0, 0.04)
     lights = []
     shares = rng.dirichlet(np.full(lamps, 2.0)) * lamp_sum
@@ -101,7 +105,7 @@ def sample_lights(rng: Rng, shadows: bool) -> tuple[list[Light], RGB]:
         source = _direction(rng, rng.uniform(-1.0, 1.0))
         diffuse = np.clip(share * (1 + rng.normal(0, 0.06, 3)), 0, 1)
         lights.append(Light(_xyz(source * 3), _xyz(-source), True, _rgb(diffuse), (0, 0, 0)))
-    ambient = rng.uniform(0.15, 0.5) * (1 + warmth * np.array([1.0, 0.0, -1.0]))
+    ambient = everywhere * (1 + warmth * np.array([1.0, 0.0, -1.0]))
     return lights, _rgb(ambient)
 
 
@@ -153,7 +157,7 @@ def _gloss(rng: Rng) -> tuple[Array, Array, float, float]:
 
 ROBOT_FAMILIES: dict[str, dict[str, tuple[float, Family]]] = {
     "train": {"factory": (0.4, _factory), "tinted": (0.25, _tinted), "worn": (0.22, _worn),
-              "grey": (0.13, _grey)},
+              "grey": (0.07, _grey)},
     "eval": {"ivory": (0.3, _ivory), "matte": (0.35, _matte), "gloss": (0.35, _gloss)},
 }  # fmt: skip
 """split -> family name -> (share, function)"""

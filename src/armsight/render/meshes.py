@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from armsight.errors import MissingExtraError
 from armsight.files import atomic_write
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 MIN_FACES = 250
 """Parts with fewer faces (buttons, logos, fingers) keep all of them."""
 
@@ -129,7 +129,7 @@ def _with_normals(
     # Corners of faces that lie almost in one plane share an answer: round, then ask once.
     wanted = np.column_stack([faces.ravel(), np.repeat((flat * 4).round(), 3, axis=0)])
     asked, corner_of = np.unique(wanted, axis=0, return_inverse=True)
-    weight = 0.02  # metres of distance that a right angle between normals is worth
+    weight = 0.004  # metres of distance that a right angle between normals is worth
     queries = np.hstack([points[asked[:, 0].astype(int)], weight * asked[:, 1:] / 4])
     known = np.hstack([part.vertices, weight * part.normals]).astype(np.float32)
     half_square = (known**2).sum(axis=1) / 2

@@ -16,7 +16,7 @@ from armsight.render.meshes import MIN_FACES, MeshPart, light_parts, simplified
 
 DECALS = "decals"
 """Part of the names of geoms that are small marks on the robot's shells."""
-DECALS_PER_MESH, DECAL_RADIUS = 18, (0.002, 0.005)
+DECALS_PER_M2, DECAL_RADIUS = 130.0, (0.002, 0.005)
 MAX_COLOURS = 16
 """A texture of more colours is a picture, not a palette."""
 USUAL_FACES = 25_000
@@ -162,23 +162,25 @@ def decals(part: MeshPart, seed: int) -> tuple[NDArray[np.float64], NDArray[np.i
     corners = part.vertices[part.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.linalg.norm(normals, axis=1)
-    chosen = rng.choice(len(area), DECALS_PER_MESH, p=area / area.sum())
-    weights = rng.dirichlet(np.ones(3), DECALS_PER_MESH)
+    # `area` is twice that of the triangles.
+    count = int(np.clip(DECALS_PER_M2 * area.sum() / 2, 4, 30))
+    chosen = rng.choice(len(area), count, p=area / area.sum())
+    weights = rng.dirichlet(np.ones(3), count)
     normal = normals[chosen] / area[chosen, None]
     centre = (corners[chosen] * weights[..., None]).sum(1) + 0.0007 * normal
     u = np.cross(normal, [0.36, 0.48, 0.8])
     u /= np.linalg.norm(u, axis=1, keepdims=True)
     v = np.cross(normal, u)
     angle = np.arange(8) * np.pi / 4
-    radius = rng.uniform(*DECAL_RADIUS, (DECALS_PER_MESH, 1, 1))
-    stretch = rng.uniform(1.0, 2.0, (DECALS_PER_MESH, 1, 1))
+    radius = rng.uniform(*DECAL_RADIUS, (count, 1, 1))
+    stretch = rng.uniform(1.0, 2.0, (count, 1, 1))
     rim = (
         centre[:, None]
         + radius * np.cos(angle)[:, None] * u[:, None]
         + radius * stretch * np.sin(angle)[:, None] * v[:, None]
     )
     fan = np.array([(0, k, k + 1) for k in range(1, 7)])
-    faces = fan[None] + 8 * np.arange(DECALS_PER_MESH)[:, None, None]
+    faces = fan[None] + 8 * np.arange(count)[:, None, None]
     return rim.reshape(-1, 3), faces.reshape(-1, 3).astype(np.int32)
 
 

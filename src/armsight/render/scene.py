@@ -245,7 +245,7 @@ class Scene:
             )  # fmt: skip
         spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
         spec.visual.quality.offsamples = 0
-        spec.visual.quality.shadowsize = 1024
+        spec.visual.quality.shadowsize = 2048
         spec.visual.map.shadowclip = 1.0
 
     def _set_solid(self, name: str, solid: Solid | None, gamma: float) -> None:
