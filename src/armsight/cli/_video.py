@@ -93,6 +93,8 @@ def estimate_video(
     robot: Robot,
     targets: dict[str, Path],
     each: Callable[[str], Any],
+    *,
+    quiet: bool = False,
 ) -> VideoResult:
     """Track an arm through a video; what was done before an error or an interrupt is kept.
 
@@ -102,6 +104,7 @@ def estimate_video(
         robot: for the overlay.
         targets: files to write, see `VideoOutputs`; none if empty.
         each: called with each frame's row, as JSON text.
+        quiet: no progress bar.
     """
     result = VideoResult()
     with VideoReader(path) as reader, ThreadPoolExecutor(1, "write") as writing:
@@ -109,7 +112,7 @@ def estimate_video(
         pending: list[Future[None]] = []
         try:
             with _interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
-                for frame in _with_progress(frames, path.name, reader.num_frames):
+                for frame in _with_progress(frames, path.name, reader.num_frames, quiet):
                     if stop.is_set():
                         result.interrupted = True
                         break
@@ -135,9 +138,11 @@ def estimate_video(
     return result
 
 
-def _with_progress(frames: Iterator[Frame], name: str, length: int | None) -> Iterator[Frame]:
+def _with_progress(
+    frames: Iterator[Frame], name: str, length: int | None, quiet: bool
+) -> Iterator[Frame]:
     """The same frames, with a progress bar on standard error when that is a terminal."""
-    if not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         yield from frames
         return
     with click.progressbar(

@@ -1,0 +1,251 @@
+"""`armsight bench`: how fast the runtime is on this machine, stage by stage."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from armsight.cli._report import dumps
+from armsight.errors import ArmsightError, ConfigError
+from armsight.estimate.answer import answer
+from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
+from armsight.estimate.image import LoadedImage, load_image
+from armsight.estimate.intrinsics import find_intrinsics
+from armsight.estimate.look import View, look
+from armsight.estimate.preprocess import whole_frame
+
+PEERS = ("vit_b16", "resnet50")
+VIDEO_SIZE = (640, 480)
+PROGRAM = "from armsight.cli import main; main()"
+
+
+@click.command()
+@click.option("--robot", default="panda", show_default=True,
+              help="Robot name, weights folder, or Hugging Face Hub id.")  # fmt: skip
+@click.option("--image", type=click.Path(path_type=Path),
+              help="A picture with the robot.  [default: the weights' example]")  # fmt: skip
+@click.option("--frames", type=click.IntRange(10), default=150, show_default=True,
+              help="Length of the test video.")  # fmt: skip
+@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True,
+              help="Runs of which the median is taken.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(0), default=0, show_default=True,
+              help="Threads of ONNX Runtime; 0: it chooses.")  # fmt: skip
+@click.option("--peers/--no-peers", default=True, help="Time ViT-B/16 and ResNet-50 as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
+def command(
+    robot: str,
+    image: Path | None,
+    frames: int,
+    repeats: int,
+    threads: int,
+    peers: bool,
+    as_json: bool,
+) -> None:
+    """Measure the runtime's speed on this machine.
+
+    image_ms is a loaded estimator's answer to one image: both looks, all hypotheses, geometry,
+    and the look for a second arm. video_fps holds decoding, tracking, drawing and encoding.
+    first_answer_s is a fresh process from start to end, pictures written.
+    """
+    start = time.perf_counter()
+    estimator = Estimator.from_pretrained(robot, threads=threads)
+    load_s = time.perf_counter() - start
+    path = image or estimator.session.folder / "example.jpg"
+    if not path.is_file():
+        raise ConfigError(f"{path} does not exist; give --image, a picture with a {robot}")
+    picture = load_image(path)
+    stages, found = time_stages(estimator, path, picture, repeats)
+    first, peak_mb = first_answer(robot, path)
+    document: dict[str, Any] = {
+        "image_ms": time_ms(lambda: estimator(picture), repeats),
+        "video_fps": video_fps(estimator, picture, frames),
+        "first_answer_s": first,
+        "load_s": load_s,
+        "peak_memory_mb": peak_mb,
+        "stages_ms": stages,
+        "robot_found": found,
+        "num_hypotheses": DEFAULT_HYPOTHESES,
+        "image": {"width": picture.width, "height": picture.height},
+        "video": {"width": VIDEO_SIZE[0], "height": VIDEO_SIZE[1], "frames": frames},
+    }
+    for name in PEERS:
+        document |= time_peer(name, threads, repeats, document["image_ms"], peers)
+    document["machine"] = machine()
+    click.echo(dumps(document) if as_json else table(document))
+
+
+def time_ms(run: Callable[[], Any], repeats: int) -> float:
+    """Median time [ms] of `run`, after one run that does not count."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)
+
+
+def time_stages(
+    estimator: Estimator, path: Path, picture: LoadedImage, repeats: int
+) -> tuple[dict[str, float], bool]:
+    """Median time [ms] of each stage of a single image, and whether the robot was found."""
+    camera = find_intrinsics(picture)
+    frame = View(picture, camera.K, whole_frame(picture.width, picture.height))
+    seen = look(estimator.session, [frame], 0)[0]
+    close = View(picture, camera.K, estimator.box(seen))
+    last = look(estimator.session, [close], DEFAULT_HYPOTHESES)[0]
+    estimate = answer(estimator.robot, estimator.tuning, picture, camera, last)
+
+    from armsight.viz.overlay import draw_overlay
+
+    stages: dict[str, Callable[[], Any]] = {
+        "load_image": lambda: load_image(path),
+        "look_at_frame": lambda: look(estimator.session, [frame], 0),
+        "look_at_crop": lambda: look(estimator.session, [close], DEFAULT_HYPOTHESES),
+        "solve": lambda: answer(estimator.robot, estimator.tuning, picture, camera, last),
+        "draw_overlay": lambda: draw_overlay(picture.pixels, estimate, estimator.robot),
+    }
+    return {name: time_ms(run, repeats) for name, run in stages.items()}, estimate.robot_found
+
+
+def first_answer(robot: str, path: Path) -> tuple[float, float | None]:
+    """Seconds and peak memory [MB] of a fresh `armsight estimate`."""
+    with tempfile.TemporaryDirectory() as out:
+        arguments = ["estimate", str(path.resolve()), "--robot", robot, "--out", out]
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False
+        )
+        seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        raise ArmsightError(f"armsight estimate failed: {done.stderr.strip()}")
+    try:
+        import resource
+    except ImportError:  # Windows
+        return seconds, None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return seconds, peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
+    """Frames a second of a whole video, from opening it to the closed overlay video.
+
+    The video is the picture under a slowly moving camera.
+    """
+    from armsight.cli._video import estimate_video
+    from armsight.data.video import VideoWriter
+    from armsight.estimate.track import Tracker
+
+    width, height = VIDEO_SIZE
+    side = min(picture.width / width, picture.height / height)
+    with tempfile.TemporaryDirectory() as folder:
+        clip, out = Path(folder) / "clip.mp4", Path(folder)
+        with VideoWriter(clip, 30) as writer:
+            for i in range(frames):
+                shift = np.array([np.sin(i / 20), np.cos(i / 27)]) * 0.02 * picture.width
+                writer.write(pan(picture, shift, side), i / 30)
+        targets = {
+            "rows": out / "clip.jsonl",
+            "csv": out / "clip.csv",
+            "overlay": out / "clip.overlay.mp4",
+        }
+        start = time.perf_counter()
+        estimate_video(clip, Tracker(estimator), estimator.robot, targets, len, quiet=True)
+        return frames / (time.perf_counter() - start)
+
+
+def pan(picture: LoadedImage, shift: Any, side: float) -> Any:
+    """The picture cut to `VIDEO_SIZE`, its centre moved by `shift` [px]."""
+    import cv2
+
+    width, height = VIDEO_SIZE
+    h, w = picture.pixels.shape[:2]
+    scale = picture.width / w
+    A = np.array([[side / scale, 0, 0], [0, side / scale, 0]])
+    A[:, 2] = (np.array([w, h]) - A[0, 0] * np.array([width, height])) / 2 + shift / scale
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(
+        picture.pixels, A, VIDEO_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def time_peer(
+    name: str, threads: int, repeats: int, image_ms: float, wanted: bool
+) -> dict[str, Any]:
+    """One forward pass of another system's encoder [ms], and how many times `image_ms` that is."""
+    if not wanted:
+        return {f"{name}_ms": None, f"{name}_reason": "not asked for"}
+    options = ["-m", "armsight.cli._peers", name, str(threads), str(repeats)]
+    done = subprocess.run([sys.executable, *options], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return {f"{name}_ms": None, f"{name}_reason": done.stderr.strip().splitlines()[-1]}
+    taken = float(done.stdout)
+    return {f"{name}_ms": taken, f"{name}_over_image": taken / image_ms}
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on; a load above 0 makes them worse than they are."""
+    import cv2
+    import onnxruntime
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    load = getattr(os, "getloadavg", lambda: (None,))()[0]
+    return {
+        "cpu_count": len(affinity(0)) if affinity else os.cpu_count(),
+        "cpu": cpu_name(),
+        "load_average": load,
+        "python": platform.python_version(),
+        "onnxruntime": onnxruntime.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def cpu_name() -> str:
+    """The processor's own name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def table(document: dict[str, Any]) -> str:
+    """The same for people."""
+    on = document["machine"]
+    lines = [
+        f"{on['cpu']}, {on['cpu_count']} CPUs, load {on['load_average']:.1f}",
+        f"  single image         {document['image_ms']:8.1f} ms",
+    ]
+    for name, value in document["stages_ms"].items():
+        lines.append(f"    {name:<18} {value:8.1f} ms")
+    lines += [
+        f"  video                {document['video_fps']:8.1f} frames/s",
+        f"  loading the weights  {document['load_s']:8.2f} s",
+        f"  first answer         {document['first_answer_s']:8.2f} s",
+    ]
+    if document["peak_memory_mb"] is not None:
+        lines.append(f"  peak memory          {document['peak_memory_mb']:8.0f} MB")
+    for name in PEERS:
+        if document[f"{name}_ms"] is None:
+            lines.append(f"  {name}: not measured ({document[f'{name}_reason']})")
+        else:
+            ratio = document[f"{name}_over_image"]
+            lines.append(
+                f"  {name:<20} {document[f'{name}_ms']:8.1f} ms ({ratio:.1f} of our images)"
+            )
+    if not document["robot_found"]:
+        lines.append("  no robot was found in the picture, so these are not whole answers")
+    return "\n".join(lines)

@@ -1,0 +1,160 @@
+"""The lines of the design that hold it together: who may import whom, and what is public."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import armsight
+
+SOURCE = Path(armsight.__file__).parent
+
+ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "armsight"}
+"""What the runtime may import besides the standard library."""
+RUNTIME = ("estimate", "robots", "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
+           "data/video.py", "data/prefetch.py", "cli/__init__.py", "cli/estimate.py",
+           "cli/bench.py", "cli/_inputs.py", "cli/_report.py", "cli/_video.py", "state.py",
+           "errors.py", "files.py", "geometry.py", "__init__.py")  # fmt: skip
+OPTIONAL = {"huggingface_hub", "onnx"}
+"""Imported inside functions, with a clear error where missing."""
+
+BELOW = {
+    "robots": {"robots", "geometry", "errors"},
+    "geometry": set(),
+    "state": set(),
+    "errors": set(),
+    "files": {"errors"},
+    "estimate": {"estimate", "robots", "geometry", "state", "errors"},
+    "viz": {"viz", "robots", "geometry", "state", "errors", "files"},
+    "models": {"models", "robots", "geometry", "state", "errors", "files"},
+}
+"""What each part may import of armsight; parts that are not named may import anything."""
+
+EXTRAS = ("torch", "mujoco", "scipy", "matplotlib", "safetensors", "onnx", "tensorboard")
+
+
+def runtime_files() -> list[Path]:
+    files: list[Path] = []
+    for name in RUNTIME:
+        path = SOURCE / name
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return files
+
+
+def imports(path: Path, top_level_only: bool = False) -> set[str]:
+    """Full names of the modules that a file imports (not under TYPE_CHECKING)."""
+    tree = ast.parse(path.read_text())
+    checking = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    found: set[str] = set()
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if id(node) in checking:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_runtime_imports_only_what_it_is_installed_with() -> None:
+    for path in runtime_files():
+        tops = {name.split(".")[0] for name in imports(path)}
+        foreign = tops - ALLOWED - OPTIONAL - set(sys.stdlib_module_names)
+        assert not foreign, f"{path.relative_to(SOURCE)} imports {foreign}"
+        always = {name.split(".")[0] for name in imports(path, top_level_only=True)}
+        assert not always & OPTIONAL, f"{path.relative_to(SOURCE)} needs {always & OPTIONAL}"
+
+
+@pytest.mark.parametrize("part", BELOW)
+def test_arrows_point_one_way(part: str) -> None:
+    place = SOURCE / part
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [SOURCE / f"{part}.py"]
+    assert files
+    for path in files:
+        used = {
+            name.split(".")[1]
+            for name in imports(path)
+            if name.startswith("armsight.") and name.split(".")[1][:1].islower()
+        }
+        too_high = used - BELOW[part] - {part}
+        assert not too_high, f"{path.relative_to(SOURCE)} imports armsight.{too_high}"
+
+
+def test_nothing_heavy_is_loaded_for_an_estimate() -> None:
+    script = (
+        "import sys, armsight\n"
+        "import armsight.cli.estimate, armsight.cli._video, armsight.cli.bench\n"
+        "for name in armsight.__all__: getattr(armsight, name)\n"
+        f"print([name for name in {EXTRAS!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_is_quick() -> None:
+    """`armsight --help` loads no part of the network, the solver or the image libraries."""
+    script = (
+        "import sys\nfrom click.testing import CliRunner\nfrom armsight.cli import group\n"
+        "result = CliRunner().invoke(group, ['--help'])\n"
+        "assert result.exit_code == 0 and 'estimate' in result.output\n"
+        "print([n for n in ('onnxruntime', 'cv2', 'av', 'torch', 'PIL') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_exported_names() -> None:
+    assert len(armsight.__all__) <= 12
+    for name in armsight.__all__:
+        value = getattr(armsight, name)
+        assert name == "__version__" or value.__doc__, f"{name} has no docstring"
+    assert set(dir(armsight)) >= set(armsight.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Estimater'"):
+        armsight.Estimater  # noqa: B018
+
+
+def test_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert armsight.__version__ == version("armsight")
+
+
+def test_files_are_short() -> None:
+    """300 lines at most; a file that grows beyond that does two things."""
+    long = {
+        str(path.relative_to(SOURCE)): count
+        for path in SOURCE.rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > 300
+    }
+    assert not long
+
+
+def test_no_pickles() -> None:
+    """Weights and data sets are read without running anything that they contain."""
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text()
+        assert "pickle.load" not in text, path
+        assert "allow_pickle=True" not in text, path
+        assert "weights_only=False" not in text, path
+
+
+def test_every_command_has_help_and_a_module() -> None:
+    from armsight.cli import COMMANDS
+
+    for name in COMMANDS:
+        module = SOURCE / "cli" / f"{name.replace('-', '_')}.py"
+        assert module.is_file(), f"armsight {name} has no {module.name}"
