@@ -21,6 +21,8 @@ from armsight.render.view import SUPERSAMPLING, View, buffers_of, hidden_share, 
 from armsight.robots import Robot
 
 Array = NDArray[np.float64]
+ASPECTS = (1.78, 1.6, 1.25, 1.0)
+"""Other shapes of camera frames than the usual one, in three tenths of the crops."""
 SPLITS = {"train": 1, "eval": 2}
 
 
@@ -164,6 +166,8 @@ class FrameMaker:
         """A camera that sees enough of the arm, and a crop of its frame if wanted."""
         s = self.settings
         width, height = s.frame_size
+        if s.crop and rng.random() < 0.3:
+            height = int(width / rng.choice(ASPECTS))
         origins = keypoints[:num_origins]
         enough = min(s.min_origins_in_frame, num_origins)
         for _ in range(2000):

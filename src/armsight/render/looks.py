@@ -44,15 +44,16 @@ def sample_look(
     look.gamma = 1.0 if rng.random() < 0.35 else float(rng.uniform(1.2, 1.8))
     look.lights, look.ambient = sample_lights(rng, look.shadows)
     look.robot = sample_robot(rng, split, materials)
-    ground = None
+    heights: tuple[float, float] | None = None
     shown: set[str | None]
     if room:
-        look.furniture, ground = sample_room(rng, camera_position)
+        look.furniture, floor, table = sample_room(rng, arm_points, camera_position)
+        heights = (floor, table)
         shown = {solid.texture for solid in look.furniture.values()}
         for name in ("floor", "wall", "backwall", "tabletop"):
             if name in shown:
                 look.textures[name] = _texture(rng, split, pictures)
-    look.objects = sample_objects(rng, arm_points, ground, camera_position)
+    look.objects = sample_objects(rng, arm_points, heights, camera_position)
     shown = {solid.texture for solid in look.objects}
     for name in ("object0", "object1"):
         if name in shown:

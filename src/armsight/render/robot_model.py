@@ -19,7 +19,7 @@ DECALS = "decals"
 DECALS_PER_M2, DECAL_RADIUS = 130.0, (0.002, 0.005)
 MAX_COLOURS = 16
 """A texture of more colours is a picture, not a palette."""
-USUAL_FACES = 25_000
+USUAL_FACES = 40_000
 FACES_KEPT = 0.18
 """Share of a mesh's triangles that is drawn: see docs on the renderer's speed."""
 

@@ -28,10 +28,14 @@ def turned(yaw: float) -> tuple[float, float, float, float]:
     return (float(np.cos(yaw / 2)), 0.0, 0.0, float(np.sin(yaw / 2)))
 
 
-def sample_room(rng: Rng, camera_position: Array) -> tuple[dict[str, Solid], float]:
-    """Furniture around a robot that stands at the origin, and the floor's height [m].
+def sample_room(
+    rng: Rng, arm_points: Array, camera_position: Array
+) -> tuple[dict[str, Solid], float, float]:
+    """Furniture around a robot that stands at the origin, and the heights of floor and table [m].
 
     Args:
+        arm_points: (N, 3) [m, base frame] points along the arm; an arm that reaches below its
+            base mostly stands on a pedestal without a table.
         camera_position: (3,) [m, base frame]; no wall stands before the camera.
     """
     on_floor = rng.random() < 0.15
@@ -63,15 +67,18 @@ def sample_room(rng: Rng, camera_position: Array) -> tuple[dict[str, Solid], flo
             texture_repeat=(1.0, 1.0) if rng.random() < 0.7 else (3.0, 2.0),
         )  # fmt: skip
     if not on_floor:
-        room |= _support(rng, ground)
-    return room, ground
+        low = float(arm_points[:, 2].min()) < -0.03
+        room |= _support(rng, ground, table=bool(rng.random() < (0.15 if low else 0.8)))
+    if "tabletop" in room:
+        return room, ground, room["tabletop"].position[2]
+    return room, ground, ground
 
 
-def _support(rng: Rng, ground: float) -> dict[str, Solid]:
+def _support(rng: Rng, ground: float, table: bool) -> dict[str, Solid]:
     """What the robot stands on above the floor."""
     things: dict[str, Solid] = {}
     shade, thick = colour(rng), rng.uniform(0.01, 0.04)
-    if rng.random() < 0.75:
+    if table:
         depth, width = rng.uniform(0.35, 1.0), rng.uniform(0.35, 1.1)
         x, y = depth - rng.uniform(0.12, 0.45), rng.uniform(-0.4, 0.4) * width
         lower = rng.choice([0.0, rng.uniform(0.0, 0.2)], p=[0.75, 0.25])
@@ -102,20 +109,21 @@ def _support(rng: Rng, ground: float) -> dict[str, Solid]:
 
 
 def sample_objects(
-    rng: Rng, arm_points: Array, ground: float | None, camera_position: Array
+    rng: Rng, arm_points: Array, heights: tuple[float, float] | None, camera_position: Array
 ) -> list[Solid]:
     """Things around the arm, some before it, furniture further away.
 
     Args:
         arm_points: (N, 3) [m, base frame] points along the arm; nothing is put into the arm.
-        ground: height of the floor [m]; None where there is none (nothing but a flat picture).
+        heights: of floor and table [m]; None where there is nothing but a flat picture.
         camera_position: (3,) [m, base frame].
     """
     things: list[list[Solid]] = []
     if rng.random() < 0.8:
-        things += [[_small_thing(rng)] for _ in range(int(rng.integers(1, 14)))]
-    if ground is not None and rng.random() < 0.7:
-        cabinets = [_cabinet(rng, ground) for _ in range(int(rng.integers(1, 4)))]
+        rest = heights[1] if heights else 0.0
+        things += [[_small_thing(rng, rest)] for _ in range(int(rng.integers(1, 14)))]
+    if heights and rng.random() < 0.7:
+        cabinets = [_cabinet(rng, *heights) for _ in range(int(rng.integers(1, 4)))]
         things += [
             parts for parts in cabinets if not _between(parts[0], arm_points, camera_position)
         ]
@@ -144,12 +152,12 @@ def _between(thing: Solid, arm_points: Array, camera_position: Array) -> bool:
     return bool(np.linalg.norm(nearest - centre, axis=1).min() < radius)
 
 
-def _small_thing(rng: Rng) -> Solid:
-    """A box, can, ball, bottle, ... on the table or, rarely, in the air."""
+def _small_thing(rng: Rng, rest: float) -> Solid:
+    """A box, can, ball, bottle, ... at the height `rest` or, rarely, in the air."""
     position = (rng.uniform(-0.7, 1.1), rng.uniform(-0.9, 0.9))
     if rng.random() < 0.35:
         return Solid(
-            "mesh", position=(*position, 0.0), rotation_wxyz=turned(rng.uniform(0, 6.3)),
+            "mesh", position=(*position, rest), rotation_wxyz=turned(rng.uniform(0, 6.3)),
             rgb=colour(rng), specular=float(rng.uniform(0, 1)), shininess=float(rng.random()),
             mesh=int(rng.integers(len(PROFILES))),
         )  # fmt: skip
@@ -160,21 +168,21 @@ def _small_thing(rng: Rng) -> Solid:
         a, b, c = rng.uniform(0.05, 0.17, 3)
     height = {"box": c, "cylinder": b, "sphere": a, "capsule": a + b, "ellipsoid": c}[shape]
     if rng.random() < 0.1:
-        height = rng.uniform(0.1, 0.9)
+        height = rng.uniform(0.1, 0.9) - rest
     textured = shape == "box" and rng.random() < 0.3
     return Solid(
-        shape, (a, b, c), (*position, height), turned(rng.uniform(0, 6.3)),
+        shape, (a, b, c), (*position, height + rest), turned(rng.uniform(0, 6.3)),
         (1, 1, 1) if textured else colour(rng), float(rng.uniform(0, 0.8)),
         float(rng.random()), str(rng.choice(["object0", "object1"])) if textured else None,
     )  # fmt: skip
 
 
-def _cabinet(rng: Rng, ground: float) -> list[Solid]:
+def _cabinet(rng: Rng, ground: float, table: float) -> list[Solid]:
     """A box on the floor or table with doors or drawers and handles."""
     yaw, distance = rng.uniform(-np.pi, np.pi), rng.uniform(0.55, 2.2)
     around = rng.uniform(-np.pi, np.pi)
     w, d, h = rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.35), rng.uniform(0.12, 0.7)
-    foot = ground if rng.random() < 0.6 else -0.002
+    foot = ground if rng.random() < 0.6 else table
     centre = np.array([distance * np.cos(around), distance * np.sin(around), foot + h])
     body, front = colour(rng), colour(rng)
     parts = [Solid("box", (d, w, h), _xyz(centre), turned(yaw), body, float(rng.uniform(0, 0.5)))]
