@@ -18,7 +18,7 @@ Two things have to be chosen, and neither is chosen on a row that it is scored o
   scored: early frames for late ones, and the other way round.
 
 ADD and AUC as everywhere (armsight.evaluate.metrics); all rows count, a frame without an answer
-is a miss. Intervals: 95 % bootstrap over frames, on the video over 20 stretches of consecutive
+is a miss. The last column counts as DREAM does, only frames with at least 4 link origins in frame. Intervals: 95 % bootstrap over frames, on the video over 20 stretches of consecutive
 frames, because neighbours look alike.
 """
 
@@ -114,8 +114,15 @@ def cross_fit(data: dict[str, Array], scale: float, halves: list[NDArray[np.intp
     return errors
 
 
-def row(name: str, errors: Array, blocks: list[NDArray[np.intp]], peer: Array) -> dict[str, Any]:
+def row(
+    name: str,
+    errors: Array,
+    data: dict[str, Array],
+    blocks: list[NDArray[np.intp]],
+    peer: Array,
+) -> dict[str, Any]:
     """One line of the report; `blocks` are resampled as a whole."""
+    counted = (~data["gt_offframe"].astype(bool)).sum(1) >= metrics.DREAM_MIN_KEYPOINTS
     scores = 100 * metrics.auc_scores(errors)
     better = scores - 100 * metrics.auc_scores(peer)
     return {
@@ -126,6 +133,8 @@ def row(name: str, errors: Array, blocks: list[NDArray[np.intp]], peer: Array) -
         "auc_interval": interval(scores, blocks),
         "auc_minus_peer": float(better.mean()),
         "auc_minus_peer_interval": interval(better, blocks),
+        "dream_rows": int(counted.sum()),
+        "auc_dream_rows": float(scores[counted].mean()),
         "add_median_mm": 1000 * float(np.median(errors)),
         "add_mean_mm": 1000 * float(np.mean(errors)) if np.isfinite(errors).all() else None,
     }
@@ -159,10 +168,10 @@ def realsense(data: dict[str, Array], scale: float) -> list[dict[str, Any]]:
     fitted = cross_fit(data, scale, halves)
     alone, _ = from_nothing(data, np.full(len(start), scale))
     return [
-        row("peer", peer, blocks, peer),
-        row("ours, fixed", fixed, blocks, peer),
-        row("ours, cross-fit", fitted, blocks, peer),
-        row("ours, no starting angles", alone, blocks, peer),
+        row("peer", peer, data, blocks, peer),
+        row("ours, fixed", fixed, data, blocks, peer),
+        row("ours, cross-fit", fitted, data, blocks, peer),
+        row("ours, no starting angles", alone, data, blocks, peer),
     ]
 
 
@@ -177,8 +186,8 @@ def synthetic(data: dict[str, Array]) -> list[dict[str, Any]]:
     off = metrics.joint_errors_deg(angles[:, :6], data["gt_q1_6_rad"])
     blocks = list(order[:, None])
     return [
-        row("peer", peer, blocks, peer) | joint_errors(data["peer_joint_abs_err_deg"]),
-        row("ours, no starting angles", ours, blocks, peer) | joint_errors(off),
+        row("peer", peer, data, blocks, peer) | joint_errors(data["peer_joint_abs_err_deg"]),
+        row("ours, no starting angles", ours, data, blocks, peer) | joint_errors(off),
     ]
 
 
@@ -211,6 +220,7 @@ def table(report: dict[str, Any]) -> str:
         lines.append(
             f"{'':26}{'AUC':>6}  {'95 %':13}{'minus peer':>11}  {'95 %':14}"
             f"{'ADD median':>11}{'mean [mm]':>10}{'missed':>8}"
+            f"{'AUC, DREAM':>12} rows"
         )
         for r in report[name]:
             (low, high), (worse, better) = r["auc_interval"], r["auc_minus_peer_interval"]
@@ -219,6 +229,7 @@ def table(report: dict[str, Any]) -> str:
                 f"{r['solver']:26}{r['auc']:6.1f}  {low:5.1f}-{high:5.1f}  "
                 f"{r['auc_minus_peer']:+11.1f}  {worse:+5.1f} to {better:+5.1f}"
                 f"{r['add_median_mm']:11.1f}{mean:>10}{r['missed']:8d}"
+                f"{r['auc_dream_rows']:12.1f} {r['dream_rows']}"
             )
             if "joint_error_mean_deg" in r:
                 each = " ".join(f"{e:.1f}" for e in r["joint_error_mean_deg_per_joint"])

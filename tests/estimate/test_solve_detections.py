@@ -80,8 +80,13 @@ def test_a_wrong_folder_is_named(tmp_path: Path) -> None:
 
 def test_rows_can_be_written_as_json(benchmark_script: ModuleType) -> None:
     errors = np.array([0.01, 0.02, np.inf, 0.03])
-    row = benchmark_script.row("x", errors, list(np.arange(4)[:, None]), errors)
+    off = np.zeros((4, 7), dtype=bool)
+    off[0, :4] = True  # three link origins in frame: DREAM leaves it out
+    blocks = list(np.arange(4)[:, None])
+    row = benchmark_script.row("x", errors, {"gt_offframe": off}, blocks, errors)
     again = json.loads(json.dumps(row, allow_nan=False, default=list))
     assert again["missed"] == 1
     assert again["auc"] == pytest.approx(100 * (0.9 + 0.8 + 0.7) / 4)
+    assert again["dream_rows"] == 3
+    assert again["auc_dream_rows"] == pytest.approx(100 * (0.8 + 0.7) / 3)
     assert again["add_mean_mm"] is None
