@@ -13,13 +13,15 @@ Two things have to be chosen, and neither is chosen on a row that it is scored o
 
 - How a confidence c becomes a standard deviation. A heatmap's peak falls as its blob spreads, so
   std = a / c; a comes from the synthetic file (for that file's own rows: from its other half).
-- 'fixed' takes `solve`'s defaults. 'cross-fit' chooses `prior_std` and a floor on the stds (real
-  images shift detections more than rendered ones) by AUC on the half of the video that is not
-  scored: early frames for late ones, and the other way round.
+- 'fixed' takes `solve`'s defaults. `prior_std` was set on simulated arms, but with a first look at
+  half of the video's rows, so read 'cross-fit' beside it. 'cross-fit' chooses `prior_std` and a
+  floor on the stds (real images shift detections more than rendered ones) by AUC on the half of
+  the video that is not scored: early frames for late ones, and the other way round.
 
 ADD and AUC as everywhere (armsight.evaluate.metrics); all rows count, a frame without an answer
-is a miss. The last column counts as DREAM does, only frames with at least 4 link origins in frame. Intervals: 95 % bootstrap over frames, on the video over 20 stretches of consecutive
-frames, because neighbours look alike.
+is a miss. The last column counts as DREAM does, only frames with at least 4 link origins in frame.
+Intervals: 95 % bootstrap over frames, on the video over 20 stretches of consecutive frames, because
+neighbours look alike.
 """
 
 from __future__ import annotations
