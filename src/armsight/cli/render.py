@@ -82,12 +82,15 @@ class Ticker:
 
     def __call__(self, made: int) -> None:
         """Count pictures that were just made."""
+        if not self._made:
+            # Starting the workers is not part of the rate.
+            self._begin = time.monotonic()
         self._made += made
         now = time.monotonic()
         if now - self._shown < (0.5 if self._live else 15.0):
             return
         self._shown = now
-        rate = self._made / max(now - self._begin, 1e-6)
+        rate = self._made / max(now - self._begin, 0.1)
         left = max(int((self._total - self._made) / rate), 0)
         line = (
             f"{self._made}/{self._total} images, {rate:.1f} images/s, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +38,8 @@ class SetJob:
         """Called once in a worker: returns the function that does one job."""
         robot = load_robot(self.robot)
         maker = FrameMaker(robot, self.settings, self.backgrounds)
+        # Graphics libraries complain when they are freed after Python has taken itself down.
+        atexit.register(maker.close)
 
         def shard(job: Job, made: Callable[[int], None]) -> None:
             frames = []

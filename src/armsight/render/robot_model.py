@@ -21,7 +21,8 @@ MAX_COLOURS = 16
 """A texture of more colours is a picture, not a palette."""
 USUAL_FACES = 40_000
 FACES_KEPT = 0.18
-"""Share of a mesh's triangles that is drawn: see docs on the renderer's speed."""
+"""Share of a mesh's triangles that is drawn. Of the Panda's 134,000, so many take 16 ms without
+and 50 ms with shadows at 512 px on one core; a tenth takes 3 and 9 ms."""
 
 
 def package_file(package: str, relative: str, install: str) -> Path:
