@@ -20,15 +20,18 @@ JOBS = [Job((i,)) for i in range(6)]
 class Starter:
     kind: str
 
-    def start(self) -> Callable[[Job, Callable[[int], None]], None]:
-        def work(job: Job, made: Callable[[int], None]) -> None:
-            if self.kind == "fails" and job.indices[0] == 3:
-                raise DatasetError("picture 3 is broken")
-            if self.kind == "dies" and job.indices[0] == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            made(1)
+    def start(self) -> Starter:
+        return self
 
-        return work
+    def __call__(self, job: Job, made: Callable[[int], None]) -> None:
+        if self.kind == "fails" and job.indices[0] == 3:
+            raise DatasetError("picture 3 is broken")
+        if self.kind == "dies" and job.indices[0] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        made(1)
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -34,27 +33,35 @@ class SetJob:
     rows: int
     """of a shard"""
 
-    def start(self) -> Callable[[Job, Callable[[int], None]], None]:
-        """Called once in a worker: returns the function that does one job."""
-        robot = load_robot(self.robot)
-        maker = FrameMaker(robot, self.settings, self.backgrounds)
-        # Graphics libraries complain when they are freed after Python has taken itself down.
-        atexit.register(maker.close)
+    def start(self) -> SetWork:
+        """Called once in a worker."""
+        return SetWork(self)
 
-        def shard(job: Job, made: Callable[[int], None]) -> None:
-            frames = []
-            for index in job.indices:
-                frames.append(maker.make(index))
-                made(1)
-            path = shards.shard_path(self.folder, job.indices[0] // self.rows)
-            shards.write_shard(path, frames, len(robot.keypoint_names))
 
-        def files(job: Job, made: Callable[[int], None]) -> None:
-            for index in job.indices:
-                ndds.write_frame(self.folder, index, maker.make(index), robot)
-                made(1)
+class SetWork:
+    """Makes and writes frames of a set."""
 
-        return shard if self.format == "shards" else files
+    def __init__(self, what: SetJob) -> None:
+        self._what, self._robot = what, load_robot(what.robot)
+        self._maker = FrameMaker(self._robot, what.settings, what.backgrounds)
+
+    def __call__(self, job: Job, made: Callable[[int], None]) -> None:
+        """Make a shard, or some frames of an NDDS folder."""
+        what, frames = self._what, []
+        for index in job.indices:
+            frame = self._maker.make(index)
+            if what.format == "shards":
+                frames.append(frame)
+            else:
+                ndds.write_frame(what.folder, index, frame, self._robot)
+            made(1)
+        if frames:
+            path = shards.shard_path(what.folder, job.indices[0] // what.rows)
+            shards.write_shard(path, frames, len(self._robot.keypoint_names))
+
+    def close(self) -> None:
+        """Free the graphics library's memory."""
+        self._maker.close()
 
 
 def render_set(

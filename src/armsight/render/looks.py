@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.render.backgrounds import Pictures
+from armsight.render.gadgets import sample_gadgets
 from armsight.render.look import NUM_SPOTS, NUM_SUNS, RGB, TEXTURE_SIZE, Light, Look, Surface
-from armsight.render.rooms import sample_gadgets, sample_objects, sample_room
+from armsight.render.rooms import sample_objects, sample_room
 from armsight.render.textures import surface
 
 Array = NDArray[np.float64]

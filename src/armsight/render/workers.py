@@ -22,15 +22,21 @@ class Job:
     indices: tuple[int, ...]
 
 
-Work = Callable[[Job, Callable[[int], None]], None]
-"""Does a job; calls its second argument with the number of frames just made."""
+class Work(Protocol):
+    """Does jobs in a worker."""
+
+    def __call__(self, job: Job, made: Callable[[int], None]) -> None:
+        """Do a job; call `made` with the number of frames just made."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
 
 
 class Starter(Protocol):
     """Made in the parent, sent to each worker, which calls `start` once."""
 
     def start(self) -> Work:
-        """The function that does the jobs."""
+        """What does the jobs."""
 
 
 def run_jobs(
@@ -42,10 +48,14 @@ def run_jobs(
         WorkerError: a worker failed, or was killed; the message says how.
     """
     if workers <= 1 or len(jobs) <= 1:
-        work = starter.start() if jobs else None
-        for job in jobs if work else ():
-            assert work is not None
-            work(job, progress)
+        if not jobs:
+            return
+        work = starter.start()
+        try:
+            for job in jobs:
+                work(job, progress)
+        finally:
+            work.close()
         return
     context = mp.get_context("spawn")
     tasks, reports = context.Queue(), context.Queue()
@@ -102,9 +112,12 @@ def _serve(starter: Starter, tasks: Any, reports: Any) -> None:
     cv2.setNumThreads(1)
     try:
         work = starter.start()
-        while (job := tasks.get()) is not None:
-            work(job, lambda n: reports.put(("made", n)))
-            reports.put(("done", None))
+        try:
+            while (job := tasks.get()) is not None:
+                work(job, lambda n: reports.put(("made", n)))
+                reports.put(("done", None))
+        finally:
+            work.close()
     except ArmsightError as error:
         reports.put(("error", (error.exit_code, str(error))))
     except Exception as error:

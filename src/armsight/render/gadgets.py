@@ -1,0 +1,39 @@
+"""Things bolted to a robot."""
+
+from __future__ import annotations
+
+from armsight.render.look import Solid
+from armsight.render.rooms import Rng, colour
+
+
+def sample_gadgets(rng: Rng) -> dict[str, Solid]:
+    """Things bolted to the robot: a camera at the hand, finger tips, a cable along the forearm.
+
+    Positions are in the frames of the links that carry them, for a hand whose z axis points
+    along the fingers.
+    """
+    gadgets: dict[str, Solid] = {}
+    if rng.random() < 0.25:  # a camera on a bracket
+        side = rng.choice([-1.0, 1.0])
+        shade = float(rng.choice([0.08, 0.35, 0.75]))
+        x, z = side * rng.uniform(0.05, 0.09), rng.uniform(-0.02, 0.06)
+        gadgets["hand0"] = Solid("box", (0.0125, rng.uniform(0.03, 0.05), 0.0125), (x, 0, z),
+                                 rgb=(shade,) * 3, specular=0.6)  # fmt: skip
+        gadgets["hand1"] = Solid("box", (abs(x) / 2, 0.015, 0.003), (x / 2, 0, z - 0.012),
+                                 rgb=colour(rng))  # fmt: skip
+    if rng.random() < 0.15:  # an adapter between flange and hand
+        shade = float(rng.uniform(0.1, 0.8))
+        gadgets["hand2"] = Solid("cylinder", (rng.uniform(0.033, 0.045), 0.008, 0), (0, 0, -0.006),
+                                 rgb=(shade,) * 3, specular=0.8, shininess=0.8)  # fmt: skip
+    if rng.random() < 0.1:  # a box or a sensor at the side of the hand
+        gadgets["hand3"] = Solid(
+            "box", tuple(rng.uniform(0.01, 0.035, 3).tolist()),
+            (rng.uniform(-0.05, 0.05), rng.choice([-1, 1]) * 0.1, rng.uniform(0, 0.06)),
+            rgb=colour(rng),
+        )  # fmt: skip
+    if rng.random() < 0.3:  # longer or coloured finger tips
+        paint, half = colour(rng), rng.uniform(0.008, 0.03)
+        size = (rng.uniform(0.007, 0.012), rng.uniform(0.004, 0.01), half)
+        for name in ("tip0", "tip1"):
+            gadgets[name] = Solid("box", size, (0, size[1], 0.04 + half * 0.7), rgb=paint)
+    return gadgets
