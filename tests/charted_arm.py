@@ -74,6 +74,8 @@ class StubSession:
 
     arms: list[Arm]
     input_size: int = 192
+    num_hypotheses: int = 16
+    num_video_hypotheses: int = 4
     hypothesis_std: float = 0.05
     keypoint_std: float = 0.0
     card: dict[str, Any] = field(default_factory=dict)

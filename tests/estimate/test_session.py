@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from armsight.errors import WeightsError
+from armsight.estimate.estimator import Estimator
 from armsight.estimate.session import Session
 from tests.charted_arm import ROBOT
 from tests.fake_weights import ANGLES, DARK, SIZE, crop_keypoints, write_fake_weights
@@ -64,6 +65,16 @@ def test_an_encoder_beside_the_model_answers_looks_without_hypotheses(tmp_path: 
     (tmp_path / "encoder.onnx").write_bytes(b"broken")
     with pytest.raises(WeightsError, match=r"encoder\.onnx"):
         Session(tmp_path)
+
+
+def test_the_card_names_the_numbers_of_hypotheses(folder: Path, tmp_path: Path) -> None:
+    assert (Session(folder).num_hypotheses, Session(folder).num_video_hypotheses) == (16, 4)
+    other = Session(write_fake_weights(tmp_path, num_hypotheses=9, num_video_hypotheses=2))
+    assert (other.num_hypotheses, other.num_video_hypotheses) == (9, 2)
+    estimator = Estimator(other, ROBOT)
+    samples = estimator(np.full((200, 300, 3), 120, np.uint8)).samples
+    assert samples is not None
+    assert len(samples) == 9
 
 
 def edit_card(folder: Path, target: Path, **changes: object) -> Path:

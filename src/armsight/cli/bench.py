@@ -19,7 +19,7 @@ import numpy as np
 from armsight.cli._report import dumps
 from armsight.errors import ArmsightError, ConfigError
 from armsight.estimate.answer import answer
-from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
+from armsight.estimate.estimator import Estimator
 from armsight.estimate.image import LoadedImage, load_image
 from armsight.estimate.intrinsics import find_intrinsics
 from armsight.estimate.look import View, look
@@ -75,7 +75,7 @@ def command(
         "peak_memory_mb": peak_mb,
         "stages_ms": stages,
         "robot_found": found,
-        "num_hypotheses": DEFAULT_HYPOTHESES,
+        "num_hypotheses": estimator.session.num_hypotheses,
         "image": {"width": picture.width, "height": picture.height},
         "video": {"width": VIDEO_SIZE[0], "height": VIDEO_SIZE[1], "frames": frames},
     }
@@ -104,7 +104,7 @@ def time_stages(
     frame = View(picture, camera.K, whole_frame(picture.width, picture.height))
     seen = look(estimator.session, [frame], 0)[0]
     close = View(picture, camera.K, estimator.box(seen))
-    last = look(estimator.session, [close], DEFAULT_HYPOTHESES)[0]
+    last = look(estimator.session, [close], estimator.session.num_hypotheses)[0]
     estimate = answer(estimator.robot, estimator.tuning, picture, camera, last)
 
     from armsight.viz.overlay import draw_overlay
@@ -112,7 +112,7 @@ def time_stages(
     stages: dict[str, Callable[[], Any]] = {
         "load_image": lambda: load_image(path),
         "look_at_frame": lambda: look(estimator.session, [frame], 0),
-        "look_at_crop": lambda: look(estimator.session, [close], DEFAULT_HYPOTHESES),
+        "look_at_crop": lambda: look(estimator.session, [close], estimator.session.num_hypotheses),
         "solve": lambda: answer(estimator.robot, estimator.tuning, picture, camera, last),
         "draw_overlay": lambda: draw_overlay(picture.pixels, estimate, estimator.robot),
     }

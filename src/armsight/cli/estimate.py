@@ -16,7 +16,7 @@ from armsight.cli._inputs import Input, check_target, find_inputs, parse_K
 from armsight.cli._report import dumps, failure, table
 from armsight.errors import ArmsightError, BadIntrinsicsError
 from armsight.estimate.camera_file import CameraFile, read_camera_file
-from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
+from armsight.estimate.estimator import Estimator
 from armsight.estimate.image import load_image
 from armsight.files import atomic_write
 
@@ -64,7 +64,7 @@ class Job:
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="Where results are written.  [default: here]")  # fmt: skip
 @click.option("--hypotheses", type=int, metavar="N",
-              help="Samples of the model.  [default: 16, and 4 for video]")  # fmt: skip
+              help="Samples of the model.  [default: what the weights say]")  # fmt: skip
 @click.option("--overlay/--no-overlay", default=True, help="Write overlay pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
@@ -118,8 +118,7 @@ def run_image(job: Job, estimator: Estimator, one: Input) -> None:
     try:
         targets = [job.target(f"{one.name}.json"), job.target(f"{one.name}.overlay.png")]
         image = load_image(one.path)
-        count = DEFAULT_HYPOTHESES if job.hypotheses is None else job.hypotheses
-        estimate = estimator(image, job.K, count, camera=job.camera, fov_deg=job.fov_deg)
+        estimate = estimator(image, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg)
         document = estimate.to_json()
         with atomic_write(targets[0]) as path:
             path.write_text(dumps(document) + "\n", encoding="utf-8")
@@ -144,7 +143,7 @@ def run_image(job: Job, estimator: Estimator, one: Input) -> None:
 def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     """Estimate each frame of one video; the same rows go to the files and, as JSON, out."""
     from armsight.cli._video import estimate_video
-    from armsight.estimate.track import VIDEO_HYPOTHESES, Tracker
+    from armsight.estimate.track import Tracker
 
     first = True
 
@@ -163,8 +162,7 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         if job.overlay:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
         make_folder(job.out)
-        count = VIDEO_HYPOTHESES if job.hypotheses is None else job.hypotheses
-        tracker = Tracker(estimator, job.K, count, camera=job.camera, fov_deg=job.fov_deg)
+        tracker = Tracker(estimator, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg)
         result = estimate_video(one.path, tracker, estimator.robot, targets, print_row)
     except ArmsightError as caught:
         job.fail(caught)

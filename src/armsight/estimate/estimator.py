@@ -32,7 +32,6 @@ from armsight.state import Estimate
 Array = NDArray[np.floating]
 AnyImage: TypeAlias = "ImageLike | LoadedImage"
 
-DEFAULT_HYPOTHESES = 16
 MOST_HYPOTHESES = 1024
 SAME_BOX = 0.5
 """Overlap with the box around its own keypoints from which on a look counts as well aimed."""
@@ -88,7 +87,7 @@ class Estimator:
         self,
         image: list[Any] | tuple[Any, ...],
         K: ArrayLike | None = None,
-        num_hypotheses: int = DEFAULT_HYPOTHESES,
+        num_hypotheses: int | None = None,
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
@@ -99,7 +98,7 @@ class Estimator:
         self,
         image: AnyImage,
         K: ArrayLike | None = None,
-        num_hypotheses: int = DEFAULT_HYPOTHESES,
+        num_hypotheses: int | None = None,
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
@@ -109,7 +108,7 @@ class Estimator:
         self,
         image: AnyImage | list[Any] | tuple[Any, ...],
         K: ArrayLike | None = None,
-        num_hypotheses: int = DEFAULT_HYPOTHESES,
+        num_hypotheses: int | None = None,
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
@@ -120,7 +119,7 @@ class Estimator:
             image: a path, a Pillow image, a uint8 array (H, W, 3) in RGB order, or a list of
                 those. EXIF rotation is applied.
             K: (3, 3) camera matrix [px] of the upright image, or (B, 3, 3) for a list.
-            num_hypotheses: samples of the diffusion model.
+            num_hypotheses: samples of the diffusion model; by default what the card says (16).
             camera: intrinsics from `armsight.estimate.camera_file.read_camera_file`.
             fov_deg: horizontal field of view [deg].
 
@@ -130,10 +129,7 @@ class Estimator:
         Raises:
             BadImageError, BadIntrinsicsError, ConfigError: an argument makes no sense.
         """
-        if not 1 <= num_hypotheses <= MOST_HYPOTHESES:
-            raise ConfigError(
-                f"num_hypotheses is {num_hypotheses}; it must be 1 to {MOST_HYPOTHESES}"
-            )
+        hypotheses = check_hypotheses(num_hypotheses, self.session.num_hypotheses)
         many = isinstance(image, list | tuple)
         images = [
             load_image(one) for one in (image if isinstance(image, list | tuple) else [image])
@@ -143,7 +139,7 @@ class Estimator:
             find_intrinsics(one, one_K, camera, fov_deg)
             for one, one_K in zip(images, Ks, strict=True)
         ]
-        estimates = self._estimate(images, cameras, num_hypotheses)
+        estimates = self._estimate(images, cameras, hypotheses)
         return estimates if many else estimates[0]
 
     def _estimate(
@@ -209,6 +205,19 @@ class Estimator:
         if visible.sum() < FEWEST_KEYPOINTS:
             return seen.box
         return box_around(seen.keypoints_2d[visible])
+
+
+def check_hypotheses(count: int | None, default: int) -> int:
+    """How many hypotheses to sample.
+
+    Raises:
+        ConfigError: `count` is not from 1 to MOST_HYPOTHESES.
+    """
+    if count is None:
+        return default
+    if not 1 <= count <= MOST_HYPOTHESES:
+        raise ConfigError(f"num_hypotheses is {count}; it must be 1 to {MOST_HYPOTHESES}")
+    return count
 
 
 def _one_K_each(K: ArrayLike | None, count: int, many: bool) -> list[ArrayLike | None]:

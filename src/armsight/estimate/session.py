@@ -20,6 +20,9 @@ from armsight.errors import WeightsError
 Array = NDArray[np.floating]
 
 FORMAT = "armsight-weights/1"
+DEFAULT_HYPOTHESES = 16
+VIDEO_HYPOTHESES = 4
+"""For video fewer do, since the last frame says much already; a card may name others."""
 INPUTS = ("image", "camera", "noise")
 PERCEIVED = ("presence", "keypoints_2d", "keypoints_std", "keypoints_seen")
 SAMPLED = ("joint_positions", "keypoints_state")
@@ -59,6 +62,8 @@ class Session:
         self.folder = Path(folder)
         self.card = _read_card(self.folder)
         self.input_size = int(self.card["input_size"])
+        self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
+        self.num_video_hypotheses = int(self.card.get("num_video_hypotheses", VIDEO_HYPOTHESES))
         self._model = _load(self.folder / "model.onnx", INPUTS, (*PERCEIVED, *SAMPLED), threads)
         self._encoder: Any = None
         if (self.folder / "encoder.onnx").is_file():
@@ -112,6 +117,8 @@ def _run(session: Any, names: tuple[str, ...], feed: dict[str, NDArray[Any]]) ->
 def _load(path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Planning which tensors share memory takes seconds for an unrolled sampler, and saves nothing.
+    options.enable_mem_reuse = False
     options.log_severity_level = 3  # warnings of the optimiser are not for users
     try:
         session = onnxruntime.InferenceSession(

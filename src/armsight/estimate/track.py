@@ -7,15 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from armsight.estimate.answer import answer
 from armsight.estimate.camera_file import CameraFile
-from armsight.estimate.estimator import SAME_BOX, Estimator
+from armsight.estimate.estimator import SAME_BOX, Estimator, check_hypotheses
 from armsight.estimate.image import LoadedImage, load_image
 from armsight.estimate.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.look import View, look
 from armsight.estimate.preprocess import box_around, overlap
 from armsight.state import Estimate
 
-VIDEO_HYPOTHESES = 4
-"""Fewer than for a single image: the last frame says much already."""
 LOST_CONFIDENCE = 0.5
 """Share of the last frame's confidence below which the whole frame is searched again."""
 
@@ -27,16 +25,21 @@ class Tracker:
         self,
         estimator: Estimator,
         K: ArrayLike | None = None,
-        num_hypotheses: int = VIDEO_HYPOTHESES,
+        num_hypotheses: int | None = None,
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
     ) -> None:
-        """Start a video; intrinsics as for `Estimator.__call__`, one set for all frames."""
+        """Start a video; intrinsics as for `Estimator.__call__`, one set for all frames.
+
+        Raises:
+            ConfigError: num_hypotheses is out of range.
+        """
         self._estimator = estimator
         self._intrinsics_options = (K, camera, fov_deg)
         self._intrinsics: Intrinsics | None = None
-        self._hypotheses = num_hypotheses
+        default = estimator.session.num_video_hypotheses
+        self._hypotheses = check_hypotheses(num_hypotheses, default)
         self._last: Estimate | None = None
 
     def __call__(self, frame: NDArray[np.uint8]) -> Estimate:
