@@ -15,7 +15,7 @@ from armsight.render import camera, effects, looks, poses
 from armsight.render.backgrounds import Pictures, backdrop
 from armsight.render.gl import Buffers
 from armsight.render.look import Look
-from armsight.render.other_arms import OtherArm, other_arm
+from armsight.render.other_arms import OtherArm, arms_unlike, other_arm
 from armsight.render.scene import Scene
 from armsight.render.view import SUPERSAMPLING, View, buffers_of, hidden_share, visibility
 from armsight.robots import Robot
@@ -93,7 +93,9 @@ class FrameMaker:
     """Makes frames; one per worker process."""
 
     def __init__(self, robot: Robot, settings: FrameSettings, pictures: Path | None) -> None:
-        self.robot, self.settings = robot, settings
+        arms = arms_unlike(robot, settings.arms)
+        self.robot = robot
+        self.settings = replace(settings, arms=arms, other_arm=settings.other_arm if arms else 0.0)
         self._pictures = Pictures(pictures)
         self._scenes: dict[str, Scene] = {}
 

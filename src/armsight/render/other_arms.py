@@ -5,8 +5,10 @@ Three of them may be in training pictures; the other three are kept for tests.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from armsight.errors import ConfigError
 from armsight.render.robot_model import robot_spec
+from armsight.robots import Robot
 
 ROBOSUITE = "pip install --no-deps robosuite==1.4.0"
 ROBOT_DATA = "pip install --no-deps example-robot-data==6.0.0"
@@ -31,6 +34,12 @@ _ROBOSUITE = {
 }  # fmt: skip
 _XARM7 = "share/example-robot-data/robots/xarm_description/urdf/xarm7.urdf"
 
+# What the names of robots of the same looks have in common.
+_ALIKE = {
+    "sawyer": "sawyer", "kinova3": "kinova|gen3", "jaco": "jaco|j2[ns]", "ur5e": "ur(3|5|10|16|20)",
+    "xarm7": "xarm", "iiwa7": "iiwa",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class OtherArm:
@@ -44,6 +53,8 @@ class OtherArm:
     ready_positions: NDArray[np.float64]
     """(J,) a usual working pose [rad]"""
     link_names: tuple[str, ...]
+    folder: Path = Path()
+    """from which a model outside of packages would be found"""
 
     def sample_pose(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Joint positions (J,) [rad]: two thirds around the ready pose, the others uniform."""
@@ -51,6 +62,11 @@ class OtherArm:
         if rng.random() < 1 / 3:
             return np.asarray(low + (high - low) * rng.random(len(low)))
         return np.clip(self.ready_positions + rng.normal(0, 0.6, len(low)), low, high)
+
+
+def arms_unlike(robot: Robot, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the arms that do not look like the robot, so that they can stand for 'not it'."""
+    return tuple(name for name in names if not re.search(_ALIKE[name], robot.name.lower()))
 
 
 @lru_cache(maxsize=8)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.errors import ConfigError, DatasetError, MissingExtraError
+from armsight.errors import DatasetError
 from armsight.render.gl import load_mujoco
 from armsight.render.meshes import MIN_FACES, MeshPart, light_parts, simplified
+from armsight.render.model_file import assembled_spec, compiled
 
 DECALS = "decals"
 """Part of the names of geoms that are small marks on the robot's shells."""
@@ -25,90 +24,23 @@ FACES_KEPT = 0.18
 and 50 ms with shadows at 512 px on one core; a tenth takes 3 and 9 ms."""
 
 
-def package_file(package: str, relative: str, install: str) -> Path:
-    """A file inside an installed package, found without importing the package.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-        DatasetError: it is, but has no such file.
-    """
-    # find_spec imports a submodule's parents, so that only the top-level name is looked up.
-    top, *inner = package.split(".")
-    found = importlib.util.find_spec(top)
-    places = (
-        [Path(p).joinpath(*inner) for p in (found.submodule_search_locations or [])]
-        if found
-        else []
-    )
-    # A folder of plain data beside the packages, such as cmeel.prefix.
-    places += [Path(p) / package for p in sys.path]
-    places = [place for place in places if place.is_dir()]
-    for place in places:
-        if (place / relative).exists():
-            return place / relative
-    if not places:
-        raise MissingExtraError("Rendering this robot", package, install)
-    raise DatasetError(f"package {package} has no file {relative}; wrong version? Run: {install}")
-
-
-def robot_spec(simulation: dict[str, Any]) -> Any:
-    """MjSpec of a robot as its data file's `simulation` describes it.
-
-    Keys: `package` (importable name, or a folder beside the installed packages), `install`,
-    `model` (MJCF or URDF inside the package), `attach` (a list of `model`, `to` (body) and
-    `rotation_wxyz`: models bolted on), `gripper_joints`; where the model needs it, `radians`
-    (true for an MJCF that forgets to say so) and `visual_groups` (geom groups to draw).
+def robot_spec(simulation: dict[str, Any], folder: Path = Path()) -> Any:
+    """MjSpec of a robot as its data file's `simulation` describes it: see model_file.py.
 
     Meshes painted by a palette texture are cut into parts of one colour, with materials named
     `<mesh>_<part class>`; see `part_class`.
 
+    Args:
+        folder: that of the robot's data file.
+
     Raises:
-        ConfigError: the description names a body that is not there.
+        ConfigError: the description names a file or body that is not there.
         MissingExtraError: MuJoCo or the package with the model is not installed.
     """
-    spec = _load(simulation, simulation["model"])
-    for i, extra in enumerate(simulation.get("attach", [])):
-        child = _load(simulation, extra["model"])
-        parent = spec.body(extra["to"])
-        if parent is None:
-            names = ", ".join(body.name for body in spec.bodies)
-            raise ConfigError(
-                f"the robot's simulation attaches {extra['model']} to {extra['to']!r}, which is "
-                f"no body of {simulation['model']}; its bodies: {names}"
-            )
-        frame = parent.add_frame(quat=extra.get("rotation_wxyz", [1, 0, 0, 0]))
-        spec.attach(child, frame=frame, prefix=f"attached{i}/")
+    spec = assembled_spec(simulation, folder, _cut_into_colours)
     _lighten_meshes(spec)
     for i, geom in enumerate(spec.geoms):
         geom.name = geom.name or f"robot_geom{i}"
-    return spec
-
-
-def _load(simulation: dict[str, Any], relative: str) -> Any:
-    mj = load_mujoco()
-    path = package_file(simulation["package"], relative, simulation["install"])
-    if path.suffix == ".urdf":
-        # MuJoCo wants to be told to keep what is only for the eye, and where the meshes are.
-        text = path.read_text().replace("package://example-robot-data/robots", str(path.parents[2]))
-        hint = (
-            '<mujoco><compiler discardvisual="false" strippath="false" '
-            'fusestatic="false"/></mujoco>'
-        )
-        head, opening, rest = text.partition("<robot")
-        name, _, body = rest.partition(">")
-        spec = mj.MjSpec.from_string(f"{head}{opening}{name}>{hint}{body}")
-        # MuJoCo puts what a URDF calls visual into group 1, its collision shapes into group 0.
-        visual: Any = [1]
-    else:
-        spec = mj.MjSpec.from_file(str(path))
-        visual = simulation.get("visual_groups", [0, 1, 2])
-    if simulation.get("radians"):
-        spec.compiler.degree = False
-    for mesh in spec.meshes:
-        # Visual meshes need not enclose a volume.
-        mesh.inertia = mj.mjtMeshInertia.mjMESH_INERTIA_SHELL
-    _keep_bodies_only(spec, set(visual))
-    _cut_into_colours(spec, path.parent)
     return spec
 
 
@@ -118,7 +50,7 @@ def _lighten_meshes(spec: Any) -> None:
     Their edges become smooth, for MuJoCo averages the normals of the faces around a vertex.
     """
     mj = load_mujoco()
-    model = spec.compile()
+    model = compiled(spec, "the robot")
     total = int(model.mesh_facenum.sum())
     if total <= 2 * USUAL_FACES:
         return
@@ -191,18 +123,6 @@ def _add_mesh_geom(like: Any, mesh: str, material: str) -> None:
         name=f"{like.parent.name}/{mesh}", type=like.type, meshname=mesh, material=material,
         pos=like.pos, quat=like.quat, contype=0, conaffinity=0,
     )  # fmt: skip
-
-
-def _keep_bodies_only(spec: Any, visual_groups: set[int]) -> None:
-    """Drop all that a picture does not need, and geoms of other groups."""
-    for kind in ("sensors", "actuators", "tendons", "equalities", "keys", "sites", "lights"):
-        for item in list(getattr(spec, kind, [])):
-            spec.delete(item)
-    for geom in list(spec.geoms):
-        if geom.group in visual_groups:
-            geom.contype = geom.conaffinity = geom.group = 0
-        else:
-            spec.delete(geom)
 
 
 def _cut_into_colours(spec: Any, folder: Path) -> None:

@@ -49,7 +49,7 @@ class Scene:
     def __init__(self, arm: Robot | OtherArm, width: int, height: int) -> None:
         self._mj = load_mujoco()
         self.arm = arm
-        spec = robot_spec(arm.simulation)
+        spec = robot_spec(arm.simulation, arm.folder)
         self.robot_materials = tuple(m.name for m in spec.materials)
         gadgets = self._add_gadgets(spec)
         robot_geoms = len(spec.geoms)

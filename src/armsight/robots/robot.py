@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.errors import BadShapeError, UnknownRobotError
+from armsight.robots.check import check_robot
 from armsight.robots.kinematics import Chain, link_frames, points_on_links
 
 Array = NDArray[np.floating]
@@ -75,13 +77,24 @@ class Robot:
         return clipped
 
     def link_shapes(self) -> dict[str, tuple[Array, NDArray[np.int64]]]:
-        """Light meshes for outlines: link name -> vertices (V, 3) [m, link frame], faces (F, 3)."""
-        with np.load(self.folder / f"{self.name}.npz", allow_pickle=False) as data:
-            return {
-                name: (data[f"{name}.vertices"].astype(float), data[f"{name}.faces"].astype(int))
-                for name in self.link_names
-                if f"{name}.vertices" in data
-            }
+        """Light meshes for outlines: link name -> vertices (V, 3) [m, link frame], faces (F, 3).
+
+        Links without a shape are left out.
+
+        Raises:
+            UnknownRobotError: the file of meshes beside the data file is missing or broken.
+        """
+        path = self.folder / f"{self.name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                names = [name for name in self.link_names if f"{name}.vertices" in data]
+                pairs = [(data[f"{name}.vertices"], data[f"{name}.faces"]) for name in names]
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+            raise UnknownRobotError(
+                f"cannot read the link shapes of {self.name} from {path}: {error}; it is written "
+                "beside the data file by `armsight make-robot`, so copy both"
+            ) from error
+        return {n: (v.astype(float), f.astype(int)) for n, (v, f) in zip(names, pairs, strict=True)}
 
     def _check(self, joint_positions: ArrayLike) -> Array:
         q = np.asarray(joint_positions, dtype=float)
@@ -115,11 +128,13 @@ def load_robot(name: str | Path) -> Robot:
                 "For your own robot give the path of its .json data file."
             )
     try:
-        return _from_json(json.loads(path.read_text()), path.parent)
+        data = json.loads(path.read_text(encoding="utf-8"))
+        check_robot(data)
     except OSError as error:
         raise UnknownRobotError(f"cannot read robot file {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnknownRobotError(f"robot file {path} is broken: {error!r}") from error
+    except ValueError as error:
+        raise UnknownRobotError(f"robot file {path} is broken: {error}") from error
+    return _from_json(data, path.parent)
 
 
 def _from_json(data: dict[str, Any], folder: Path) -> Robot:

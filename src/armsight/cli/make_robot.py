@@ -1,0 +1,33 @@
+"""`armsight make-robot`: a robot data file from a recipe and an MJCF or URDF model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="make-robot")
+@click.argument("recipe", type=click.Path(path_type=str))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(),
+              metavar="DIR", help="Where the two files are written.  [default: here]")  # fmt: skip
+def command(recipe: str, out: Path) -> None:
+    """Make a robot data file from RECIPE.
+
+    RECIPE is a JSON file that names the robot's model, joints and links (docs/train-your-own.md),
+    or the name of a recipe that comes along, such as panda. NAME.json and NAME.npz are written.
+    """
+    from armsight.render.recipe import make_robot, read_recipe
+    from armsight.robots import load_robot
+
+    path, remarks = make_robot(read_recipe(recipe), out)
+    robot = load_robot(path)
+    origins, keypoints = robot.num_origin_keypoints, len(robot.keypoint_names)
+    click.echo(
+        f"{robot.name}: {len(robot.joint_names)} joints, {len(robot.link_names)} links, "
+        f"{keypoints} keypoints ({origins} link origins, {keypoints - origins} on surfaces)"
+    )
+    for remark in remarks:
+        click.echo(f"  note: {remark}")
+    click.echo(f"wrote {path} and {path.with_suffix('.npz')}")
+    click.echo(f"next: armsight render --robot {path} --count 16 --out look, and look at them")

@@ -1,0 +1,76 @@
+"""URDF files as MuJoCo wants them: visible shapes kept, meshes found."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from armsight.errors import ConfigError
+
+MESH_SUFFIXES = (".stl", ".obj", ".msh")
+"""What MuJoCo reads."""
+
+
+def urdf_for_mujoco(
+    path: Path, *, visual: bool, collision: bool, package_folders: dict[str, str]
+) -> str:
+    """The text of a URDF file with options for MuJoCo and with absolute paths of meshes.
+
+    `package://NAME/REST` is looked for in `package_folders[NAME]` (a path from the URDF's folder)
+    where given, else in a folder NAME beside the URDF or above it; other paths start at the
+    URDF's folder.
+
+    Args:
+        visual, collision: which shapes to keep.
+
+    Raises:
+        ConfigError: a mesh is not there, or of a format that MuJoCo does not read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    tag = re.search(r"<robot\b[^>]*>", text)
+    if tag is None:
+        raise ConfigError(f"{path} is no URDF: it has no <robot> element")
+    if "xmlns:xacro" in tag.group() and re.search(r"<xacro:|\$\{", text):
+        raise ConfigError(f"{path} is a xacro file; expand it: xacro {path.name} > robot.urdf")
+    hint = '<mujoco><compiler discardvisual="false" strippath="false" fusestatic="false"/></mujoco>'
+    text = text[: tag.end()] + hint + text[tag.end() :]
+    for kind, wanted in (("visual", visual), ("collision", collision)):
+        if not wanted:
+            text = re.sub(rf"<{kind}\b.*?</{kind}>", "", text, flags=re.DOTALL)
+
+    def found(match: re.Match[str]) -> str:
+        return f"{match[1]}{_mesh_file(match[2], path, package_folders)}{match[3]}"
+
+    return re.sub(r'(<mesh\b[^>]*?filename=")([^"]+)(")', found, text)
+
+
+def _mesh_file(name: str, urdf: Path, package_folders: dict[str, str]) -> Path:
+    scheme, _, rest = name.rpartition("://")
+    if scheme == "package":
+        package, _, rest = rest.lstrip("/").partition("/")
+        if package in package_folders:
+            places = [urdf.parent / package_folders[package]]
+        else:
+            places = [folder / package for folder in urdf.resolve().parents]
+            # A package that lies in a folder of another name, as a downloaded archive does.
+            places += list(urdf.resolve().parents)[:4]
+    else:
+        places = [urdf.parent]
+    for place in places:
+        if (place / rest).is_file():
+            if not rest.lower().endswith(MESH_SUFFIXES):
+                raise ConfigError(
+                    f"{urdf} has the mesh {name}, and MuJoCo reads only "
+                    f"{', '.join(MESH_SUFFIXES)}: convert it (for instance with trimesh: "
+                    "trimesh.load(FILE, force='mesh').export('FILE.obj')) and change the URDF, or "
+                    'draw the collision shapes with "visual_groups": [0]'
+                )
+            return place / rest
+    raise ConfigError(
+        f"{urdf} names the mesh {name}, which is not in any of {', '.join(map(str, places[:6]))}; "
+        'say where a package lies with "package_folders": {"NAME": "PATH FROM THE URDF"} in the '
+        "simulation"
+    )
