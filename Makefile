@@ -3,9 +3,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-IMAGE ?= examples/panda.jpg
 OUT ?= out
+# The example picture is a rendered one that no training has seen; its camera is known.
+ifdef IMAGE
 ARGS ?=
+else
+IMAGE := src/armsight/weights/panda/example.jpg
+ARGS ?= --K 782.8,785.4,314.6,224.7
+endif
 WORKERS ?= 2
 
 # torch is pinned first: this build is for CPUs, where a plain `pip install torch` brings CUDA.
