@@ -37,6 +37,14 @@ class MeshPart:
     """(F, 3) vertex indices"""
 
 
+def has_texture_coordinates(path: Path) -> bool:
+    """Whether a file is an OBJ whose faces have normals and texture coordinates."""
+    if path.suffix.lower() != ".obj" or not path.is_file():
+        return False
+    text = path.read_text(errors="replace")
+    return "\nvt " in text and "\nvn " in text and "//" not in text.partition("\nf ")[2]
+
+
 def light_parts(path: Path, palette: NDArray[np.uint8], fraction: float) -> list[MeshPart]:
     """`split_by_colour`, then `lighten` each part; kept in the user's cache folder."""
     digest = hashlib.sha256(path.read_bytes() + palette.tobytes())

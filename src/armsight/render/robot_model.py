@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
 from armsight.render.gl import load_mujoco
-from armsight.render.meshes import MIN_FACES, MeshPart, light_parts, simplified
+from armsight.render.meshes import (
+    MIN_FACES,
+    MeshPart,
+    has_texture_coordinates,
+    light_parts,
+    simplified,
+)
 from armsight.render.model_file import assembled_spec, compiled
 
 DECALS = "decals"
@@ -138,18 +145,29 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
     }
     if not any(palettes.values()):
         return
-    files = {mesh.name: mesh.file for mesh in spec.meshes}
+    meshes = {mesh.name: mesh for mesh in spec.meshes}
     made: set[str] = set()
     for geom in [g for g in spec.geoms if g.type == mj.mjtGeom.mjGEOM_MESH]:
-        palette = np.full((1, 1, 3), 255, np.uint8)
+        mesh = meshes[geom.meshname]
+        path = folder / spec.meshdir / mesh.file
+        moved = mesh.refpos.any() or mesh.refquat[1:].any()
+        scale = float(mesh.scale[0])
+        stretched = scale <= 0 or (mesh.scale != scale).any()
+        if moved or stretched or not has_texture_coordinates(path):
+            continue
+        plain = materials[geom.material].rgba if geom.material in materials else geom.rgba
+        palette = np.full((1, 1, 3), np.round(255 * plain[:3]), np.uint8)
         if file := palettes.get(geom.material):
-            image = cv2.imread(str(folder / file))
+            image = cv2.imread(str(folder / spec.texturedir / file))
             if image is None:
                 raise DatasetError(f"cannot read the robot's palette {folder / file}")
             palette = np.ascontiguousarray(image[..., ::-1], np.uint8)
             if len(np.unique(palette.reshape(-1, 3), axis=0)) > MAX_COLOURS:
                 continue
-        parts = light_parts(folder / files[geom.meshname], palette, FACES_KEPT)
+        parts = [
+            replace(part, vertices=part.vertices * scale)
+            for part in light_parts(path, palette, FACES_KEPT)
+        ]
         for i, part in enumerate(parts):
             name = f"{geom.meshname}_{i}"
             material = f"{geom.meshname}_{part_class(part.colour)}"
@@ -168,15 +186,16 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
         white = [part for part in parts if part_class(part.colour) == "white"]
         if white and max(len(part.faces) for part in white) > MIN_FACES:
             name = f"{geom.meshname}_{DECALS}"
-            largest = max(white, key=lambda part: len(part.faces))
-            vertices, faces = decals(largest, seed=len(made))
-            spec.add_mesh(
-                name=name, uservert=vertices.ravel(), userface=faces.ravel(),
-                inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-            )  # fmt: skip
-            spec.add_material(name=name, rgba=[0.1, 0.1, 0.1, 1])
+            if name not in made:
+                largest = max(white, key=lambda part: len(part.faces))
+                vertices, faces = decals(largest, seed=len(made))
+                spec.add_mesh(
+                    name=name, uservert=vertices.ravel(), userface=faces.ravel(),
+                    inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+                )  # fmt: skip
+                spec.add_material(name=name, rgba=[0.1, 0.1, 0.1, 1])
+                made.add(name)
             _add_mesh_geom(geom, name, name)
-            made.add(name)
         spec.delete(geom)
     used = {geom.meshname for geom in spec.geoms}
     for item in [m for m in spec.meshes if m.name not in used]:
