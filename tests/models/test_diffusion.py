@@ -49,9 +49,7 @@ def test_ddpm_mean_and_variance_are_those_of_diffusers(prediction_type, monkeypa
     )  # fmt: skip
     g = torch.Generator().manual_seed(1)
     x, output, noise = (torch.randn(6, 3, generator=g, dtype=torch.float64) for _ in range(3))
-    monkeypatch.setattr(
-        "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *a, **k: noise
-    )
+    monkeypatch.setattr("diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *a, **k: noise)
     for t in (99, 60, 10, 1):
         expected = theirs.step(output, t, x).prev_sample
         torch.testing.assert_close(
@@ -60,8 +58,9 @@ def test_ddpm_mean_and_variance_are_those_of_diffusers(prediction_type, monkeypa
 
 
 def test_add_noise_is_that_of_diffusers():
-    ours, theirs = Diffusion(DiffusionConfig()), diffusers.DDPMScheduler(
-        beta_schedule="squaredcos_cap_v2", **COMMON
+    ours, theirs = (
+        Diffusion(DiffusionConfig()),
+        diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2", **COMMON),
     )
     x, noise, t = torch.randn(7, 4), torch.randn(7, 4), torch.randint(0, 100, (7,))
     torch.testing.assert_close(

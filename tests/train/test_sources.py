@@ -34,8 +34,8 @@ def dream_folder(tmp_path):
             for name, p, uv in zip(robot.keypoint_names, points, pixels, strict=False)
         ]
         joints = [{"name": n, "position": v} for n, v in zip(robot.joint_names, q, strict=True)]
-        label = {"objects": [{"class": "panda", "visibility": 1, "location": points[0].tolist(),
-                              "keypoints": keypoints}], "sim_state": {"joints": joints}}  # fmt: skip
+        arm = {"class": "panda", "visibility": 1, "location": points[0].tolist()}
+        label = {"objects": [arm | {"keypoints": keypoints}], "sim_state": {"joints": joints}}
         (folder / f"{i:06d}.json").write_text(json.dumps(label))
         image = np.zeros((480, 640, 3), np.uint8)
         cv2.circle(image, tuple(np.round(pixels[6]).astype(int).tolist()), 4, (255, 255, 255), -1)

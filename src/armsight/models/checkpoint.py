@@ -31,7 +31,9 @@ def save_checkpoint(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     for group, values in tensors.items():
-        save_file({k: v.contiguous() for k, v in values.items()}, temporary / f"{group}.safetensors")
+        save_file(
+            {k: v.contiguous() for k, v in values.items()}, temporary / f"{group}.safetensors"
+        )
     text = json.dumps({"format": FORMAT, **info}, indent=1)
     (temporary / "checkpoint.json").write_text(text)
     old = folder.with_name(f".{folder.name}.old")

@@ -88,7 +88,8 @@ class TransformerLayer(nn.Module):
         return out
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(-3, -2)
+        heads = x.reshape(*x.shape[:-1], self.num_heads, -1)
+        return heads.transpose(-3, -2)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -170,7 +171,8 @@ class FilmDenoiser(nn.Module):
         scale, bias = self.scale_bias(condition).flatten(0, 1)[..., None].chunk(2, 1)
         h = (self.encode(x_t) + self.token_embedding).flatten(0, 1).transpose(1, 2)
         y = nn.functional.silu(self.conv1(h) + (scale * h + bias))
-        return self.conv2(y).transpose(1, 2).reshape(B, H, T, -1)
+        out: Tensor = self.conv2(y).transpose(1, 2).reshape(B, H, T, -1)
+        return out
 
 
 def make_denoiser(config: DenoiserConfig, num_tokens: int, dim: int, num_fixed: int) -> Any:

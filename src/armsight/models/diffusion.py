@@ -109,9 +109,9 @@ class Diffusion:
         bar, bar_prev = float(self.alphas_cumprod[t]), float(self.alphas_cumprod[t_previous])
         alpha = bar / bar_prev
         beta = 1 - alpha
-        mean = (
-            math.sqrt(bar_prev) * beta * x_0 + math.sqrt(alpha) * (1 - bar_prev) * x_t
-        ) / (1 - bar)
+        mean = (math.sqrt(bar_prev) * beta * x_0 + math.sqrt(alpha) * (1 - bar_prev) * x_t) / (
+            1 - bar
+        )
         return mean + math.sqrt(beta) * noise
 
     def sample(

@@ -115,7 +115,7 @@ def read_heatmaps(logits: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Ten
         keypoints (B, K, 2) [px of the input], features (B, K, F), statistics (B, K, 4):
         log spread [px], log of the peak's probability, centred peak logit, peak concentration.
     """
-    B, K, h, w = logits.shape
+    h, w = logits.shape[2:]
     flat = logits.flatten(2)
     p = flat.softmax(-1)
     sharp = (2.0 * flat).softmax(-1)

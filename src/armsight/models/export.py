@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from armsight.errors import WeightsError
 from armsight.files import atomic_write
 from armsight.models.checkpoint import load_pose_model
-from armsight.models.pose_model import PoseModel, measure
+from armsight.models.pose_model import PoseModel, PoseModelConfig, measure
+from armsight.robots import Robot, available_robots, load_robot
 
 FORMAT = "armsight-weights/1"
 OPSET = 18
@@ -127,6 +129,17 @@ def store_half(proto: Any) -> None:
         proto.graph.node.insert(0, cast)
 
 
+def _carry_robot(robot: Robot, config: PoseModelConfig, out: Path) -> None:
+    if robot.keypoint_names != config.keypoint_names or robot.joint_names != config.joint_names:
+        raise WeightsError(
+            f"the data file of {robot.name} has other joints or keypoints than the checkpoint was "
+            "trained for; put the old file back, or train again"
+        )
+    for path in robot.files():
+        with atomic_write(out / path.name) as copy:
+            copy.write_bytes(path.read_bytes())
+
+
 def export_checkpoint(
     checkpoint: Path,
     out: Path,
@@ -138,13 +151,18 @@ def export_checkpoint(
 ) -> Path:
     """Write `<out>/model.onnx` and `<out>/model.json`; return `out`.
 
+    A robot that does not come with the package travels along, as `<name>.json` and `<name>.npz`.
+
     Args:
         card: further entries of the model card (data, metrics, calibration, thresholds).
 
     Raises:
         WeightsError: there is no readable checkpoint.
+        UnknownRobotError: the data file of its robot is not where it was when training began.
     """
     model, info = load_pose_model(checkpoint)
+    if model.config.robot not in available_robots():
+        _carry_robot(load_robot(info["train"].get("robot", model.config.robot)), model.config, out)
     export_onnx(model, out / "model.onnx", num_inference_steps, half=half)
     config = model.config
     content: dict[str, Any] = {

@@ -81,9 +81,7 @@ class StateSpec:
     def from_json(cls, data: list[dict[str, Any]]) -> StateSpec:
         return cls(
             tuple(
-                TokenGroup(
-                    g["name"], g["count"], g["dim"], tuple(g["offset"]), tuple(g["scale"])
-                )
+                TokenGroup(g["name"], g["count"], g["dim"], tuple(g["offset"]), tuple(g["scale"]))
                 for g in data
             )
         )

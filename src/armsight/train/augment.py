@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
@@ -49,7 +50,8 @@ class Backgrounds:
                 scale = min(1.0, longest / max(picture.shape[:2]))
                 size = (max(32, round(picture.shape[1] * scale)),
                         max(32, round(picture.shape[0] * scale)))  # fmt: skip
-                self.pictures.append(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+                small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+                self.pictures.append(_bytes(small))
 
     def crop(self, rng: np.random.Generator, size: int) -> Image:
         picture = self.pictures[rng.integers(len(self.pictures))]
@@ -59,8 +61,7 @@ class Backgrounds:
         piece = picture[y : y + side, x : x + side]
         if rng.random() < 0.5:
             piece = piece[:, ::-1]
-        resized: Image = cv2.resize(piece, (size, size), interpolation=cv2.INTER_LINEAR)
-        return resized
+        return _bytes(cv2.resize(piece, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 def augment(
@@ -83,8 +84,8 @@ def augment(
     A = _random_similarity(source, size, rng, strength)
     scale = float(np.sqrt(abs(np.linalg.det(A[:, :2]))))
     if scale < 0.7:  # before shrinking, remove what the smaller grid cannot hold
-        image = cv2.GaussianBlur(image, (0, 0), 0.35 / scale)
-    warped: Image = cv2.warpAffine(image, A, (size, size), flags=cv2.INTER_LINEAR)
+        image = _bytes(cv2.GaussianBlur(image, (0, 0), 0.35 / scale))
+    warped = _bytes(cv2.warpAffine(image, A, (size, size), flags=cv2.INTER_LINEAR))
     keypoints = keypoints_2d @ A[:, :2].T + A[:, 2]
     in_crop = np.all((keypoints > -0.5) & (keypoints < size - 0.5), axis=-1)
     visible = np.where(in_crop, keypoints_visible, 0).astype(np.uint8)
@@ -99,9 +100,7 @@ def augment(
     return Sample(warped, keypoints, visible, in_crop, camera)
 
 
-def _random_similarity(
-    source: int, size: int, rng: np.random.Generator, strength: float
-) -> Array:
+def _random_similarity(source: int, size: int, rng: np.random.Generator, strength: float) -> Array:
     """(2, 3) from source pixels to input pixels, pixel centres at integers."""
     angle, zoom, shift = 0.0, 1.0, np.zeros(2)
     if strength:
@@ -115,8 +114,12 @@ def _random_similarity(
     return np.column_stack([R, t])
 
 
-def _replace_background(image: Image, mask: Image, behind: Image, rng: np.random.Generator) -> Image:
-    alpha = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32)[..., None] / 255
+def _replace_background(
+    image: Image, mask: Image, behind: Image, rng: np.random.Generator
+) -> Image:
+    alpha = (
+        cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32)[..., None] / 255
+    )
     mixed: Image = (image * alpha + behind * (1 - alpha)).astype(np.uint8)
     return mixed
 
@@ -138,14 +141,16 @@ def _cover(
         if rng.random() < 0.5:
             cv2.ellipse(cover, box, 255, -1)
         else:
-            cv2.fillPoly(cover, [np.intp(cv2.boxPoints(box))], 255)
+            cv2.fillPoly(cover, [np.round(cv2.boxPoints(box)).astype(np.int32)], 255)
     if backgrounds and backgrounds.pictures and rng.random() < 0.5:
         paint = backgrounds.crop(rng, size)
     else:
         paint = np.broadcast_to(rng.integers(0, 256, 3).astype(np.uint8), image.shape)
     pixels = np.clip(np.round(keypoints), 0, size - 1).astype(int)
     hidden = cover[pixels[:, 1], pixels[:, 0]] > 0
-    return np.where(cover[..., None] > 0, paint, image), np.where(hidden, 0, visible).astype(np.uint8)
+    return np.where(cover[..., None] > 0, paint, image), np.where(hidden, 0, visible).astype(
+        np.uint8
+    )
 
 
 def _photometric(image: Image, rng: np.random.Generator) -> Image:
@@ -154,12 +159,17 @@ def _photometric(image: Image, rng: np.random.Generator) -> Image:
     gain = np.exp(rng.uniform(-0.3, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
     bias = rng.uniform(-0.1, 0.1)
     table = np.clip(levels[:, None] ** gamma * gain + bias, 0, 1) * 255
-    image = cv2.LUT(image, table.astype(np.uint8)[:, None, :].reshape(1, 256, 3))
+    image = _bytes(cv2.LUT(image, table.astype(np.uint8)[None]))
     if rng.random() < 0.05:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        image = np.repeat(_bytes(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=2)
     if rng.random() < 0.15:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
+        image = _bytes(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3)))
     if rng.random() < 0.3:
         noise = rng.normal(0, rng.uniform(1, 8), image.shape).astype(np.float32)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     return image
+
+
+def _bytes(pixels: MatLike) -> Image:
+    """OpenCV's answer, whose type it does not tell, as what it is."""
+    return pixels.astype(np.uint8, copy=False)

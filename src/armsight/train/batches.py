@@ -1,4 +1,4 @@
-"""Training batches as a function of (seed, step, rank) alone, so that a resumed run repeats them."""
+"""Training batches as a function of (seed, step, rank) alone: a resumed run repeats them."""
 
 from __future__ import annotations
 

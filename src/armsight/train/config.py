@@ -68,7 +68,9 @@ class TrainConfig:
         if self.stage not in STAGES:
             raise ConfigError(f"unknown training stage {self.stage!r}; choose one of {STAGES}")
         if self.input_size % 32 or self.input_size < 64:
-            raise ConfigError(f"input_size must be a multiple of 32 from 64 on, not {self.input_size}")
+            raise ConfigError(
+                f"input_size must be a multiple of 32 from 64 on, not {self.input_size}"
+            )
         for name in ("batch_size", "steps", "noise_draws", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class Ema:
@@ -31,7 +34,7 @@ class Ema:
             else:
                 average.copy_(value)
 
-    def apply_to(self, model: nn.Module) -> nn.Module:
+    def apply_to(self, model: Model) -> Model:
         """A copy of the model with the averaged weights, in evaluation mode."""
         averaged = copy.deepcopy(model)
         averaged.load_state_dict(self.tensors)

@@ -18,7 +18,7 @@ READY_SD_RAD = 0.6
 
 
 def draw_poses(kinematics: TorchKinematics, count: int, g: torch.Generator) -> Tensor:
-    """(count, J) [rad]: two thirds normal around the ready pose, one third uniform in the limits."""
+    """(count, J) [rad]: two thirds around the ready pose, one third uniform in the limits."""
     low, high = kinematics.joint_limits.unbind(1)
     J = len(low)
     uniform = low + (high - low) * torch.rand(count, J, generator=g)

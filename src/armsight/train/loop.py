@@ -42,6 +42,15 @@ from armsight.train.optimiser import (
 from armsight.train.sources import open_table
 from armsight.train.validate import validate
 
+FREE_TO_CHANGE = (
+    "num_threads",
+    "loader_threads",
+    "log_every",
+    "checkpoint_every",
+    "validate_every",
+)
+"""Settings that do not change a run's course; all others must be the same on resume."""
+
 
 def build_model(config: TrainConfig) -> PoseModel:
     """A new model with ImageNet weights in its encoder, or started from `init_from`."""
@@ -51,9 +60,7 @@ def build_model(config: TrainConfig) -> PoseModel:
         PoseModelConfig.for_robot(
             robot,
             input_size=config.input_size,
-            denoiser=DenoiserConfig(
-                config.denoiser, config.denoiser_width, config.denoiser_depth
-            ),
+            denoiser=DenoiserConfig(config.denoiser, config.denoiser_width, config.denoiser_depth),
             diffusion=DiffusionConfig(
                 config.num_train_timesteps, prediction_type=config.prediction_type
             ),
@@ -98,7 +105,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     if step:
         restore_optimiser(optimiser, model, read_tensors(out / "checkpoint", "optimiser"), step)
     objective = PoseObjective(model, config, TorchKinematics(robot))
-    objective.to(memory_format=torch.channels_last)
+    objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective, optimiser = accelerator.prepare(objective, optimiser)
     objective.train()
     if config.stage == "denoiser":
@@ -166,8 +173,7 @@ def _resume(config: TrainConfig, out: Path, model: nn.Module, ema: Ema) -> int:
         return 0
     info = read_info(folder)
     before, now = dict(info["train"]), json.loads(json.dumps(config.to_json()))
-    # Only settings that do not change the run's course may differ: its length is the schedule's.
-    for name in ("num_threads", "loader_threads", "log_every", "checkpoint_every", "validate_every"):
+    for name in FREE_TO_CHANGE:
         before.pop(name, None)
         now.pop(name, None)
     changed = sorted(k for k in now if before.get(k) != now[k])

@@ -84,7 +84,8 @@ class PoseObjective(nn.Module):
         for tokens in spec.slices().values():
             mask[tokens] /= mask[tokens].sum()
         error = ((output - target) ** 2 * mask / 2).sum((-1, -2)).mean(1)
-        return (error * weight).sum() / weight.sum().clamp(min=1)
+        mean: Tensor = (error * weight).sum() / weight.sum().clamp(min=1)
+        return mean
 
 
 def encoder_losses(encoding: Encoding, batch: dict[str, Tensor]) -> Losses:

@@ -44,7 +44,7 @@ class ShardTable:
         for folder in folders:
             _check_index(folder, robot)
             for path in sorted(folder.glob("shard-*.safetensors")):
-                file = safe_open(str(path), framework="numpy")
+                file: Any = safe_open(str(path), framework="numpy")
                 for name in LABELS:
                     columns[name].append(file.get_tensor(name))
                 rows = len(columns["robot_found"][-1])

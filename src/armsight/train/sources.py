@@ -95,7 +95,8 @@ def open_table(folders: tuple[str, ...], robot_name: str) -> Table:
         DatasetError: a folder cannot be read.
     """
     robot = load_robot(robot_name)
-    shards, frames = [], []
+    shards: list[Path] = []
+    frames: list[Path] = []
     for folder in map(Path, folders):
         labelled = any(folder.glob("[0-9]*.json")) or (folder / "_camera_settings.json").exists()
         (frames if labelled else shards).append(folder)
@@ -117,7 +118,7 @@ def _labels(frame: Frame, robot: Robot) -> dict[str, Any] | None:
             "keypoints_2d": zeros,
             "keypoints_3d_cam": np.zeros((count, 3), np.float32),
             "keypoints_visible": zeros[:, 0].astype(np.uint8),
-            "K": np.diag([1.0, 1, 1]) if frame.K is None else crop_intrinsics(frame.K, box, CROP_SIZE),
+            "K": np.eye(3) if frame.K is None else crop_intrinsics(frame.K, box, CROP_SIZE),
         }
         return {**row, **_common(box, size, robot_found=0)}
     if frame.joint_positions is None or frame.T_cam_base is None or frame.K is None:
