@@ -19,7 +19,7 @@ from armsight.errors import WeightsError
 from armsight.files import atomic_write
 from armsight.models.checkpoint import load_pose_model
 from armsight.models.pose_model import PoseModel, PoseModelConfig, measure
-from armsight.robots import Robot, available_robots, load_robot
+from armsight.robots import load_robot
 
 FORMAT = "armsight-weights/1"
 OPSET = 18
@@ -129,15 +129,16 @@ def store_half(proto: Any) -> None:
         proto.graph.node.insert(0, cast)
 
 
-def _carry_robot(robot: Robot, config: PoseModelConfig, out: Path) -> None:
+def _carry_robot(path: Path, config: PoseModelConfig, out: Path) -> None:
+    robot = load_robot(path)
     if robot.keypoint_names != config.keypoint_names or robot.joint_names != config.joint_names:
         raise WeightsError(
-            f"the data file of {robot.name} has other joints or keypoints than the checkpoint was "
+            f"the data file {path} has other joints or keypoints than the checkpoint was "
             "trained for; put the old file back, or train again"
         )
-    for path in robot.files():
-        with atomic_write(out / path.name) as copy:
-            copy.write_bytes(path.read_bytes())
+    for source in (path, robot.folder / f"{robot.name}.npz"):
+        with atomic_write(out / f"{robot.name}{source.suffix}") as copy:
+            copy.write_bytes(source.read_bytes())
 
 
 def export_checkpoint(
@@ -161,8 +162,9 @@ def export_checkpoint(
         UnknownRobotError: the data file of its robot is not where it was when training began.
     """
     model, info = load_pose_model(checkpoint)
-    if model.config.robot not in available_robots():
-        _carry_robot(load_robot(info["train"].get("robot", model.config.robot)), model.config, out)
+    robot = Path(info["train"].get("robot", model.config.robot))
+    if robot.suffix == ".json":
+        _carry_robot(robot, model.config, out)
     export_onnx(model, out / "model.onnx", num_inference_steps, half=half)
     config = model.config
     content: dict[str, Any] = {
