@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from armsight.errors import WeightsError
-from armsight.estimate.answer import Tuning, answer, confidence
+from armsight.errors import ConfigError, WeightsError
+from armsight.estimate.answer import SOLVERS, Tuning, answer, confidence
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
@@ -84,6 +84,20 @@ def test_right_answers_are_surer_than_wrong_ones() -> None:
     wrong = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look(keypoints_2d=shuffled))
     assert right.confidence > 0.8
     assert wrong.confidence < right.confidence - 0.2
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_each_solver_finds_a_clear_pose(solver: str) -> None:
+    estimate = answer(ROBOT, Tuning(solver=solver), IMAGE, CAMERA, make_look())
+    assert estimate.joint_positions is not None
+    limit = 20 if solver == "diffusion" else 5
+    assert np.degrees(np.abs(estimate.joint_positions - ARM.q)).max() < limit
+    assert np.linalg.norm(np.asarray(estimate.keypoints_3d_cam) - ARM.keypoints_3d_cam) < 0.5
+
+
+def test_unknown_solver_is_named() -> None:
+    with pytest.raises(ConfigError, match="known: both, diffusion, keypoints"):
+        Tuning(solver="luck")
 
 
 def test_card_sets_thresholds_calibration_and_confidence() -> None:

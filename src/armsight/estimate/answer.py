@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.errors import WeightsError
+from armsight.errors import ConfigError, WeightsError
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
@@ -22,6 +22,7 @@ from armsight.state import Estimate
 
 Array = NDArray[np.floating]
 
+SOLVERS = ("both", "diffusion", "keypoints")
 CONFIDENCE_BIAS = -3.0
 CONFIDENCE_WEIGHTS = {
     "presence_logit": 0.5,
@@ -48,6 +49,11 @@ class Tuning:
     """both; diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
     confidence_bias: float = CONFIDENCE_BIAS
     confidence_weights: dict[str, float] = field(default_factory=lambda: CONFIDENCE_WEIGHTS)
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError when there is no such solver."""
+        if self.solver not in SOLVERS:
+            raise ConfigError(f"unknown solver {self.solver!r}; known: {', '.join(SOLVERS)}")
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> Tuning:

@@ -60,15 +60,14 @@ def _weights_digest(name: str) -> str:
 
 
 def _network(method: Method, solver: str) -> PoseEstimator:
-    from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
+    from armsight.estimate.estimator import Estimator
 
     estimator = Estimator.from_pretrained(method.weights, threads=method.threads)
     # Joints and camera from hypotheses, from keypoints, or from both: what each part brings.
     estimator.tuning = replace(estimator.tuning, solver=solver)
-    count = method.num_hypotheses or DEFAULT_HYPOTHESES
 
     def estimate(image: NDArray[np.uint8], K: Array | None, /) -> Estimate:
-        return estimator(image, K, count)
+        return estimator(image, K, method.num_hypotheses)
 
     return estimate
 
