@@ -1,0 +1,86 @@
+"""The examples run, and are short."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from armsight.data.video import VideoWriter
+from armsight.estimate import pretrained
+from tests.fake_weights import write_fake_weights
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fake_weights(tmp_path / "weights" / "panda")
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "weights")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.jpg"):
+        Image.new("RGB", (320, 240), (120, 120, 120)).save(tmp_path / "photos" / name)
+    return tmp_path / "photos" / "a.png"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str | Path) -> None:
+    path = next(EXAMPLES.glob(f"{name}*.py"))
+    monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def test_one_image(
+    monkeypatch: pytest.MonkeyPatch, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "01", photo)
+    out = capsys.readouterr().out
+    assert "panda_joint7" in out
+    assert "hand seen from the camera [m]" in out
+
+
+def test_folder_to_csv(monkeypatch: pytest.MonkeyPatch, photo: Path, tmp_path: Path) -> None:
+    run(monkeypatch, "02", photo.parent, tmp_path / "out.csv", "60")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert len(lines[1].split(",")) == 10
+
+
+def test_video(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VideoWriter(tmp_path / "v.mp4", 10) as writer:
+        for i, grey in enumerate((120, 120, 5)):
+            writer.write(np.full((96, 128, 3), grey, np.uint8), i / 10)
+    run(monkeypatch, "03", tmp_path / "v.mp4")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[2].endswith("no panda found")
+
+
+def test_camera_in_robot_frame(
+    monkeypatch: pytest.MonkeyPatch, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photo.parent / "K.txt").write_text("300 0 160 0 300 120 0 0 1")
+    run(monkeypatch, "04", photo, photo.parent / "K.txt")
+    assert "T_base_cam" in capsys.readouterr().out
+
+
+def test_draw(monkeypatch: pytest.MonkeyPatch, photo: Path, tmp_path: Path) -> None:
+    run(monkeypatch, "05", photo, tmp_path / "drawn.png")
+    with Image.open(tmp_path / "drawn.png") as drawn:
+        assert drawn.size == (4 * 640, 480)
+
+
+def test_every_example_is_tested_and_short() -> None:
+    tested = Path(__file__).read_text()
+    for path in EXAMPLES.glob("*.py"):
+        assert f'"{path.name[:2]}"' in tested
+        assert len(path.read_text().splitlines()) <= 60

@@ -1,0 +1,65 @@
+"""The weights that come with the package: they load, they fit, and they see the example's arm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from armsight import Estimator
+from armsight.estimate.pretrained import WEIGHTS, available_weights
+
+EXAMPLE_K = [[782.803, 0, 314.613], [0, 785.434, 224.676], [0, 0, 1]]
+EXAMPLE_JOINTS = [-0.59472, 0.38618, -0.66764, -1.9699, -0.01594, 2.47055, 1.23639]
+"""The truth of `weights/panda/example.jpg` [rad], as it was rendered."""
+
+
+@pytest.fixture(scope="module")
+def estimator() -> Estimator:
+    if "panda" not in available_weights():
+        pytest.skip("no weights in this checkout")
+    return Estimator.from_pretrained("panda")
+
+
+def test_example(estimator: Estimator) -> None:
+    state = estimator(WEIGHTS / "panda" / "example.jpg", K=EXAMPLE_K)
+    assert state.robot_found
+    assert state.confidence > 0.5
+    assert state.joint_positions is not None
+    errors = np.degrees(np.abs(state.joint_positions - EXAMPLE_JOINTS))[:6]
+    assert errors.mean() < 8
+
+
+def test_same_answer_twice(estimator: Estimator) -> None:
+    path = WEIGHTS / "panda" / "example.jpg"
+    one, two = estimator(path), estimator(path)
+    np.testing.assert_array_equal(one.joint_positions, two.joint_positions)
+
+
+@pytest.mark.parametrize("kind", ["grey", "noise", "stripes"])
+def test_pictures_without_a_robot(estimator: Estimator, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    picture = {
+        "grey": np.full((480, 640, 3), 127, np.uint8),
+        "noise": rng.integers(0, 256, (480, 640, 3), np.uint8),
+        "stripes": np.repeat((np.arange(640) // 20 % 2 * 255).astype(np.uint8), 3)
+        .reshape(1, 640, 3)
+        .repeat(480, axis=0),
+    }[kind]
+    state = estimator(picture)
+    assert not state.robot_found
+    assert state.joint_positions is None
+
+
+def test_real_photo(estimator: Estimator, shared_data: Path) -> None:
+    state = estimator(shared_data / "dream_sample" / "000000.rgb.jpg")
+    assert state.robot_found
+
+
+def test_size(estimator: Estimator) -> None:
+    files = [path for path in (WEIGHTS / "panda").iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 25e6
+    with Image.open(WEIGHTS / "panda" / "example.jpg") as example:
+        assert example.size == (640, 480)
