@@ -3,10 +3,10 @@
 Keys of the block: `model` (an MJCF or URDF file: inside the package `package`, an importable name
 or a folder beside the installed packages, which `install` installs; or, without a package, a path
 from the folder of the robot's data file), `attach` (a list of models that are bolted on: `model`,
-`to` (a body), `rotation_wxyz` and `translation` [m]; their own `package` and `install` where they
-differ), `gripper_joints`; where the model needs it, `base` (the body to stand at the world's
-origin), `radians` (true for an MJCF that forgets to say so), `visual_groups` (geom groups to
-draw) and `package_folders` (for a URDF, see urdf.py).
+`to` (a body), `rotation_wxyz` and `translation` [m]; their own `package`, `install`, `radians` and
+so on where they differ), `gripper_joints`; where the model needs it, `base` (the body to stand at
+the world's origin), `radians` (true for an MJCF that forgets to say so), `visual_groups` (geom
+groups to draw) and `package_folders` (for a URDF, see urdf.py).
 """
 
 from __future__ import annotations
@@ -27,8 +27,14 @@ SIMULATION_KEYS = (
     "package", "install", "model", "attach", "gripper_joints", "base", "radians",
     "visual_groups", "package_folders",
 )  # fmt: skip
-ATTACH_KEYS = ("package", "install", "model", "body", "to", "rotation_wxyz", "translation")
-UNUSED = ("sensors", "actuators", "tendons", "equalities", "keys", "sites", "lights")
+ATTACH_KEYS = (
+    "package", "install", "model", "body", "to", "rotation_wxyz", "translation", "radians",
+    "visual_groups", "package_folders",
+)  # fmt: skip
+UNUSED = (
+    "tuples", "sensors", "actuators", "tendons", "equalities", "pairs", "excludes", "keys",
+    "skins", "sites", "lights",
+)  # fmt: skip
 """Of a model, what pictures do not need."""
 
 
@@ -133,11 +139,13 @@ def _load(simulation: dict[str, Any], folder: Path, prepare: Callable[[Any, Path
         if path.suffix == ".urdf":
             # MuJoCo puts what a URDF calls visual into group 1, its collision shapes into group 0.
             groups = set(simulation.get("visual_groups", [1]))
-            text = urdf_for_mujoco(
+            text, files = urdf_for_mujoco(
                 path, visual=1 in groups, collision=0 in groups,
                 package_folders=simulation.get("package_folders", {}),
             )  # fmt: skip
             spec = mj.MjSpec.from_string(text)
+            for mesh in spec.meshes:
+                mesh.file = str(files[mesh.file])
         elif path.suffix == ".xml":
             groups = set(simulation.get("visual_groups", [0, 1, 2]))
             spec = mj.MjSpec.from_file(str(path))
@@ -162,12 +170,14 @@ def _load(simulation: dict[str, Any], folder: Path, prepare: Callable[[Any, Path
 
 
 def _keep_bodies_only(spec: Any, visual_groups: set[int]) -> None:
-    """Drop all that a picture does not need, and geoms of other groups."""
+    """Drop all that a picture does not need, geoms of other groups, and floors."""
+    mj = load_mujoco()
+    floors = (mj.mjtGeom.mjGEOM_PLANE, mj.mjtGeom.mjGEOM_HFIELD)
     for kind in UNUSED:
         for item in list(getattr(spec, kind, [])):
             spec.delete(item)
     for geom in list(spec.geoms):
-        if geom.group in visual_groups:
+        if geom.group in visual_groups and geom.type not in floors:
             geom.contype = geom.conaffinity = geom.group = 0
         else:
             spec.delete(geom)

@@ -13,8 +13,12 @@ MESH_SUFFIXES = (".stl", ".obj", ".msh")
 
 def urdf_for_mujoco(
     path: Path, *, visual: bool, collision: bool, package_folders: dict[str, str]
-) -> str:
-    """The text of a URDF file with options for MuJoCo and with absolute paths of meshes.
+) -> tuple[str, dict[str, Path]]:
+    """The text of a URDF file with options for MuJoCo, and the mesh files that it names.
+
+    MuJoCo takes two meshes for one where their files in two folders have the same name. So the
+    text names each file by its absolute path or, after the first of a name, by a made-up one;
+    the second result tells the file of each name that the text has.
 
     `package://NAME/REST` is looked for in `package_folders[NAME]` (a path from the URDF's folder)
     where given, else in a folder NAME beside the URDF or above it; other paths start at the
@@ -41,10 +45,19 @@ def urdf_for_mujoco(
         if not wanted:
             text = re.sub(rf"<{kind}\b.*?</{kind}>", "", text, flags=re.DOTALL)
 
-    def found(match: re.Match[str]) -> str:
-        return f"{match[1]}{_mesh_file(match[2], path, package_folders)}{match[3]}"
+    files: dict[str, Path] = {}
 
-    return re.sub(r'(<mesh\b[^>]*?filename=")([^"]+)(")', found, text)
+    def found(match: re.Match[str]) -> str:
+        file = _mesh_file(match[2], path, package_folders)
+        same = [name for name, other in files.items() if other == file]
+        twins = [other for other in files.values() if other.stem == file.stem]
+        name = same[0] if same else str(file)
+        if twins and not same:
+            name = f"{file.stem}~{len(twins)}{file.suffix}"
+        files[name] = file
+        return f"{match[1]}{name}{match[3]}"
+
+    return re.sub(r'(<mesh\b[^>]*?filename=")([^"]+)(")', found, text), files
 
 
 def _mesh_file(name: str, urdf: Path, package_folders: dict[str, str]) -> Path:
