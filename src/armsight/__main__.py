@@ -1,5 +1,6 @@
-"""`python -m armsight` is the `armsight` command."""
+"""`python -m armsight` is the command `armsight`."""
 
 from armsight.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -197,6 +197,19 @@ def test_unwritable_output(weights: Path, photo: Path, tmp_path: Path) -> None:
     assert "cannot write" in result.stderr
 
 
+def test_file_names_of_any_bytes(weights: Path, tmp_path: Path) -> None:
+    photo = paint(tmp_path / "in" / "x.png")
+    odd = photo.with_name(os.fsdecode(b"caf\xe9 \xf0\x9f\xa6\xbe.png"))
+    try:
+        photo.rename(odd)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    result = run(weights, odd, "--out", tmp_path / "out", "--json")
+    assert json.loads(result.stdout)["image"] == str(odd)
+    assert run(weights, odd, "--out", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / (odd.stem + ".json")).is_file()
+
+
 def test_camera_file(weights: Path, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "K.txt").write_text("300 0 160\n0 300 120\n0 0 1\n")
     run(weights, photo, "--out", tmp_path / "out", "--camera", tmp_path / "K.txt")
@@ -211,7 +224,7 @@ def test_camera_file(weights: Path, photo: Path, tmp_path: Path) -> None:
 
 def test_as_a_program(weights: Path, photo: Path, tmp_path: Path) -> None:
     """The installed command: one line of error, its exit code, and nothing else printed."""
-    program = [sys.executable, "-c", "from armsight.cli import main; main()", "estimate"]
+    program = [sys.executable, "-m", "armsight", "estimate"]
 
     def call(*arguments: Any) -> subprocess.CompletedProcess[str]:
         options = [str(argument) for argument in arguments]

@@ -120,7 +120,7 @@ def test_an_interrupted_video_keeps_what_was_done(
     weights: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
     clip = film(tmp_path / "clip.mp4", [120] * 3000)
-    program = [sys.executable, "-c", "from armsight.cli import main; main()", "estimate"]
+    program = [sys.executable, "-m", "armsight", "estimate"]
     options = [str(clip), "--robot", str(weights), "--out", str(tmp_path / "out")]
     running = subprocess.Popen([*program, *options], stderr=subprocess.PIPE, text=True)
     growing = tmp_path / "out" / ".clip.partial.jsonl"

@@ -84,8 +84,13 @@ def csv_row(index: int, time: float, estimate: Estimate) -> list[str]:
 
 
 def dumps(document: Any) -> str:
-    """Strict JSON: NaN and infinity are errors, not extensions."""
-    return json.dumps(document, allow_nan=False, ensure_ascii=False)
+    """Strict JSON in ASCII: NaN is an error, and any file name can be printed anywhere."""
+    return json.dumps(document, allow_nan=False)
+
+
+def printable(text: str) -> str:
+    """Text without what no encoding can say: file names may be any bytes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _rounded(value: Any) -> Any:

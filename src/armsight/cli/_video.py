@@ -72,7 +72,7 @@ class VideoOutputs:
         except OSError as error:
             raise OutputError(f"cannot write {self._targets['rows']}: {error.strerror}") from error
         if self._video is not None:
-            drawn = draw_overlay(frame.pixels, estimate, self._robot, resize=False)
+            drawn = draw_overlay(frame.pixels, estimate, self._robot)
             self._video.write(drawn, frame.time)
 
     def close(self, keep: bool) -> None:

@@ -27,7 +27,6 @@ from armsight.estimate.preprocess import whole_frame
 
 PEERS = ("vit_b16", "resnet50")
 VIDEO_SIZE = (640, 480)
-PROGRAM = "from armsight.cli import main; main()"
 
 
 @click.command()
@@ -125,7 +124,10 @@ def first_answer(robot: str, path: Path) -> tuple[float, float | None]:
         arguments = ["estimate", str(path.resolve()), "--robot", robot, "--out", out]
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "armsight", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         seconds = time.perf_counter() - start
     if done.returncode != 0:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from armsight.cli._inputs import Input, check_target, find_inputs, parse_K
-from armsight.cli._report import dumps, failure, table
+from armsight.cli._report import dumps, failure, printable, table
 from armsight.errors import ArmsightError, BadIntrinsicsError
 from armsight.estimate.camera_file import CameraFile, read_camera_file
 from armsight.estimate.estimator import Estimator
@@ -43,10 +43,10 @@ class Job:
 
     def say(self, text: str) -> None:
         """Tell a person something; with --json, not on standard output."""
-        click.echo(text, err=self.as_json)
+        click.echo(printable(text), err=self.as_json)
 
     def fail(self, error: ArmsightError) -> None:
-        click.echo(f"armsight: {error}", err=True)
+        click.echo(printable(f"armsight: {error}"), err=True)
         self.exit_code = self.exit_code or error.exit_code
 
     def target(self, name: str) -> Path:
