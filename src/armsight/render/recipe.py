@@ -41,7 +41,7 @@ OPTIONAL = ("joint_limits", "skeleton", "num_surface_keypoints", "seed")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe, read from `folder`; see the module's docstring."""
+    """A recipe, read from `path`; see the module's docstring."""
 
     name: str
     joints: list[str]
@@ -52,7 +52,12 @@ class Recipe:
     joint_limits: dict[str, tuple[float, float]] = field(default_factory=dict)
     num_surface_keypoints: int = 24
     seed: int = 0
-    folder: Path = Path()
+    path: Path = Path("recipe.json")
+
+    @property
+    def folder(self) -> Path:
+        """From which paths of model files start."""
+        return self.path.parent
 
 
 def available_recipes() -> tuple[str, ...]:
@@ -77,7 +82,7 @@ def read_recipe(name: str | Path) -> Recipe:
     except ValueError as error:
         raise ConfigError(f"recipe {path} is no JSON: {error}") from error
     try:
-        return _checked(data, path.parent)
+        return _checked(data, path)
     except ValueError as error:
         raise ConfigError(f"recipe {path}: {error}") from error
 
@@ -86,10 +91,15 @@ def make_robot(recipe: Recipe, out: Path) -> tuple[Path, list[str]]:
     """Write the robot's data file into `out`; return its path, and remarks for the user.
 
     Raises:
-        ConfigError: the recipe does not fit the model.
+        ConfigError: the recipe does not fit the model, or would be overwritten.
         MissingExtraError: MuJoCo or the package with the model is not installed.
         OutputError: the files cannot be written.
     """
+    if (out / f"{recipe.name}.json").resolve() == recipe.path.resolve():
+        raise ConfigError(
+            f"the robot's data file would overwrite its recipe {recipe.path}; choose another --out "
+            f"or call the recipe {recipe.name}.recipe.json"
+        )
     spec = assembled_spec(recipe.simulation, recipe.folder)
     model = compiled(spec, f"the model of {recipe.name}")
     gripper = [model.joint(i).name.rpartition("/")[2] for i in range(model.njnt)]
@@ -114,7 +124,6 @@ def make_robot(recipe: Recipe, out: Path) -> tuple[Path, list[str]]:
 
 
 def _remarks(tree: LinkTree, path: Path) -> list[str]:
-    load_robot.cache_clear()  # the file may be a new one of the same name
     robot = load_robot(path)
     remarks = [
         f"joint {name} is not listed and counts as fixed at zero" for name in tree.fixed_joints()
@@ -149,7 +158,7 @@ def _moved(simulation: dict[str, Any], before: Path, after: Path) -> dict[str, A
     return {**simulation, "attach": attach} if attach else simulation
 
 
-def _checked(data: Any, folder: Path) -> Recipe:
+def _checked(data: Any, path: Path) -> Recipe:
     """A recipe of decoded JSON.
 
     Raises:
@@ -190,7 +199,7 @@ def _checked(data: Any, folder: Path) -> Recipe:
         },
         num_surface_keypoints=data.get("num_surface_keypoints", 24),
         seed=data.get("seed", 0),
-        folder=folder,
+        path=path,
     )
 
 

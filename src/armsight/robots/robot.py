@@ -86,7 +86,8 @@ class Robot:
         """
         path = self.folder / f"{self.name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as data:
+            # NumPy leaves a file open that it cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                 names = [name for name in self.link_names if f"{name}.vertices" in data]
                 pairs = [(data[f"{name}.vertices"], data[f"{name}.faces"]) for name in names]
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
@@ -112,7 +113,6 @@ def available_robots() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in DATA_FOLDER.glob("*.json")))
 
 
-@lru_cache(maxsize=16)
 def load_robot(name: str | Path) -> Robot:
     """The robot of that name, or the one described by a data file at that path.
 
@@ -127,6 +127,16 @@ def load_robot(name: str | Path) -> Robot:
                 f"unknown robot {str(name)!r}; known: {', '.join(available_robots())}. "
                 "For your own robot give the path of its .json data file."
             )
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _read(path, changed)
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, changed: int) -> Robot:
+    """`changed` is when the file was written last, so that a new one is read again."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         check_robot(data)
