@@ -39,7 +39,7 @@ class PoseObjective(nn.Module):
             measurements, truth = draw_samples(self.kinematics, self.config.batch_size, size, g)
             context = self.model.context(measurements, None)
             everyone = torch.ones(len(context))
-            losses = {"denoise": self._denoise(context, truth, everyone, g)}
+            losses = {"denoise": self.denoise(context, truth, everyone, g)}
         else:
             losses = self._image_losses(batch, g)
         weights = self.config.loss_weights
@@ -55,10 +55,10 @@ class PoseObjective(nn.Module):
             hide = bool(torch.rand((), generator=g) < self.config.hide_features)
             measurements: Measurements = measure(encoding, batch["camera"])
             context = self.model.context(measurements, None if hide else encoding)
-            losses["denoise"] = self._denoise(context, batch, batch["robot_found"], g)
+            losses["denoise"] = self.denoise(context, batch, batch["robot_found"], g)
         return losses
 
-    def _denoise(
+    def denoise(
         self, context: Tensor, truth: dict[str, Tensor], weight: Tensor, g: torch.Generator
     ) -> Tensor:
         """Several noisy states per image, one image pass (DDPM eq. 14, any prediction type)."""
