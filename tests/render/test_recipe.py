@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from armsight.errors import ConfigError
-from armsight.render.recipe import available_recipes, read_recipe
+from armsight.render.model_file import SIMULATION_KEYS
+from armsight.render.recipe import OPTIONAL, REQUIRED, available_recipes, read_recipe
 from tests.made_arms import write_arm
+
+MANUAL = Path(__file__).parents[2] / "docs" / "train-your-own.md"
 
 DAMAGE: dict[str, dict[str, Any]] = {
     "lacks origin_links": {"origin_links": None},
@@ -80,3 +83,23 @@ def test_recipes_that_come_along_can_be_read() -> None:
     assert "panda" in available_recipes()
     for name in available_recipes():
         assert json.loads((read_recipe(name).folder / f"{name}.json").read_text())["name"] == name
+
+
+def test_the_recipe_of_the_manual(tmp_path: Path) -> None:
+    text = MANUAL.read_text()
+    recipe = text.split("```json\n")[1].split("```")[0]
+    (tmp_path / "xarm7.recipe.json").write_text(recipe)
+    assert read_recipe(tmp_path / "xarm7.recipe.json").name == "xarm7"
+    # What it says of the keys is what the code knows.
+    for key in (*REQUIRED, *OPTIONAL, *SIMULATION_KEYS):
+        assert f"`{key}`" in text or key == "base", key
+
+
+def test_the_training_settings_of_the_manual(tmp_path: Path) -> None:
+    config = pytest.importorskip("armsight.train.config")
+    settings = MANUAL.read_text().split("```toml\n")[1].split("```")[0]
+    (tmp_path / "stage.toml").write_text(settings)
+    read = config.read_config(tmp_path / "stage.toml", {})
+    assert read.robot == "xarm7.json"
+    for stage in config.STAGES:
+        assert f"| `{stage}` |" in MANUAL.read_text()
