@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from armsight.cli import group
-from armsight.errors import ConfigError, OutputError
+from armsight.errors import ConfigError, MissingExtraError, OutputError
 from armsight.robots import load_robot
 from tests.made_arms import write_arm
 
@@ -55,3 +56,12 @@ def test_errors_reach_the_user(tmp_path: Path) -> None:
     out = str(tmp_path / "file" / "out")
     result = CliRunner().invoke(group, ["make-robot", str(recipe), "--out", out])
     assert isinstance(result.exception, OutputError)
+
+
+def test_without_mujoco(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_arm(tmp_path)
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    result = CliRunner().invoke(group, ["make-robot", str(recipe), "--out", str(tmp_path)])
+    assert isinstance(result.exception, MissingExtraError)
+    assert "pip install 'armsight[render]'" in str(result.exception)
+    assert CliRunner().invoke(group, ["make-robot", "--help"]).exit_code == 0
