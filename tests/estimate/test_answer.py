@@ -122,6 +122,27 @@ def test_card_sets_thresholds_calibration_and_confidence() -> None:
     assert (wide.joint_std > plain.joint_std).all()
 
 
+def test_answers_without_confidence_are_no_answers() -> None:
+    card = {"thresholds": {"confident": 0.7}, "calibration": {"confidence": {"bias": -99.0}}}
+    estimate = answer(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_look())
+    assert not estimate.robot_found
+    assert estimate.joint_positions is None
+    assert estimate.confidence < 0.01
+    assert f"no {ROBOT.name} found" in estimate.messages
+
+
+def test_prior_std_comes_from_the_card() -> None:
+    """A tight belief in hypotheses that are all off in the same way holds the answer there."""
+    look = make_look(hypotheses=np.tile(ARM.q + 0.2, (4, 1)), noise=3.0)
+    off = {}
+    for std in (0.01, 0.6):
+        tuning = Tuning.from_card({"calibration": {"prior_std": std}})
+        estimate = answer(ROBOT, tuning, IMAGE, CAMERA, look)
+        assert estimate.joint_positions is not None
+        off[std] = np.abs(estimate.joint_positions - look.hypotheses[0]).mean()
+    assert off[0.01] < 0.5 * off[0.6]
+
+
 def test_broken_cards_are_named() -> None:
     with pytest.raises(WeightsError, match="unknown confidence features"):
         Tuning.from_card({"calibration": {"confidence": {"weights": {"luck": 1.0}}}})

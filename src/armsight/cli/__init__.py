@@ -17,6 +17,7 @@ COMMANDS = {
     "make-robot": "Make a robot data file from an MJCF or URDF model.",
     "train": "Train a model.",
     "export": "Turn a training checkpoint into runtime weights (ONNX).",
+    "calibrate": "Calibrate weights on a validation set.",
     "evaluate": "Score estimates against a data set with known answers.",
     "bench": "Measure the runtime's speed on this machine.",
 }

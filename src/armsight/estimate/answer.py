@@ -30,8 +30,9 @@ CONFIDENCE_WEIGHTS = {
     "inlier_share": 2.0,
     "log_residual_scale": -1.0,
     "log_joint_std": -0.5,
+    "log_keypoint_std": 0.0,
 }
-"""Used until a card brings weights that were fitted on a validation set."""
+"""Used until a card brings weights that were fitted on a validation set (evaluate/calibrate.py)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Tuning:
     """Presence in the crop from which on the robot counts as found"""
     keypoint_seen: float = 0.3
     """Probability from which on a keypoint counts as measured"""
+    confident: float = 0.0
+    """Answers less confident than this count as 'no robot found'"""
+    prior_std: float = 0.15
+    """[rad] error that the hypotheses of one image share, see `solve`"""
     calibration: Calibration = field(default_factory=Calibration)
     solver: str = "both"
     """both; diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
@@ -75,6 +80,8 @@ class Tuning:
                 first_look=float(thresholds.get("first_look", cls.first_look)),
                 robot_found=float(thresholds.get("robot_found", cls.robot_found)),
                 keypoint_seen=float(thresholds.get("keypoint_seen", cls.keypoint_seen)),
+                confident=float(thresholds.get("confident", cls.confident)),
+                prior_std=float(values.get("prior_std", cls.prior_std)),
                 calibration=Calibration(
                     np.atleast_1d(np.asarray(values.get("joint_scale", 1.0), dtype=float)),
                     np.atleast_1d(np.asarray(values.get("joint_floor", 0.0), dtype=float)),
@@ -107,20 +114,12 @@ def answer(
     """
     if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
         return no_robot(robot, image, intrinsics, look.presence)
-    seen = look.keypoints_seen >= tuning.keypoint_seen
+    solution, seen = solve_look(robot, tuning, intrinsics.K, look, T_start)
+    sure = confidence(confidence_features(look, solution, seen), tuning)
+    # The threshold was fitted to the full solver's answers; one part alone is less consistent.
+    if tuning.solver == "both" and sure < tuning.confident:
+        return no_robot(robot, image, intrinsics, min(sure, look.presence))
     std = np.where(seen, look.keypoints_std, np.inf)
-    measured = (robot, intrinsics.K, look.keypoints_2d, std)
-    if tuning.solver == "keypoints":
-        solution = solve_keypoints(*measured, calibration=tuning.calibration)
-    else:
-        solution = solve(
-            *measured,
-            look.hypotheses,
-            move_joints=tuning.solver != "diffusion",
-            T_start=T_start,
-            calibration=tuning.calibration,
-        )
-    features = confidence_features(look, solution, seen)
     messages = (*image.messages, *intrinsics.messages)
     T = solution.T_cam_base
     keypoints_3d = None
@@ -135,7 +134,7 @@ def answer(
     return Estimate(
         robot=robot.name,
         robot_found=True,
-        confidence=confidence(features, tuning),
+        confidence=sure,
         joint_names=robot.joint_names,
         keypoint_names=robot.keypoint_names,
         joint_positions=solution.joint_positions,
@@ -150,6 +149,28 @@ def answer(
         messages=messages,
         image=image.name,
     )
+
+
+def solve_look(
+    robot: Robot, tuning: Tuning, K: Array, look: Look, T_start: Array | None = None
+) -> tuple[Solution, NDArray[np.bool_]]:
+    """The geometry of one look, and which keypoints (K,) it was measured on.
+
+    Arguments as for `answer`; `K` (3, 3) [px] is that of the whole image.
+    """
+    seen = look.keypoints_seen >= tuning.keypoint_seen
+    measured = (robot, K, look.keypoints_2d, np.where(seen, look.keypoints_std, np.inf))
+    if tuning.solver == "keypoints":
+        return solve_keypoints(*measured, calibration=tuning.calibration), seen
+    solution = solve(
+        *measured,
+        look.hypotheses,
+        move_joints=tuning.solver != "diffusion",
+        T_start=T_start,
+        prior_std=tuning.prior_std,
+        calibration=tuning.calibration,
+    )
+    return solution, seen
 
 
 def no_robot(robot: Robot, image: LoadedImage, intrinsics: Intrinsics, presence: float) -> Estimate:
@@ -172,12 +193,15 @@ def confidence_features(
 ) -> dict[str, float]:
     """The numbers that tell right answers from wrong ones; see `Tuning.confidence_weights`."""
     presence = np.clip(look.presence, 1e-6, 1 - 1e-6)
+    # In units of the box, so that far and near arms count alike.
+    spread = look.keypoints_std[seen] / (look.box[2] - look.box[0])
     return {
         "presence_logit": float(np.log(presence / (1 - presence))),
         "consistency": float(solution.consistency),
         "inlier_share": float(solution.inliers.sum() / max(1, seen.sum())),
         "log_residual_scale": float(np.log(max(solution.residual_scale, 0.1))),
         "log_joint_std": float(np.log(np.mean(solution.joint_std) + 1e-3)),
+        "log_keypoint_std": float(np.log(np.median(spread) if seen.any() else 1.0)),
     }
 
 

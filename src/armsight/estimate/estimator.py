@@ -161,6 +161,8 @@ class Estimator:
             if overlap(other.box, looks[i].box) > SECOND_ARM_OVERLAP:
                 continue
             second = answer(self.robot, self.tuning, images[i], cameras[i], other)
+            if not second.robot_found:
+                continue
             best = max(estimates[i], second, key=lambda estimate: estimate.confidence)
             note = f"two {self.robot.name} arms in view; this is the more confident one"
             estimates[i] = replace(best, messages=(*best.messages, note))

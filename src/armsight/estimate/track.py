@@ -74,7 +74,7 @@ class Tracker:
         if overlap(engine.box(seen), seen.box) < SAME_BOX:
             return None
         estimate = answer(engine.robot, engine.tuning, image, camera, seen, last.T_cam_base)
-        if estimate.confidence < LOST_CONFIDENCE * last.confidence:
+        if not estimate.robot_found or estimate.confidence < LOST_CONFIDENCE * last.confidence:
             return None
         return estimate
 

@@ -114,3 +114,37 @@ def presence_table(result: dict[str, Any]) -> str:
         if result[label]:
             lines.append(f"{name}: {percent(result[label])}")
     return "\n".join([*lines, "95 % intervals (Wilson) in brackets."])
+
+
+def calibration_table(found: dict[str, Any]) -> str:
+    """What `armsight.evaluate.calibrate.calibrate` put on the card, and what it measured."""
+    thresholds, values = found["thresholds"], found["calibration"]
+    measured = values["measured"]
+    rows = [["on the validation set", "refused", "false answers", "other robots answered"]]
+    for label, name in (("found_by_presence", "by presence alone"), ("found", "as on the card")):
+        rates = measured[label]
+        rows.append([
+            name,
+            *(f"{100 * rates[kind]:.1f} %"
+              for kind in ("refused", "false_answers", "other_robots_found")),
+        ])  # fmt: skip
+    stds, sure = measured["two_std_coverage"], measured["confidence"]
+    degrees = ", ".join(f"{57.29578 * value:.2f}" for value in values["joint_floor"])
+    return "\n".join([
+        *(f"{name}: {value:.3g}" for name, value in thresholds.items()),
+        f"prior_std: {values['prior_std']:.3g} rad",
+        f"keypoint_scale: {values['keypoint_scale']:.2f}",
+        f"joint_scale: {', '.join(f'{value:.2f}' for value in values['joint_scale'])}",
+        f"joint_floor [deg]: {degrees}",
+        "",
+        *columns(rows),
+        f"other robots answered with confidence >= 0.5: "
+        f"{100 * measured['found']['other_robots_found_and_sure']:.1f} %",
+        f"within +-2 std: {100 * stds['before']:.1f} % before, "
+        f"{100 * stds['cross_validated']:.1f} % cross-validated",
+        f"confidence: log loss {sure['log_loss_before']:.3f} before, "
+        f"{sure['log_loss_cross_validated']:.3f} cross-validated; right answers above wrong ones "
+        f"in {100 * sure['auc_cross_validated']:.1f} %",
+        f"mean joint error {measured['mean_joint_error_deg']:.2f} deg, "
+        f"ADD-AUC {measured['add_auc']:.1f}",
+    ])  # fmt: skip

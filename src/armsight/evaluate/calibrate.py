@@ -1,0 +1,284 @@
+"""The numbers on a weights' card that turn raw outputs into calibrated ones.
+
+They come from a validation set, which must be neither training nor test data. The network looks
+at every frame once; all fits then work on what it saw.
+
+1. Presence thresholds: robots that are refused against false answers.
+2. Scale of the keypoints' stds, on keypoints whose truth is known.
+3. `keypoint_seen` and `prior_std` by trial: which give the best joints and camera.
+4. Scale and floor of each joint's std, so that two of them hold 95.4 % of the errors.
+5. Confidence: logistic regression for "this answer is right", and whether it may refuse answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import DatasetError
+from armsight.estimate.answer import (
+    CONFIDENCE_WEIGHTS,
+    Tuning,
+    confidence_features,
+)
+from armsight.estimate.estimator import Estimator
+from armsight.estimate.uncertainty import Calibration
+from armsight.evaluate import calibration_fits as fits
+from armsight.evaluate.calibration_frames import Seen, Solved, keypoint_ratios, solve_one
+from armsight.evaluate.metrics import ADD_THRESHOLD_M
+from armsight.evaluate.presence import SURE
+from armsight.evaluate.scores import NUM_SCORED_JOINTS
+from armsight.robots import Robot
+
+Array = NDArray[np.floating]
+
+FEWEST_FRAMES = 20
+"""With fewer frames of the robot, 95 % is a guess."""
+ALLOWED = 0.01
+"""Share of robots that may be refused, and of empty pictures that may be answered."""
+OTHERS = 0.25
+"""Another maker's arm that is answered counts so much of an empty picture that is: its answer
+has the confidence to say so too."""
+WORTHWHILE = 0.005
+"""Confidence refuses answers only where that spares more wrong ones than this."""
+MOST_FIRST_LOOK = 0.2
+"""Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
+TRIAL_FRAMES = 150
+SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+PRIOR_TRIALS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6)
+SIGNS = {
+    "presence_logit": 1,
+    "consistency": 1,
+    "inlier_share": 1,
+    "log_residual_scale": -1,
+    "log_joint_std": -1,
+    "log_keypoint_std": -1,
+}
+"""Whether more of a confidence feature speaks for an answer or against it"""
+FEATURES = tuple(SIGNS)
+
+
+def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
+    """`thresholds` and `calibration` for the card; `calibration.measured` says what they bring.
+
+    Args:
+        estimator: whose weights saw `seen`.
+        seen: frames with the robot, labelled; frames without it, and with other robots, if any.
+
+    Raises:
+        DatasetError: fewer than FEWEST_FRAMES frames show the robot and say its joint angles, or
+            the network finds it in fewer.
+    """
+    robot = estimator.robot
+    there = [s for s in seen if s.frame.robot_in_view and s.frame.joint_positions is not None]
+    without = [s for s in seen if not s.frame.robot_in_view]
+    empty = [s for s in without if s.frame.other_robot is None]
+    _check_count(there, f"show {robot.name} with known joint angles")
+    presence = fits.choose_threshold(_presences(there), _presences(empty), ALLOWED)
+    found = [s for s in there if s.look.presence >= presence.value]
+    _check_count(found, f"show {robot.name} so that the network finds it")
+
+    tuning = Tuning(first_look=_first_look(found), robot_found=presence.value)
+    ratios = keypoint_ratios(robot, found, tuning.keypoint_seen)
+    scale = fits.residual_scale(ratios)
+    tuning = replace(tuning, calibration=Calibration(keypoint_scale=scale))
+    tuning, trials = _try_out(robot, tuning, found)
+
+    least = min(presence.value, fits.highest_threshold(_presences(there), ALLOWED / 2))
+    solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]
+    own = [s for s in solved if s.is_robot and s.seen.look.presence >= presence.value]
+    tuning, stds = _fit_stds(robot, tuning, own)
+    tuning, confidence = _fit_confidence(robot, tuning, solved, there, without)
+    joints = np.array([s.joint_errors_deg[:NUM_SCORED_JOINTS].mean() for s in own])
+    adds = np.array([s.add(robot) for s in own])
+    return {
+        "thresholds": {
+            "first_look": _rounded(tuning.first_look),
+            "robot_found": _rounded(tuning.robot_found),
+            "confident": _rounded(tuning.confident),
+            "keypoint_seen": tuning.keypoint_seen,
+        },
+        "calibration": {
+            "keypoint_scale": _rounded(scale),
+            "prior_std": tuning.prior_std,
+            "joint_scale": [_rounded(v) for v in tuning.calibration.joint_scale],
+            "joint_floor": [_rounded(v) for v in tuning.calibration.joint_floor],
+            "confidence": {
+                "bias": _rounded(tuning.confidence_bias),
+                "weights": {n: _rounded(w) for n, w in tuning.confidence_weights.items()},
+            },
+            "measured": {
+                "presence_alone": {
+                    "refused": presence.refused,
+                    "false_answers": presence.false,
+                },
+                **confidence,
+                "keypoints": {"residual_over_std_before": _rounded(scale), "n": len(ratios)},
+                "trials": trials,
+                "two_std_coverage": stds,
+                "mean_joint_error_deg": _rounded(joints.mean()),
+                "add_auc": _rounded(100 * np.clip(1 - adds / ADD_THRESHOLD_M, 0, 1).mean()),
+            },
+        },
+    }
+
+
+def _first_look(found: Sequence[Seen]) -> float:
+    """A second look is cheap beside a robot that is missed: nearly all robots get one, and with
+    only half their odds they still would."""
+    lowest = fits.highest_threshold(np.array([s.first for s in found]), ALLOWED / 4)
+    odds = 0.5 * lowest / max(1 - lowest, 1e-6)
+    return float(np.clip(odds / (1 + odds), 0.01, MOST_FIRST_LOOK))
+
+
+def _try_out(robot: Robot, tuning: Tuning, found: Sequence[Seen]) -> tuple[Tuning, dict[str, Any]]:
+    """`prior_std` and `keypoint_seen` that solve best, where better than chance would have it."""
+    some = [s for s in found if s.frame.T_cam_base is not None][:TRIAL_FRAMES]
+    report: dict[str, Any] = {"frames": len(some)}
+    if len(some) < FEWEST_FRAMES:
+        return tuning, report
+    for name, trials in (("prior_std", PRIOR_TRIALS), ("keypoint_seen", SEEN_TRIALS)):
+        losses: dict[float, Array] = {}
+        for value in sorted({*trials, getattr(tuning, name)}):
+            change: dict[str, Any] = {name: value}
+            tried = replace(tuning, **change)
+            losses[value] = np.array([solve_one(robot, tried, s).loss(robot) for s in some])
+        usual = losses[getattr(tuning, name)]
+        best = min(losses, key=lambda value: float(losses[value].mean()))
+        gain = usual - losses[best]
+        if gain.mean() > 2 * gain.std() / np.sqrt(len(gain)):
+            change = {name: best}
+            tuning = replace(tuning, **change)
+        report[name] = {str(value): _rounded(loss.mean()) for value, loss in losses.items()}
+    return tuning, report
+
+
+def _fit_stds(robot: Robot, tuning: Tuning, own: Sequence[Solved]) -> tuple[Tuning, dict[str, Any]]:
+    errors = np.radians([s.joint_errors_deg for s in own])
+    stds = np.array([s.solution.joint_std for s in own])
+    part = fits.folds(len(own))
+    held = np.zeros_like(stds)
+    for fold in range(fits.FOLDS):
+        rows = part == fold
+        held[rows] = _calibration(tuning, errors[~rows], stds[~rows]).apply(
+            stds[rows], robot.joint_limits
+        )
+    report = {
+        "before": _coverage(errors, stds),
+        "cross_validated": _coverage(errors, held),
+        "by_joint": [_coverage(e, s) for e, s in zip(errors.T, held.T, strict=True)],
+    }
+    return replace(tuning, calibration=_calibration(tuning, errors, stds)), report
+
+
+def _calibration(tuning: Tuning, errors: Array, stds: Array) -> Calibration:
+    pairs = [fits.fit_std(e, s) for e, s in zip(errors.T, stds.T, strict=True)]
+    scale, floor = np.array(pairs).T
+    return Calibration(scale, floor, tuning.calibration.keypoint_scale)
+
+
+def _coverage(errors: Array, stds: Array) -> float:
+    return _rounded(np.mean(np.abs(errors) <= fits.NUM_STD * stds))
+
+
+def _fit_confidence(
+    robot: Robot,
+    tuning: Tuning,
+    solved: Sequence[Solved],
+    there: Sequence[Seen],
+    without: Sequence[Seen],
+) -> tuple[Tuning, dict[str, Any]]:
+    """Confidence weights, and the thresholds that go with them."""
+    features = np.array([_features(robot, tuning, s) for s in solved])
+    right = np.array([s.is_right(robot) for s in solved])
+    is_robot = np.array([s.is_robot for s in solved])
+    other = np.array([s.seen.frame.other_robot is not None for s in solved])
+    presence = _presences([s.seen for s in solved])
+    signs = np.array([SIGNS[name] for name in FEATURES])
+    sure = fits.cross_predict(features, right, signs)
+    num_empty = sum(s.frame.other_robot is None for s in without)
+
+    def cost(least_presence: float, confident: float) -> dict[str, float]:
+        found = (presence >= least_presence) & (sure >= confident)
+        wrong = found & ~is_robot
+        return {
+            "refused": 1 - float((found & is_robot).sum()) / len(there),
+            "false_answers": float((wrong & ~other).sum()) / max(1, num_empty),
+            "other_robots_found": float((wrong & other).sum()) / max(1, len(without) - num_empty),
+            "other_robots_found_and_sure": float((wrong & other & (sure >= 0.5)).sum())
+            / max(1, len(without) - num_empty),
+        }
+
+    def total(of: Mapping[str, float]) -> float:
+        return max(of["refused"], of["false_answers"]) + OTHERS * of["other_robots_found"]
+
+    chosen, figures = (tuning.robot_found, 0.0), cost(tuning.robot_found, 0.0)
+    alone = figures
+    for least in (tuning.robot_found, float(presence.min())):
+        own = is_robot & (presence >= least)
+        spare = ALLOWED * len(there) - (len(there) - own.sum())
+        if spare < 0 or not own.any():
+            continue
+        confident = min(SURE, fits.highest_threshold(sure[own], spare / own.sum()))
+        tried = cost(least, confident)
+        if total(tried) < total(figures) - WORTHWHILE:
+            chosen, figures = (least, confident), tried
+    counted = presence >= chosen[0]
+    bias, weights = fits.fit_logistic(features[counted], right[counted], signs)
+    usual = fits.predict(
+        features, tuning.confidence_bias, np.array([CONFIDENCE_WEIGHTS[n] for n in FEATURES])
+    )
+    tuning = replace(
+        tuning,
+        robot_found=chosen[0],
+        confident=chosen[1],
+        confidence_bias=bias,
+        confidence_weights=dict(zip(FEATURES, weights.tolist(), strict=True)),
+    )
+    report = {
+        "found_by_presence": alone,
+        "found": figures,
+        "confidence": {
+            "answers": len(solved),
+            "right": int(right.sum()),
+            "log_loss_before": _log_loss(usual, right),
+            "log_loss_cross_validated": _log_loss(sure, right),
+            "auc_before": fits.separation(usual[right], usual[~right]),
+            "auc_cross_validated": fits.separation(sure[right], sure[~right]),
+        },
+    }
+    return tuning, report
+
+
+def _features(robot: Robot, tuning: Tuning, solved: Solved) -> list[float]:
+    solution = solved.solution
+    std = tuning.calibration.apply(solution.joint_std, robot.joint_limits)
+    features = confidence_features(
+        solved.seen.look, replace(solution, joint_std=std), solved.measured
+    )
+    return [features[name] for name in FEATURES]
+
+
+def _log_loss(p: Array, target: NDArray[np.bool_]) -> float:
+    p = np.clip(p, 1e-6, 1 - 1e-6)
+    return _rounded(-np.mean(np.where(target, np.log(p), np.log(1 - p))))
+
+
+def _presences(seen: Sequence[Seen]) -> Array:
+    return np.array([s.look.presence for s in seen])
+
+
+def _check_count(seen: Sequence[Seen], which: str) -> None:
+    if len(seen) < FEWEST_FRAMES:
+        raise DatasetError(
+            f"{len(seen)} frames {which}; calibrating takes at least {FEWEST_FRAMES}. Render more: "
+            "armsight render --preset held-out --seed 1000 --count 400 --out FOLDER"
+        )
+
+
+def _rounded(value: Any) -> float:
+    return float(f"{value:.5g}")
