@@ -126,8 +126,11 @@ def decals(part: MeshPart, seed: int) -> tuple[NDArray[np.float64], NDArray[np.i
 
 def _add_mesh_geom(like: Any, mesh: str, material: str) -> None:
     """A mesh on the same body and in the same place as the geom `like`."""
+    name, taken = f"{like.parent.name}/{mesh}", {geom.name for geom in like.parent.geoms}
+    while name in taken:
+        name += "+"
     like.parent.add_geom(
-        name=f"{like.parent.name}/{mesh}", type=like.type, meshname=mesh, material=material,
+        name=name, type=like.type, meshname=mesh, material=material,
         pos=like.pos, quat=like.quat, contype=0, conaffinity=0,
     )  # fmt: skip
 
@@ -147,6 +150,7 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
         return
     meshes = {mesh.name: mesh for mesh in spec.meshes}
     made: set[str] = set()
+    painted: dict[str, list[bytes]] = {}
     for geom in [g for g in spec.geoms if g.type == mj.mjtGeom.mjGEOM_MESH]:
         mesh = meshes[geom.meshname]
         path = folder / spec.meshdir / mesh.file
@@ -168,8 +172,14 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
             replace(part, vertices=part.vertices * scale)
             for part in light_parts(path, palette, FACES_KEPT)
         ]
+        # One mesh may be drawn in several paints.
+        paints = painted.setdefault(geom.meshname, [])
+        if palette.tobytes() not in paints:
+            paints.append(palette.tobytes())
+        which = paints.index(palette.tobytes())
+        base = f"{geom.meshname}~{which}" if which else geom.meshname
         for i, part in enumerate(parts):
-            name = f"{geom.meshname}_{i}"
+            name = f"{base}_{i}"
             material = f"{geom.meshname}_{part_class(part.colour)}"
             if name not in made:
                 made.add(name)
@@ -185,7 +195,7 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
             _add_mesh_geom(geom, name, material)
         white = [part for part in parts if part_class(part.colour) == "white"]
         if white and max(len(part.faces) for part in white) > MIN_FACES:
-            name = f"{geom.meshname}_{DECALS}"
+            name = f"{base}_{DECALS}"
             if name not in made:
                 largest = max(white, key=lambda part: len(part.faces))
                 vertices, faces = decals(largest, seed=len(made))
