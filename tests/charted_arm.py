@@ -78,6 +78,10 @@ class StubSession:
     num_video_hypotheses: int = 4
     hypothesis_std: float = 0.05
     keypoint_std: float = 0.0
+    first_guess: float = 1.0
+    """How much too large the arm seems in looks without hypotheses"""
+    ignores_black: bool = False
+    """Sees arms even where they were blanked"""
     card: dict[str, Any] = field(default_factory=dict)
     boxes: list[NDArray[Any]] = field(default_factory=list)
     """The boxes that were looked at, as the pictures told: (x0, y0, x1, y1) [px]"""
@@ -109,7 +113,7 @@ class StubSession:
             inside = ((place >= 0) & (place < size)).all(axis=1)
             place = place.clip(0, size - 1)
             blue = crop[place[:, 1], place[:, 0], 2]
-            seen = inside & (blue > (PRESENT + ABSENT) / 2)
+            seen = inside & ((blue > (PRESENT + ABSENT) / 2) | self.ignores_black)
             if seen.mean() > best[0]:
                 best = (float(seen.mean()), arm, points, seen)
         share, arm, points, seen = best
@@ -118,6 +122,8 @@ class StubSession:
             points, seen, q = np.zeros((count, 2)), np.zeros(count), ROBOT.ready_positions
         else:
             points = points + self.keypoint_std * rng.standard_normal(points.shape)
+            if hypotheses == 0:
+                points = points[0] + self.first_guess * (points - points[0])
             q = arm.q
         joints = q + self.hypothesis_std * rng.standard_normal((hypotheses, len(q)))
         presence = 0.98 if share > 0.5 else 0.02

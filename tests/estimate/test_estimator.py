@@ -11,6 +11,8 @@ from PIL import Image
 
 from armsight.errors import BadImageError, BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.estimator import Estimator
+from armsight.estimate.image import load_image
+from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.preprocess import camera_token
 from tests.charted_arm import ABSENT, ROBOT, Arm, StubSession, chart, make_arm
 
@@ -66,6 +68,33 @@ def test_two_looks_the_second_at_a_box_around_the_keypoints() -> None:
     np.testing.assert_allclose(session.cameras[1], expected, atol=0.02)
 
 
+def test_a_badly_aimed_second_look_is_followed_by_a_third() -> None:
+    arm = make_arm(1280, 960, distance=3.0)
+    estimator = make_estimator(arm, first_guess=2.5)
+    estimate = estimator(chart(1280, 960), K=arm.K)
+    session = estimator.session
+    assert isinstance(session, StubSession)
+    sides = [box[2] - box[0] for box in session.boxes[:3]]
+    low, high = arm.keypoints_2d.min(axis=0), arm.keypoints_2d.max(axis=0)
+    assert sides[1] == pytest.approx(2.5 * 1.25 * (high - low).max(), rel=0.05)
+    assert sides[2] == pytest.approx(1.25 * (high - low).max(), rel=0.05)
+    assert estimate.joint_positions is not None
+    assert np.degrees(np.abs(estimate.joint_positions - arm.q)).max() < 0.5
+
+
+def test_looks_are_in_pixels_of_the_image() -> None:
+    arm = make_arm()
+    estimator = make_estimator(arm)
+    image, camera = load_image(chart()), Intrinsics(arm.K, "given")
+    seen = estimator.find([image], [camera], 5, [()])[0]
+    scale = (seen.box[2] - seen.box[0]) / estimator.session.input_size
+    assert scale > 1.5
+    np.testing.assert_allclose(seen.keypoints_std, 0.3 * scale)
+    # Averaging 8-bit colours rounds up: the picture tells its place to half a pixel.
+    np.testing.assert_allclose(seen.keypoints_2d, arm.keypoints_2d, atol=0.6)
+    assert seen.hypotheses.shape == (5, 7)
+
+
 def test_half_of_the_arm_out_of_frame() -> None:
     arm = make_arm(x=-0.55, distance=1.3)
     outside = (arm.keypoints_2d[:, 0] < 0).sum()
@@ -98,6 +127,13 @@ def test_two_arms_are_noticed() -> None:
 def test_one_arm_is_not_two() -> None:
     arm = make_arm()
     estimate = make_estimator(arm)(chart(), K=arm.K)
+    assert not any("two" in message for message in estimate.messages)
+
+
+def test_the_same_arm_found_again_is_not_a_second_one() -> None:
+    """Where blanking missed the arm, the second find lies over the first."""
+    arm = make_arm()
+    estimate = make_estimator(arm, ignores_black=True)(chart(), K=arm.K)
     assert not any("two" in message for message in estimate.messages)
 
 
