@@ -11,6 +11,7 @@ import pytest
 
 from armsight.errors import DatasetError
 from armsight.render.robot_model import part_class, robot_spec
+from armsight.render.surface import turned
 
 pytest.importorskip("mujoco")
 
@@ -38,6 +39,7 @@ MODEL = """<mujoco>
    <geom type="mesh" mesh="cube" material="painted"/>
    <geom type="mesh" mesh="cube" material="painted" pos="0 0 0.5"/>
   </body>
+  <body name="turned"><geom type="mesh" mesh="cube" material="painted" euler="0 0 90"/></body>
   <body name="b"><geom type="mesh" mesh="cube" material="plain"/></body>
   <body name="c"><geom type="mesh" mesh="bare" rgba="0.2 0.4 0.6 1"/></body>
   <body name="d"><geom type="mesh" mesh="flat" material="painted"/></body>
@@ -89,6 +91,12 @@ def test_painted_meshes_are_cut_where_they_change_colour(tmp_path: Path) -> None
     np.testing.assert_allclose(found["cube_white"], ([0.1, 0, 1], [0.1, 0.1, 1.1]), atol=1e-6)
 
 
+def test_turned_shapes_stay_turned(tmp_path: Path) -> None:
+    found = parts(robot_spec(write(tmp_path), tmp_path).compile(), "turned")
+    np.testing.assert_allclose(found["cube_red"], ([-0.1, 0, 0], [0, 0, 0.1]), atol=1e-6)
+    np.testing.assert_allclose(found["cube_white"], ([-0.1, 0.1, 0], [0, 0.1, 0.1]), atol=1e-6)
+
+
 def test_one_mesh_may_be_drawn_twice_on_a_link(tmp_path: Path) -> None:
     model = robot_spec(write(tmp_path), tmp_path).compile()
     bodies = [model.body(i).name for i in model.geom_bodyid]
@@ -128,3 +136,20 @@ def test_a_missing_palette_is_named(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_part_classes(rgb: tuple[int, int, int], expected: str) -> None:
     assert part_class(rgb) == expected
+
+
+def test_heavy_meshes_are_thinned_in_their_place(tmp_path: Path) -> None:
+    rise = np.linspace(0, 1, 600)
+    vertices, faces = turned(np.stack([0.05 + 0.05 * rise**2, 0.3 * rise], 1))
+    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in vertices]
+    lines += [f"f {a} {b} {c}" for a, b, c in faces + 1]
+    (tmp_path / "horn.obj").write_text("\n".join(lines))
+    (tmp_path / "m.xml").write_text(
+        '<mujoco><asset><mesh name="horn" file="horn.obj"/></asset><worldbody><body name="b">'
+        '<geom type="mesh" mesh="horn" pos="0 0 1" euler="90 0 0"/></body></worldbody></mujoco>'
+    )
+    model = robot_spec({"model": "m.xml"}, tmp_path).compile()
+    assert model.nmeshface < 0.9 * len(faces)
+    (low, high) = parts(model, "b")["light/horn"]
+    np.testing.assert_allclose(low, [-0.1, -0.3, 0.9], atol=2e-3)
+    np.testing.assert_allclose(high, [0.1, 0, 1.1], atol=2e-3)

@@ -165,6 +165,7 @@ def _load(simulation: dict[str, Any], folder: Path, prepare: Callable[[Any, Path
         # Visual meshes need not enclose a volume.
         mesh.inertia = mj.mjtMeshInertia.mjMESH_INERTIA_SHELL
     _keep_bodies_only(spec, groups)
+    _turn_into_quaternions(spec)
     prepare(spec, path.parent)
     return spec
 
@@ -181,6 +182,18 @@ def _keep_bodies_only(spec: Any, visual_groups: set[int]) -> None:
             geom.contype = geom.conaffinity = geom.group = 0
         else:
             spec.delete(geom)
+
+
+def _turn_into_quaternions(spec: Any) -> None:
+    """Whoever replaces a geom's mesh needs its pose as numbers, not as one of five notations."""
+    plain = load_mujoco().mjtOrientation.mjORIENTATION_QUAT
+    for geom in spec.geoms:
+        if geom.alt.type != plain:
+            geom.quat = spec.resolve_orientation(
+                degree=bool(spec.compiler.degree), sequence=spec.compiler.eulerseq,
+                orientation=geom.alt,
+            )  # fmt: skip
+            geom.alt.type = plain
 
 
 def _stand_at_origin(spec: Any, base: str) -> None:
