@@ -249,3 +249,13 @@ def test_command_refuses_robots_as_empty_pictures(tmp_path: Path) -> None:
     labelled = write_ndds(tmp_path / "labelled", 2)
     with pytest.raises(DatasetError, match="2 frames of .* show panda; give them to --with-robot"):
         run(weights, "--with-robot", labelled, "--without-robot", labelled)
+
+
+@pytest.mark.parametrize("option", ["--with-robot", "--without-robot"])
+def test_command_refuses_the_test_set(tmp_path: Path, option: str) -> None:
+    weights = write_fake_weights(tmp_path / "weights")
+    for name, seed in (("other", 7), ("test", 0)):
+        folder = write_ndds(tmp_path / name, 2)
+        (folder / "dataset.json").write_text(json.dumps({"split": "eval", "seed": seed}))
+    with pytest.raises(DatasetError, match="test was rendered with seed 0"):
+        run(weights, "--with-robot", tmp_path / "other", option, tmp_path / "test")

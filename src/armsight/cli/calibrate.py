@@ -42,11 +42,13 @@ def command(
     from armsight.estimate.estimator import Estimator
     from armsight.evaluate.calibrate import calibrate
     from armsight.evaluate.calibration_frames import observe
-    from armsight.evaluate.card import source, update_card
+    from armsight.evaluate.card import refuse_test_set, source, update_card
     from armsight.evaluate.table import calibration_table
 
     estimator = Estimator.from_pretrained(weights)
     robot = estimator.robot
+    for path in (*labelled, *empty):
+        refuse_test_set(path)
     datasets = [open_dataset(path, robot, limit=limit) for path in labelled]
     for path in empty:
         known = path.is_dir() and (is_ndds(path) or is_joint_folder(path))
