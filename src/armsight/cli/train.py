@@ -34,7 +34,7 @@ def command() -> None:
 def pose(config: Path | None, out: Path, overrides: tuple[str, ...]) -> None:
     """Train a pose model; run it again to resume.
 
-    Several processes: accelerate launch --num_processes N -m armsight train pose ...
+    Several GPUs: accelerate launch --multi_gpu --num_processes N -m armsight train pose ...
     """
     if sys.platform.startswith("linux") and "MALLOC_TOP_PAD_" not in os.environ:
         os.environ.update(MALLOC)

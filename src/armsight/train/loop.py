@@ -7,8 +7,7 @@ loss curve as one that was never stopped.
 from __future__ import annotations
 
 import json
-import signal
-import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,9 @@ from armsight.train.optimiser import (
     optimiser_tensors,
     restore_optimiser,
 )
+from armsight.train.run_log import RunLog
 from armsight.train.sources import open_table
+from armsight.train.stop import StopFlag
 from armsight.train.validate import validate
 
 FREE_TO_CHANGE = (
@@ -89,7 +90,6 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     """
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
-    from torch.utils.tensorboard import SummaryWriter
 
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
@@ -111,60 +111,42 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     if config.stage == "denoiser":
         model.encoder.eval()
     source = _batch_source(config, step, accelerator.process_index)
-    stop = _StopFlag()
-    out.mkdir(parents=True, exist_ok=True)
-    writer = SummaryWriter(str(out / "tensorboard"), purge_step=step) if main else None
-    log = (out / "log.jsonl").open("a") if main else None
-    started, first = time.monotonic(), step
     losses: dict[str, Tensor] = {}
     last = min(config.steps, until_step or config.steps)
-    while step < last and not stop.asked:
-        batch = {k: v.to(accelerator.device) for k, v in next(source).items()}
-        for group in optimiser.param_groups:
-            group["lr"] = group["base_lr"] * learning_rate_fraction(step, config)
-        total, losses = objective(batch, _draw_seed(config.seed, step, accelerator.process_index))
-        if not torch.isfinite(total):
-            raise ConfigError(
-                f"the loss became {float(total)} at step {step}; "
-                f"lower learning_rate ({config.learning_rate}) and start from the last checkpoint"
-            )
-        accelerator.backward(total)
-        accelerator.clip_grad_norm_(objective.parameters(), config.gradient_clip)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        step += 1
-        ema.update(model, step)
-        if main and writer and log and (step % config.log_every == 0 or step == last):
-            _report(step, config, total, losses, (step - first) / (time.monotonic() - started),
-                    writer, log)  # fmt: skip
-        if main and (step % config.checkpoint_every == 0 or step == last or stop.asked):
-            _save(out, config, model, ema, optimiser, step, losses)
-        if main and config.validation_data and step % config.validate_every == 0:
-            metrics = validate(ema.apply_to(model), config)
-            print(f"step {step} validation {json.dumps(metrics)}", flush=True)
-            if log:
-                log.write(json.dumps({"step": step, "validation": metrics}) + "\n")
-    source.close()
-    if main and stop.asked:
-        _save(out, config, model, ema, optimiser, step, losses)
+    with ExitStack() as stack:
+        stack.callback(source.close)
+        stop = stack.enter_context(StopFlag())
+        log = stack.enter_context(RunLog(out, config, step)) if main else None
+        stopping = False
+        while step < last and not stopping:
+            batch = {k: v.to(accelerator.device) for k, v in next(source).items()}
+            for group in optimiser.param_groups:
+                group["lr"] = group["base_lr"] * learning_rate_fraction(step, config)
+            draw_seed = _draw_seed(config.seed, step, accelerator.process_index)
+            total, losses = objective(batch, draw_seed)
+            if not torch.isfinite(total):
+                raise ConfigError(
+                    f"the loss became {float(total)} at step {step}; lower learning_rate "
+                    f"({config.learning_rate}) and start from the last checkpoint"
+                )
+            accelerator.backward(total)
+            accelerator.clip_grad_norm_(objective.parameters(), config.gradient_clip)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            step += 1
+            ema.update(model, step)
+            stopping = stop.agreed(accelerator)
+            if log is None:
+                continue
+            if step % config.log_every == 0 or step == last:
+                log.losses(step, total, losses)
+            if step % config.checkpoint_every == 0 or step == last or stopping:
+                _save(out, config, model, ema, optimiser, step, losses)
+            if config.validation_data and step % config.validate_every == 0:
+                log.validation(step, validate(ema.apply_to(model), config))
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return {"step": step, "losses": {k: float(v.detach()) for k, v in losses.items()}}
-
-
-class _StopFlag:
-    """Set by Ctrl-C and SIGTERM: the loop then saves and ends after the current step."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for which in (signal.SIGINT, signal.SIGTERM):
-            try:
-                signal.signal(which, self._ask)
-            except ValueError:  # not in the main thread (tests): no signals there
-                return
-
-    def _ask(self, *_: Any) -> None:
-        self.asked = True
 
 
 def _resume(config: TrainConfig, out: Path, model: nn.Module, ema: Ema) -> int:
@@ -224,22 +206,3 @@ def _save(
         "losses": {name: float(value.detach()) for name, value in losses.items()},
     }
     save_checkpoint(out / "checkpoint", tensors, info)
-
-
-def _report(
-    step: int, config: TrainConfig, total: Tensor, losses: dict[str, Tensor], rate: float,
-    writer: Any, log: Any,
-) -> None:  # fmt: skip
-    values = {name: float(value.detach()) for name, value in losses.items()}
-    writer.add_scalar("loss/total", float(total.detach()), step)
-    for name, value in values.items():
-        writer.add_scalar(f"loss/{name}", value, step)
-    log.write(json.dumps({"step": step, "total": float(total.detach()), **values}) + "\n")
-    log.flush()
-    left = (config.steps - step) / rate
-    parts = " ".join(f"{name} {value:.4f}" for name, value in values.items())
-    print(
-        f"step {step}/{config.steps} {parts} | {rate * config.batch_size:.0f} samples/s, "
-        f"{left / 60:.0f} min left",
-        flush=True,
-    )

@@ -29,16 +29,21 @@ class PoseObjective(nn.Module):
 
     def __init__(self, model: PoseModel, config: TrainConfig, kinematics: TorchKinematics) -> None:
         super().__init__()
-        self.model, self.config, self.kinematics = model, config, kinematics
+        self.model, self.config = model, config
+        # In a tuple it is no submodule: its draws stay on the CPU, where the generator is.
+        self._kinematics = (kinematics,)
 
     def forward(self, batch: dict[str, Tensor], seed: int) -> tuple[Tensor, Losses]:
         """The weighted sum, and each loss by name. `seed` fixes every random draw."""
         g = torch.Generator().manual_seed(seed)
         if self.config.stage == "kinematic":
             size = self.model.config.input_size
-            measurements, truth = draw_samples(self.kinematics, self.config.batch_size, size, g)
+            measurements, truth = draw_samples(self._kinematics[0], self.config.batch_size, size, g)
+            device = next(self.model.parameters()).device
+            measurements = Measurements(*(part.to(device) for part in measurements))
+            truth = {name: value.to(device) for name, value in truth.items()}
             context = self.model.context(measurements, None)
-            everyone = torch.ones(len(context))
+            everyone = torch.ones(len(context), device=device)
             losses = {"denoise": self.denoise(context, truth, everyone, g)}
         else:
             losses = self._image_losses(batch, g)
