@@ -35,6 +35,9 @@ AnyImage: TypeAlias = "ImageLike | LoadedImage"
 MOST_HYPOTHESES = 1024
 SAME_BOX = 0.5
 """Overlap with the box around its own keypoints from which on a look counts as well aimed."""
+STILL_THERE = 0.5
+"""Presence from which on a further look counts. No calibrated threshold: those are fitted to
+what was looked at, which must then not depend on them."""
 FEWEST_KEYPOINTS = 3
 """Keypoints that make a box; with fewer the whole frame stays in view."""
 BLANK_MARGIN = 1.2
@@ -197,7 +200,7 @@ class Estimator:
         off = [i for i in there if overlap(self.box(looks[i]), looks[i].box) < SAME_BOX]
         boxes = [self.box(looks[i]) for i in off]
         for i, seen in zip(off, look_at(off, boxes, hypotheses), strict=True):
-            if seen.presence >= min(looks[i].presence, self.tuning.robot_found):
+            if seen.presence >= min(looks[i].presence, STILL_THERE):
                 looks[i] = seen
         return looks
 
