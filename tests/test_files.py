@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,12 @@ def test_unwritable_places_are_named(tmp_path: Path) -> None:
         atomic_write(tmp_path / "file" / "a.txt"),
     ):
         pass
+
+
+def test_folders_and_devices_are_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(OutputError, match=f"{name}: it is a"), atomic_write(tmp_path / name):
+            pass
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)

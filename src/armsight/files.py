@@ -19,9 +19,13 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     When the block fails, nothing is left behind and an older `path` stays as it was.
 
     Raises:
-        OutputError: the folder cannot be made or written to, or the disk is full.
+        OutputError: the folder cannot be made or written to, the disk is full, or `path` is
+            something that must not be replaced: a folder or a device such as /dev/null.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or a pipe"
+        raise OutputError(f"cannot write {path}: it is {what}; give the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
