@@ -27,7 +27,7 @@ def test_panda_comes_with_the_package() -> None:
     assert PANDA.joint_names == tuple(f"panda_joint{i}" for i in range(1, 8))
     assert PANDA.keypoint_names[: PANDA.num_origin_keypoints] == DREAM
     assert 24 <= len(PANDA.keypoint_names) <= 40
-    assert load_robot("panda") is PANDA
+    assert load_robot("panda") is load_robot("panda")  # read once
 
 
 def test_forward_kinematics_against_mujoco() -> None:
