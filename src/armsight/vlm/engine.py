@@ -1,0 +1,263 @@
+"""The one place that imports inspect_ai: models by name, one call, its errors in our words."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from armsight.errors import ArmsightError, ConfigError, MissingExtraError
+from armsight.vlm.errors import MissingKeyError, ModelError, ServerError, UnknownModelError
+
+INSTALL = 'pip install "armsight[vlm]"'
+
+PROVIDERS = {
+    "openai": ("openai", "pip install openai"),
+    "anthropic": ("anthropic", "pip install anthropic"),
+    "google": ("google-genai", "pip install google-genai"),
+    "openai-api": ("openai", "pip install openai"),
+    "ollama": ("openai", "pip install openai"),
+    "vllm": ("openai", "pip install openai"),
+    "llama-cpp-python": ("openai", "pip install openai"),
+    "hf-vision": ("transformers", "pip install transformers torch==2.13.0"),
+}
+"""Provider -> package that talks to it, and how to get that"""
+ALIASES = {"hf": "hf-vision", "huggingface": "hf-vision", "gemini": "google"}
+"""inspect_ai's own `hf` reads text only: its local vision models go through hf_vision.py"""
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+MAX_TOKENS = 8192
+"""Of one answer, reasoning included; bounds what a request can cost"""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """How models are called; part of what an answer's identity is made from."""
+
+    effort: str | None = None
+    temperature: float | None = None
+    max_tokens: int = MAX_TOKENS
+    use_schema: bool = True
+    max_retries: int = 6
+    timeout_s: int = 180
+    """of one attempt"""
+    max_connections: int = 10
+
+    def identity(self) -> dict[str, Any]:
+        """What can change an answer."""
+        names = ("effort", "temperature", "max_tokens", "use_schema")
+        return {name: asdict(self)[name] for name in names}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back for one request."""
+
+    text: str = ""
+    stop_reason: str = "stop"
+    input_tokens: int = 0
+    """all of them, read from a cache or not"""
+    output_tokens: int = 0
+    """reasoning included"""
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    seconds: float = 0.0
+    """of the attempt that succeeded"""
+    error: str | None = None
+    """why there is no text"""
+
+
+def load_inspect() -> Any:
+    """The package inspect_ai.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import inspect_ai
+        import inspect_ai.model
+    except ImportError as error:
+        raise MissingExtraError("asking a model", "inspect_ai", INSTALL) from error
+    return inspect_ai
+
+
+def full_name(model: str, base_url: str | None = None) -> str:
+    """PROVIDER/NAME as inspect_ai knows it.
+
+    With `base_url`, any provider that is not known is taken for an OpenAI-compatible server.
+
+    Raises:
+        UnknownModelError: it is not PROVIDER/NAME, or there is no such provider.
+    """
+    provider, slash, name = model.partition("/")
+    provider = ALIASES.get(provider, provider)
+    if not slash or not name or not provider:
+        raise UnknownModelError(
+            f"{model!r} is not PROVIDER/NAME, e.g. openai/gpt-5 or ollama/qwen2.5vl; providers: "
+            + ", ".join(sorted(PROVIDERS))
+        )
+    if provider in PROVIDERS or provider == "mockllm":
+        return f"{provider}/{name}"
+    if base_url is not None:
+        return f"openai-api/{provider}/{name}"
+    raise UnknownModelError(
+        f"unknown provider {provider!r} in {model!r}; known: {', '.join(sorted(PROVIDERS))}. For "
+        "another OpenAI-compatible server give its --base-url"
+    )
+
+
+def get_model(model: str, base_url: str | None = None) -> Any:
+    """An inspect_ai Model. Keys are read from the environment only.
+
+    Raises:
+        MissingExtraError, MissingKeyError, UnknownModelError: it cannot be had.
+    """
+    inspect = load_inspect()
+    name = full_name(model, base_url)
+    provider = name.partition("/")[0]
+    if provider == "hf-vision":
+        import armsight.vlm.hf_vision  # noqa: F401 (registers the provider)
+    arguments: dict[str, Any] = {}
+    if base_url is not None and provider == "openai-api":
+        service = name.split("/")[1].upper().replace("-", "_")
+        if f"{service}_API_KEY" not in os.environ:
+            # Local servers want none, but the client insists on sending something.
+            arguments["api_key"] = "none"
+    try:
+        return inspect.model.get_model(name, base_url=base_url, memoize=False, **arguments)
+    except ArmsightError:
+        raise
+    except Exception as error:
+        raise translate(error, model, base_url) from error
+
+
+def generate_config(settings: ModelSettings, schema: dict[str, Any] | None = None) -> Any:
+    """inspect_ai's GenerateConfig.
+
+    Raises:
+        ConfigError: an effort of that name does not exist.
+    """
+    m = load_inspect().model
+    if settings.effort is not None and settings.effort not in EFFORTS:
+        raise ConfigError(f"unknown effort {settings.effort!r}; known: {', '.join(EFFORTS)}")
+    response = None
+    if schema is not None and settings.use_schema:
+        from inspect_ai.util import JSONSchema
+
+        response = m.ResponseSchema(
+            name="answer", json_schema=JSONSchema.model_validate(schema), strict=True
+        )
+    return m.GenerateConfig(
+        max_tokens=settings.max_tokens,
+        max_retries=settings.max_retries,
+        attempt_timeout=settings.timeout_s,
+        max_connections=settings.max_connections,
+        reasoning_effort=settings.effort,
+        temperature=settings.temperature,
+        response_schema=response,
+    )
+
+
+async def call(model: Any, messages: list[Any], config: Any) -> Reply:
+    """One request, with retries.
+
+    Raises:
+        ModelError: no answer came, and why in one line.
+    """
+    start = time.perf_counter()
+    try:
+        output = await model.generate(messages, config=config)
+    except Exception as error:
+        raise translate(error, str(model), getattr(model.api, "base_url", None)) from error
+    usage = output.usage
+    read = (usage and usage.input_tokens_cache_read) or 0
+    write = (usage and usage.input_tokens_cache_write) or 0
+    return Reply(
+        text=redact(output.completion if output.choices else ""),
+        stop_reason=str(output.stop_reason) if output.choices else "unknown",
+        input_tokens=(usage.input_tokens if usage else 0) + read + write,
+        output_tokens=usage.output_tokens if usage else 0,
+        cached_tokens=read,
+        cache_write_tokens=write,
+        reasoning_tokens=(usage and usage.reasoning_tokens) or 0,
+        seconds=round(output.time or time.perf_counter() - start, 3),
+        error=redact(output.error) if output.error else None,
+    )
+
+
+def translate(error: BaseException, model: str, base_url: str | None) -> ArmsightError:
+    """An exception of inspect_ai, or of a provider's package, as one readable error."""
+    chain = _causes(error)
+    where = f" at {base_url}" if base_url else ""
+    text = redact(_message(chain[-1]))
+    for one in chain:
+        if isinstance(one, ArmsightError):
+            return one
+        kind, said = type(one).__name__, _message(one)
+        if kind == "PrerequisiteError" or isinstance(one, ImportError):
+            return _prerequisite(said, model)
+        status = getattr(one, "status_code", None) or getattr(one, "code", None)
+        if status in (401, 403):
+            return MissingKeyError(f"{model}{where}: the key was refused ({status}): {text}")
+        if status == 404:
+            return UnknownModelError(
+                f"{model}{where}: no such model, or a wrong --base-url (404): {text}"
+            )
+        if status == 429:
+            return ServerError(f"{model}{where}: over the rate limit or quota, also after retries")
+        if isinstance(status, int) and status >= 500:
+            return ServerError(f"{model}{where}: the server failed ({status}), also after retries")
+        if isinstance(status, int) and status >= 400:
+            return ModelError(f"{model}{where}: the request was refused ({status}): {text}")
+        if "Timeout" in kind or isinstance(one, TimeoutError):
+            return ServerError(f"{model}{where}: no answer in time, also after retries")
+        if "Connect" in kind or isinstance(one, ConnectionError):
+            return ServerError(f"{model}{where}: the server cannot be reached; is it running?")
+        if kind in ("OSError", "RepositoryNotFoundError"):
+            return UnknownModelError(f"{model}: {text}")
+    return ModelError(f"{model}{where}: {type(chain[-1]).__name__}: {text}")
+
+
+def redact(text: str) -> str:
+    """Text without any key that is in the environment."""
+    for name, value in os.environ.items():
+        if re.search(r"(API_?KEY|TOKEN|SECRET)$", name) and len(value) >= 8:
+            text = text.replace(value, f"<{name}>")
+    return text
+
+
+def _prerequisite(said: str, model: str) -> ArmsightError:
+    provider = ALIASES.get(model.partition("/")[0], model.partition("/")[0])
+    key = re.search(r"\b([A-Z][A-Z0-9_]*_(?:API_KEY|TOKEN))\b", said)
+    if key:
+        return MissingKeyError(
+            f"{model} needs a key: set {key[1]} in the environment (it is read from there only)"
+        )
+    url = re.search(r"\b([A-Z][A-Z0-9_]*_BASE_URL)\b", said)
+    if url:
+        return UnknownModelError(f"{model}: give the server's address with --base-url")
+    package, install = PROVIDERS.get(provider, (provider, f"pip install {provider}"))
+    if "package" in said or "install" in said or "No module" in said:
+        return MissingExtraError(f"model {model}", package, install)
+    return ModelError(f"{model}: {redact(said)}")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what caused it, outermost first; tenacity hides the last attempt's."""
+    chain: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in chain:
+        chain.append(one)
+        attempt = getattr(one, "last_attempt", None)
+        hidden = attempt.exception() if attempt is not None else None
+        one = hidden or one.__cause__ or one.__context__
+    return chain
+
+
+def _message(error: BaseException) -> str:
+    message = getattr(error, "message", None)
+    text = re.sub(r"\[/?[a-z ]+\]", "", str(message if message is not None else error))
+    return re.sub(r"\s+", " ", text).strip()[:300]
