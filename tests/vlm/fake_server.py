@@ -203,9 +203,7 @@ def always(text: str, **more: Any) -> Behaviour:
 
 def first(text: str, then: str, **more: Any) -> Behaviour:
     """One text, and another when a repair is asked for."""
-    return lambda request, times: (
-        Response(then) if request.repairing else Response(text, **more)
-    )
+    return lambda request, times: Response(then) if request.repairing else Response(text, **more)
 
 
 def then_right(**trouble: Any) -> Behaviour:
@@ -267,9 +265,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "infinity": always(answer_text().replace(str(TRUTH_DEG[2]), "1e999")),
     "null": always(answer_text().replace(str(TRUTH_DEG[2]), "null")),
     "strings": always(answer_text().replace(str(TRUTH_DEG[2]), '"about 6"')),
-    "too-few-joints": first(
-        json.dumps({"joint_angles_deg": {"panda_joint1": 1.0}}), answer_text()
-    ),
+    "too-few-joints": first(json.dumps({"joint_angles_deg": {"panda_joint1": 1.0}}), answer_text()),
     "short-list": always(json.dumps({"joint_angles_deg": TRUTH_DEG[:5].tolist()})),
     "list": always(json.dumps({"joint_angles_deg": TRUTH_DEG.tolist()})),
     "extra-joints": always(

@@ -88,8 +88,8 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
     from armsight.vlm.ask import Question, ask_samples
     from armsight.vlm.picture import prepare
     from armsight.vlm.prices import Prices
-    from armsight.vlm.refine import refine_all
     from armsight.vlm.references import given_references
+    from armsight.vlm.refine import refine_all
 
     loaded = load_image(image)
     if T is not None and K is None and camera is None:
@@ -110,9 +110,7 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
         if not options["refine"]:
             return answers, []
         view = None if T is None or intrinsics is None else (intrinsics.K, T)
-        return await refine_all(
-            model, question, settings, answers, options["refine"], loaded, view
-        )
+        return await refine_all(model, question, settings, answers, options["refine"], loaded, view)
 
     answers, rounds = asyncio.run(run())
     estimate = to_estimate(

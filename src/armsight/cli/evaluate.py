@@ -6,6 +6,7 @@ import click
 
 from armsight.cli.evaluate_pose import pose
 from armsight.cli.evaluate_presence import presence
+from armsight.cli.evaluate_vlm import vlm
 
 
 @click.group(name="evaluate")
@@ -16,3 +17,4 @@ def command() -> None:
 # A new kind of evaluation is a click command in its own module and one line here.
 command.add_command(pose)
 command.add_command(presence)
+command.add_command(vlm)

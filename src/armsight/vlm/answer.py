@@ -72,7 +72,10 @@ def to_estimate(
 
 
 def record(
-    question: Question, model: str, settings: dict[str, Any], answers: Sequence[Answer],
+    question: Question,
+    model: str,
+    settings: dict[str, Any],
+    answers: Sequence[Answer],
     prices: Prices,
 ) -> dict[str, Any]:
     """What was asked, answered and spent, JSON-ready: the `vlm` part of `ask`'s document."""
@@ -84,9 +87,7 @@ def record(
         "prompt": [{"role": "system", "text": prompt.system_text()}]
         + [_shown(part) for part in question.parts()],
         "answers": [answer.to_json() for answer in answers],
-        "failures": {
-            kind: sum(a.parsed.failure == kind for a in answers) for kind in FAILURES
-        },
+        "failures": {kind: sum(a.parsed.failure == kind for a in answers) for kind in FAILURES},
         "tokens": {
             name: sum(getattr(reply, name) for reply in replies)
             for name in ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")

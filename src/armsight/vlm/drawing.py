@@ -67,6 +67,7 @@ class Drawer:
         self.robot = robot
         self._scene: Scene | None = None
         self._tried = False
+        self._size = (0, 0)
 
     def draw(self, joint_positions: ArrayLike, camera: Camera) -> Pixels:
         """A picture (H, W, 3) RGB of a pose (J,) [rad] before plain grey."""
@@ -93,7 +94,9 @@ class Drawer:
         """
         if self._get_scene(camera) is None:
             raise MissingExtraError(
-                f"a rendered picture of {self.robot.name}", "MuJoCo", 'pip install "armsight[render]"'
+                f"a rendered picture of {self.robot.name}",
+                "MuJoCo",
+                'pip install "armsight[render]"',
             )
 
     def close(self) -> None:
@@ -103,8 +106,10 @@ class Drawer:
             self._scene = None
 
     def _get_scene(self, camera: Camera) -> Scene | None:
-        if not self._tried:
-            self._tried = True
+        wider = camera.width > self._size[0] or camera.height > self._size[1]
+        if not self._tried or (self._scene is not None and wider):
+            self.close()
+            self._tried, self._size = True, (camera.width, camera.height)
             try:
                 from armsight.render.look import Light, Look
                 from armsight.render.scene import Scene

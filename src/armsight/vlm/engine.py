@@ -9,7 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from armsight.errors import ArmsightError, ConfigError, MissingExtraError
-from armsight.vlm.errors import MissingKeyError, ModelError, ServerError, UnknownModelError
+from armsight.vlm.errors import (
+    MissingKeyError,
+    ModelError,
+    ServerError,
+    TooLateError,
+    UnknownModelError,
+)
 
 INSTALL = 'pip install "armsight[vlm]"'
 
@@ -213,7 +219,7 @@ def translate(error: BaseException, model: str, base_url: str | None) -> Armsigh
         if isinstance(status, int) and status >= 400:
             return ModelError(f"{model}{where}: the request was refused ({status}): {text}")
         if "Timeout" in kind or isinstance(one, TimeoutError):
-            return ServerError(f"{model}{where}: no answer in time, also after retries")
+            return TooLateError(f"{model}{where}: no answer in time, also after retries")
         if "Connect" in kind or isinstance(one, ConnectionError):
             return ServerError(f"{model}{where}: the server cannot be reached; is it running?")
         if kind in ("OSError", "RepositoryNotFoundError"):

@@ -23,6 +23,10 @@ class ServerError(ModelError):
     """The server is down, too slow, or keeps failing."""
 
 
+class TooLateError(ServerError):
+    """No answer came in time; the provider may have charged for it all the same."""
+
+
 class NoUsableAnswerError(ArmsightError):
     """The model answered, but with nothing that can be read as joint angles."""
 

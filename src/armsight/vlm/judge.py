@@ -82,9 +82,7 @@ def one_joint_ratio(
         return UNSEEN, np.full(joints, UNSEEN)
     base = cameras[np.full(joints, best)]
     std = np.where(np.eye(joints, dtype=bool), FREE, HELD)
-    freed, at_freed = polish(
-        measured, base, Prior(base.q, std), num_iterations=12, graduated=False
-    )
+    freed, at_freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
     gain = np.maximum(costs[best] - data_cost(at_freed, np.repeat(scale, joints)), 0.0)
     each: Array = np.sqrt(2 * gain)
     return float(each.max()), each

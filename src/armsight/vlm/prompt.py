@@ -62,9 +62,7 @@ def robot_text(robot: Robot) -> str:
             f"- {name}: range {low:.0f} to {high:.0f}, turns {robot.link_names[link]} about "
             f"{_vector(axis)} at {_vector(frames[link, :3, 3])}"
         )
-    origins = [
-        f"- {name}: {_vector(frames[i, :3, 3])}" for i, name in enumerate(robot.link_names)
-    ]
+    origins = [f"- {name}: {_vector(frames[i, :3, 3])}" for i, name in enumerate(robot.link_names)]
     return _fill(
         "robot",
         robot=robot.name,

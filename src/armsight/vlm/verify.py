@@ -30,7 +30,11 @@ ESTIMATOR_THRESHOLD = 3.0
 
 
 async def judge_with_model(
-    model: Any, name: str, question: Question, settings: ModelSettings, samples: int,
+    model: Any,
+    name: str,
+    question: Question,
+    settings: ModelSettings,
+    samples: int,
     prices: Prices,
 ) -> dict[str, Any]:
     """A model's verdict: the mean disagreement over samples. JSON-ready.

@@ -1,0 +1,342 @@
+"""Sets of reference and target pictures to ask about: a folder with `pairs.json` and `images/`.
+
+The paper's set ('DREAM-Mini') is not published; sets made here have a fixed seed. A target never
+is its own reference. Where a source has pictures enough, references and targets are disjoint;
+where it has not (ten photos), each target is asked about with references from the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.data.dataset import open_dataset
+from armsight.data.frame import Dataset, Frame
+from armsight.errors import ConfigError, DatasetError
+from armsight.files import atomic_write
+from armsight.robots import Robot, load_robot
+
+Array = NDArray[np.floating]
+
+FORMAT = "armsight-pairs/1"
+FILE = "pairs.json"
+RENDERED = "rendered"
+TARGETS_PER_REFERENCE = 5
+"""So that errors can be clustered by the reference that the targets share"""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture with its true joint angles."""
+
+    name: str
+    path: Path
+    joint_positions: Array
+    """(J,) [rad]"""
+    group: str
+    """The source it comes from"""
+    K: Array | None = None
+    T_cam_base: Array | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A target and its references, the first of which is used first."""
+
+    name: str
+    target: Shot
+    references: tuple[Shot, ...]
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """What a study asks about."""
+
+    path: Path
+    robot: Robot
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def most_references(self) -> int:
+        return min(len(pair.references) for pair in self.pairs)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with pictures' names, order, angles and references."""
+        digest = hashlib.sha256(self.robot.name.encode())
+        for pair in self.pairs:
+            for shot in (pair.target, *pair.references):
+                digest.update(shot.name.encode() + shot.joint_positions.tobytes())
+        return digest.hexdigest()[:16]
+
+
+def choose(
+    shots: Sequence[Shot], count: int | None, references: int, rng: np.random.Generator
+) -> tuple[list[Pair], bool]:
+    """Pairs from one source, and whether references and targets are disjoint.
+
+    Args:
+        shots: the source's pictures.
+        count: targets; as many as there are by default.
+        references: of each target.
+
+    Raises:
+        DatasetError: there are too few pictures.
+    """
+    order = [shots[i] for i in rng.permutation(len(shots))]
+    wanted = len(order) if count is None else count
+    pool = max(references, -(-wanted // TARGETS_PER_REFERENCE))
+    disjoint = count is not None and len(order) >= wanted + pool
+    if not disjoint and (wanted > len(order) or references >= len(order)):
+        raise DatasetError(
+            f"{shots[0].group if shots else 'the source'} has {len(order)} pictures with joint "
+            f"angles; {wanted} targets with {references} references each need more"
+        )
+    if disjoint:
+        sources, targets = order[:pool], order[pool : pool + wanted]
+    else:
+        sources, targets = order, order[:wanted]
+    pairs = []
+    for k, target in enumerate(targets):
+        turned = [sources[(k + i) % len(sources)] for i in range(len(sources))]
+        chosen = tuple(shot for shot in turned if shot.name != target.name)[:references]
+        pairs.append(Pair(target.name, target, chosen))
+    return pairs, disjoint
+
+
+def make_pairs(
+    out: Path,
+    robot: str,
+    sources: Sequence[tuple[Path, int | None]],
+    *,
+    rendered: int = 0,
+    references: int = 4,
+    seed: int = 0,
+    frame_size: tuple[int, int] = (640, 480),
+    progress: Callable[[int], None] = lambda made: None,
+) -> PairSet:
+    """Write a set of pairs.
+
+    Args:
+        out: folder; must not hold another set.
+        sources: labelled folders (DREAM or pictures with joint angles) and how many targets of
+            each; None: all that there are.
+        rendered: targets to render, before the sources' ones.
+        references: of each target, at least the most that a study will ask with.
+        frame_size: width, height [px] of rendered pictures.
+        progress: called with the number of pictures that were just rendered.
+
+    Raises:
+        ConfigError: nothing is asked for, or `out` holds a set already.
+        DatasetError: a source cannot be read or is too small.
+        MissingExtraError: rendering is not installed.
+    """
+    if (out / FILE).exists():
+        raise ConfigError(f"{out} holds a set of pairs already; choose another folder")
+    if not sources and rendered < 1:
+        raise ConfigError("nothing to make: give --rendered N or --from FOLDER")
+    known = load_robot(robot)
+    rng = np.random.default_rng(np.random.SeedSequence((seed, 0x9A125)))
+    pairs: list[Pair] = []
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        groups: list[tuple[str, list[Shot], int | None]] = []
+        if rendered:
+            pool = max(references, -(-rendered // TARGETS_PER_REFERENCE))
+            folder = Path(scratch) / RENDERED
+            shots = render(folder, known, rendered + pool, seed, frame_size, progress)
+            groups.append((RENDERED, shots, rendered))
+        for folder, count in sources:
+            name = _unique(folder.resolve().name, [group[0] for group in groups])
+            groups.append((name, shots_of(open_dataset(folder, known), name), count))
+        for name, shots, count in groups:
+            chosen, disjoint = choose(shots, count, references, rng)
+            pairs += chosen
+            if not disjoint:
+                notes.append(f"{name}: targets are also references of other targets")
+        kept = {s.name: s for pair in pairs for s in (pair.target, *pair.references)}
+        for shot in kept.values():
+            target = out / "images" / f"{shot.name}{shot.path.suffix}"
+            with atomic_write(target) as temporary:
+                shutil.copyfile(shot.path, temporary)
+        _write(out, known, kept, pairs, notes, seed)
+    return read_pairs(out)
+
+
+def render(
+    folder: Path,
+    robot: Robot,
+    count: int,
+    seed: int,
+    frame_size: tuple[int, int],
+    progress: Callable[[int], None],
+) -> list[Shot]:
+    """Pictures of the held-out kind, written to `folder` in DREAM's layout."""
+    from dataclasses import replace
+
+    from armsight.render import ndds
+    from armsight.render.frame import FrameMaker
+    from armsight.render.presets import preset
+
+    settings = replace(preset("held-out"), seed=seed, frame_size=frame_size)
+    maker = FrameMaker(robot, settings, None)
+    shots = []
+    try:
+        for i in range(count):
+            frame = maker.make(i)
+            ndds.write_frame(folder, i, frame, robot)
+            path = folder / f"{i:06d}.rgb.jpg"
+            q = np.asarray(frame.joint_positions, dtype=float)
+            shots.append(Shot(f"{RENDERED}-{i:06d}", path, q, RENDERED, frame.K, frame.T_cam_base))
+            progress(1)
+    finally:
+        maker.close()
+    return shots
+
+
+def shots_of(dataset: Dataset, group: str) -> list[Shot]:
+    """The pictures of a labelled data set that have joint angles."""
+    return [
+        Shot(f"{group}-{_plain(frame.name)}", frame.image_path, frame.joint_positions, group,
+             frame.K, _camera_pose(frame, dataset.robot))
+        for frame in dataset.frames
+        if frame.robot_in_view and frame.joint_positions is not None
+        and np.isfinite(frame.joint_positions).all()
+    ]  # fmt: skip
+
+
+def open_pairs(path: Path, robot: str, references: int, seed: int = 0) -> PairSet:
+    """A set of pairs, or pairs made on the spot from a labelled data set.
+
+    Raises:
+        DatasetError: there is neither.
+    """
+    if (path / FILE).is_file():
+        return read_pairs(path, robot)
+    dataset = open_dataset(path, robot)
+    rng = np.random.default_rng(np.random.SeedSequence((seed, 0x9A125)))
+    shots = shots_of(dataset, _plain(path.resolve().name))
+    if not shots:
+        raise DatasetError(f"{path} has no pictures with joint angles")
+    pairs, _ = choose(shots, None, references, rng)
+    note = "made on the spot: targets are also references of other targets"
+    return PairSet(path, dataset.robot, tuple(pairs), (note,))
+
+
+def read_pairs(path: Path, robot: str | None = None) -> PairSet:
+    """Read a set.
+
+    Raises:
+        DatasetError: it is broken, or about another robot.
+    """
+    try:
+        document = json.loads((path / FILE).read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise ValueError(f"its format is {document['format']!r}, not {FORMAT}")
+        known = load_robot(document["robot"] if robot is None else robot)
+        if document["joint_names"] != list(known.joint_names):
+            raise ValueError(f"its joints are not those of {known.name}")
+        shots = {one["name"]: _shot(path, one) for one in document["shots"]}
+        pairs = tuple(
+            Pair(one["name"], shots[one["target"]], tuple(shots[r] for r in one["references"]))
+            for one in document["pairs"]
+        )
+        if not pairs:
+            raise ValueError("it has no pairs")
+        return PairSet(path, known, pairs, tuple(document.get("notes", ())))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path} is not a readable set of pairs ({error!r}); make one with "
+            "`armsight make-pairs`"
+        ) from error
+
+
+def _write(
+    out: Path, robot: Robot, shots: dict[str, Shot], pairs: list[Pair], notes: list[str], seed: int
+) -> None:
+    document = {
+        "format": FORMAT,
+        "robot": robot.name,
+        "joint_names": list(robot.joint_names),
+        "seed": seed,
+        "notes": notes,
+        "shots": [
+            {
+                "name": shot.name,
+                "image": f"images/{shot.name}{shot.path.suffix}",
+                "group": shot.group,
+                "joint_positions": shot.joint_positions.tolist(),
+                "K": None if shot.K is None else np.asarray(shot.K).tolist(),
+                "T_cam_base": None if shot.T_cam_base is None else shot.T_cam_base.tolist(),
+            }
+            for shot in shots.values()
+        ],
+        "pairs": [
+            {
+                "name": pair.name,
+                "target": pair.target.name,
+                "references": [shot.name for shot in pair.references],
+            }
+            for pair in pairs
+        ],
+    }
+    with atomic_write(out / FILE) as temporary:
+        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _shot(folder: Path, one: dict[str, Any]) -> Shot:
+    def array(name: str) -> Array | None:
+        return None if one.get(name) is None else np.array(one[name], dtype=float)
+
+    q = array("joint_positions")
+    if q is None or not np.isfinite(q).all():
+        raise ValueError(f"{one['name']} has no joint angles")
+    path = folder / one["image"]
+    if not path.is_file():
+        raise ValueError(f"picture {path} is missing")
+    return Shot(one["name"], path, q, one["group"], array("K"), array("T_cam_base"))
+
+
+def _camera_pose(frame: Frame, robot: Robot) -> Array | None:
+    """`T_cam_base` as stated, or fitted to the 3D keypoints (rigid, Kabsch)."""
+    if frame.T_cam_base is not None:
+        return frame.T_cam_base
+    if frame.keypoints_3d_cam is None or frame.joint_positions is None:
+        return None
+    known = [n in robot.keypoint_names for n in frame.keypoint_names]
+    indices = [
+        robot.keypoint_names.index(n) for n in frame.keypoint_names if n in robot.keypoint_names
+    ]
+    cam = frame.keypoints_3d_cam[known]
+    seen = np.isfinite(cam).all(axis=1)
+    if seen.sum() < 4:
+        return None
+    base = robot.keypoints(frame.joint_positions)[indices][seen]
+    cam = cam[seen]
+    U, _, Vt = np.linalg.svd((base - base.mean(0)).T @ (cam - cam.mean(0)))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(Vt.T @ U.T))])
+    R = Vt.T @ flip @ U.T
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = R, cam.mean(0) - R @ base.mean(0)
+    return T
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+
+
+def _unique(name: str, taken: list[str]) -> str:
+    plain, k = _plain(name), 2
+    while plain in taken:
+        plain, k = f"{_plain(name)}-{k}", k + 1
+    return plain
