@@ -24,8 +24,13 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
               "with --base-url.")  # fmt: skip
 @click.option("--base-url", metavar="URL", help="An OpenAI-compatible server, e.g. "
               "http://localhost:8000/v1.")  # fmt: skip
-@click.option("--reference", "references", multiple=True, metavar="IMAGE",
-              help="A picture with known joint angles; repeatable.  [default: the package's own]")  # fmt: skip
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    metavar="IMAGE",
+    help="A picture with known joint angles; repeatable.  [default: the package's own]",
+)
 @click.option("--reference-joints", "reference_joints", multiple=True, metavar="FILE",
               help="Its joint angles [rad]: JSON or text; one for each --reference.")  # fmt: skip
 @click.option("--robot", default="panda", show_default=True, help="Name or data file.")
@@ -45,14 +50,22 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 @click.option("--prices", type=click.Path(path_type=Path), help="JSON of prices; see docs/vlm.md.")
 @click.option("--K", "K", metavar="fx,fy,cx,cy", help="Camera intrinsics [px].")
 @click.option("--camera", type=click.Path(path_type=Path), help="Camera file, for K.")
-@click.option("--camera-pose", type=click.Path(path_type=Path),
-              help="T_cam_base (4x4, JSON or text): with it and K keypoints are given.")  # fmt: skip
+@click.option(
+    "--camera-pose",
+    type=click.Path(path_type=Path),
+    help="T_cam_base (4x4, JSON or text): with it and K keypoints are given.",
+)
 @click.option("--refine", type=click.IntRange(0, 16), default=0, metavar="K",
               help="K rounds of drawing the answer and asking for corrections.")  # fmt: skip
 @click.option("--verify", type=click.Path(path_type=Path), metavar="FILE",
               help="Do these claimed joint angles agree with IMAGE?")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
-              help="Where IMAGE.ask.json and IMAGE.ask.overlay.png go.  [default: here]")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Where IMAGE.ask.json and IMAGE.ask.overlay.png go.  [default: here]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(image: Path, **options: Any) -> None:
     """Ask a vision-language model for the joint angles of the arm in IMAGE.

@@ -13,8 +13,12 @@ from armsight.errors import ConfigError
 
 @click.command(name="vlm")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--models", default="", metavar="a,b,c",
-              help="PROVIDER/NAME each; without any, baselines and the estimator only.")  # fmt: skip
+@click.option(
+    "--models",
+    default="",
+    metavar="a,b,c",
+    help="PROVIDER/NAME each; without any, baselines and the estimator only.",
+)
 @click.option("--base-url", metavar="URL", help="An OpenAI-compatible server.")
 @click.option("--samples", default="1", show_default=True, metavar="1,4,16")
 @click.option("--references", default="1", show_default=True, metavar="1,2,4")

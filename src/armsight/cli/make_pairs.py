@@ -25,7 +25,7 @@ def command(
     out: Path, rendered: int, sources: tuple[str, ...], references: int, robot: str, seed: int
 ) -> None:
     """Write pairs of reference and target pictures to OUT, the same for the same seed."""
-    from armsight.vlm.pairs import make_pairs
+    from armsight.vlm.pair_maker import make_pairs
 
     pool = max(references, -(-rendered // 5)) if rendered else 0
     label = "rendering" if rendered else "copying"

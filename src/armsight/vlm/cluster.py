@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from armsight.evaluate.figures import Figures, number
 from armsight.evaluate.intervals import LEVEL, NUM_RESAMPLES
@@ -32,7 +32,7 @@ def draws(
 
 
 def cluster_interval(
-    values: Array,
+    values: ArrayLike,
     clusters: Sequence[str],
     statistic: Callable[[Array, Array], float] | None = None,
     *,
@@ -58,8 +58,8 @@ def cluster_interval(
         value = float(per_row.mean())
         spread = weights @ per_row / weights.sum(axis=1)
     else:
-        value = statistic(values, ones)
-        spread = np.array([statistic(values, w) for w in weights])
+        value = statistic(values, ones.astype(float))
+        spread = np.array([statistic(values, w.astype(float)) for w in weights])
     count = len(set(clusters))
     tail = (1 - level) / 2
     low, high = np.quantile(spread, [tail, 1 - tail], method="nearest")

@@ -84,7 +84,7 @@ class Drawer:
         both = np.dstack([buffers.rgb.astype(np.float32) * alpha, alpha])
         small = np.asarray(cv2.resize(both, (w, h), interpolation=cv2.INTER_AREA))
         picture = small[..., :3] + (1 - small[..., 3:]) * GREY
-        return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
 
     def require_scene(self, camera: Camera) -> None:
         """Make sure that MuJoCo draws.

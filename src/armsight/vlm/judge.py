@@ -2,9 +2,11 @@
 
 For each joint, two explanations of the measured keypoints are compared: the claim as it is, and
 the claim with this one joint free; the camera is fitted anew for both, since nobody claimed it.
-The score is how many standard deviations better the best of the second kind is: the generalised
-likelihood ratio for one wrong joint. A distance from the estimated angles would be blunter: it
-pays for what the image cannot tell (a wrist's two axes in line) as if the claim had not fixed it.
+How many standard deviations better the best of the second kind is, is the generalised likelihood
+ratio for one wrong joint: sharp for small errors, since what the image cannot tell (two axes of
+the wrist in line) is fixed by the rest of the claim. The distance from the estimated angles is
+blunter, but knows what the network saw beside the keypoints, and does not get lost when several
+joints are far off. The score is the root of the sum of their squares.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from armsight.estimate.measurements import Measurements, check_measurements
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
 from armsight.estimate.residuals import linearise
-from armsight.robots import Robot
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]
@@ -82,30 +83,66 @@ def one_joint_ratio(
         return UNSEEN, np.full(joints, UNSEEN)
     base = cameras[np.full(joints, best)]
     std = np.where(np.eye(joints, dtype=bool), FREE, HELD)
-    freed, at_freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
+    _, at_freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
     gain = np.maximum(costs[best] - data_cost(at_freed, np.repeat(scale, joints)), 0.0)
     each: Array = np.sqrt(2 * gain)
     return float(each.max()), each
 
 
+def known_camera_ratio(measured: Measurements, claimed: Array, T_cam_base: Array) -> float:
+    """The same for a camera whose pose is known, as a monitor's fixed camera's is.
+
+    Nothing has to be fitted but the one joint, which is searched on a grid.
+    """
+    robot = measured.robot
+    joints = len(robot.joint_names)
+    offsets = np.radians(np.arange(-60, 60.5, 1.5))
+    q = np.repeat(robot.clip(claimed)[None], 1 + joints * len(offsets), 0)
+    for j in range(joints):
+        rows = slice(1 + j * len(offsets), 1 + (j + 1) * len(offsets))
+        q[rows, j] += offsets
+    q = robot.clip(q)
+    R = np.broadcast_to(T_cam_base[:3, :3], (len(q), 3, 3))
+    t = np.broadcast_to(T_cam_base[:3, 3], (len(q), 3))
+    at = linearise(measured, q, R, t)
+    scale = residual_scale(at).min()
+    costs = data_cost(at, np.full(len(q), scale))
+    return float(np.sqrt(2 * max(costs[0] - costs.min(), 0.0)))
+
+
 @dataclass(frozen=True)
 class Sight:
-    """What the estimator saw in one image; called with claimed angles (J,), it scores them."""
+    """What the estimator saw in one image; claims (J,) are scored against it."""
 
-    robot: Robot
     estimate: Estimate
     measured: Measurements | None
 
     def __call__(self, claimed: Array) -> float:
         """Standard deviations; larger: more surely wrong; NaN where no robot was seen."""
-        estimate = self.estimate
-        if not estimate.robot_found or estimate.joint_positions is None:
-            return float("nan")
-        T = estimate.T_cam_base
-        if T is None or self.measured is None:
-            return angle_distance(estimate, claimed)
-        state = States(estimate.joint_positions[None], T[None, :3, :3], T[None, :3, 3])
-        return one_joint_ratio(self.measured, claimed, state)[0]
+        return self.scores(claimed)["both"]
+
+    def scores(self, claimed: Array, T_cam_base: Array | None = None) -> dict[str, float]:
+        """The score and its parts, all in standard deviations; NaN where no robot was seen.
+
+        Args:
+            T_cam_base: (4, 4) where the camera's pose is known; adds 'camera known'.
+        """
+        angles = angle_distance(self.estimate, claimed)
+        keypoints, T = angles, self.estimate.T_cam_base
+        q = self.estimate.joint_positions
+        if T is not None and q is not None and self.measured is not None:
+            state = States(q[None], T[None, :3, :3], T[None, :3, 3])
+            keypoints = one_joint_ratio(self.measured, claimed, state)[0]
+        scores = {
+            "both": float(np.hypot(angles, keypoints) / np.sqrt(2)),
+            "angles": angles,
+            "keypoints": keypoints,
+        }
+        if T_cam_base is not None:
+            scores["camera known"] = scores["both"]
+            if self.measured is not None:
+                scores["camera known"] = known_camera_ratio(self.measured, claimed, T_cam_base)
+        return scores
 
 
 class EstimatorJudge:
@@ -134,4 +171,4 @@ class EstimatorJudge:
             measured = check_measurements(robot, intrinsics.K, seen.keypoints_2d, std, scale)
             if measured.num_keypoints < MIN_KEYPOINTS:
                 measured = None
-        return Sight(robot, estimate, measured)
+        return Sight(estimate, measured)

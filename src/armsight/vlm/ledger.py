@@ -10,7 +10,7 @@ from armsight.vlm.engine import Reply
 from armsight.vlm.prices import Prices
 
 IMAGE_TOKENS = 40_000
-"""Most that one picture is taken for before the first answer tells; providers differ a hundredfold"""
+"""Most that one picture is taken for, until the first answer tells: providers differ greatly"""
 TEXT_BYTES_PER_TOKEN = 1.0
 """No tokenizer makes more tokens than there are bytes"""
 HEADROOM = 1.25

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,7 @@ from numpy.typing import NDArray
 
 from armsight.data.dataset import open_dataset
 from armsight.data.frame import Dataset, Frame
-from armsight.errors import ConfigError, DatasetError
-from armsight.files import atomic_write
+from armsight.errors import DatasetError
 from armsight.robots import Robot, load_robot
 
 Array = NDArray[np.floating]
@@ -114,100 +111,10 @@ def choose(
     return pairs, disjoint
 
 
-def make_pairs(
-    out: Path,
-    robot: str,
-    sources: Sequence[tuple[Path, int | None]],
-    *,
-    rendered: int = 0,
-    references: int = 4,
-    seed: int = 0,
-    frame_size: tuple[int, int] = (640, 480),
-    progress: Callable[[int], None] = lambda made: None,
-) -> PairSet:
-    """Write a set of pairs.
-
-    Args:
-        out: folder; must not hold another set.
-        sources: labelled folders (DREAM or pictures with joint angles) and how many targets of
-            each; None: all that there are.
-        rendered: targets to render, before the sources' ones.
-        references: of each target, at least the most that a study will ask with.
-        frame_size: width, height [px] of rendered pictures.
-        progress: called with the number of pictures that were just rendered.
-
-    Raises:
-        ConfigError: nothing is asked for, or `out` holds a set already.
-        DatasetError: a source cannot be read or is too small.
-        MissingExtraError: rendering is not installed.
-    """
-    if (out / FILE).exists():
-        raise ConfigError(f"{out} holds a set of pairs already; choose another folder")
-    if not sources and rendered < 1:
-        raise ConfigError("nothing to make: give --rendered N or --from FOLDER")
-    known = load_robot(robot)
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 0x9A125)))
-    pairs: list[Pair] = []
-    notes: list[str] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        groups: list[tuple[str, list[Shot], int | None]] = []
-        if rendered:
-            pool = max(references, -(-rendered // TARGETS_PER_REFERENCE))
-            folder = Path(scratch) / RENDERED
-            shots = render(folder, known, rendered + pool, seed, frame_size, progress)
-            groups.append((RENDERED, shots, rendered))
-        for folder, count in sources:
-            name = _unique(folder.resolve().name, [group[0] for group in groups])
-            groups.append((name, shots_of(open_dataset(folder, known), name), count))
-        for name, shots, count in groups:
-            chosen, disjoint = choose(shots, count, references, rng)
-            pairs += chosen
-            if not disjoint:
-                notes.append(f"{name}: targets are also references of other targets")
-        kept = {s.name: s for pair in pairs for s in (pair.target, *pair.references)}
-        for shot in kept.values():
-            target = out / "images" / f"{shot.name}{shot.path.suffix}"
-            with atomic_write(target) as temporary:
-                shutil.copyfile(shot.path, temporary)
-        _write(out, known, kept, pairs, notes, seed)
-    return read_pairs(out)
-
-
-def render(
-    folder: Path,
-    robot: Robot,
-    count: int,
-    seed: int,
-    frame_size: tuple[int, int],
-    progress: Callable[[int], None],
-) -> list[Shot]:
-    """Pictures of the held-out kind, written to `folder` in DREAM's layout."""
-    from dataclasses import replace
-
-    from armsight.render import ndds
-    from armsight.render.frame import FrameMaker
-    from armsight.render.presets import preset
-
-    settings = replace(preset("held-out"), seed=seed, frame_size=frame_size)
-    maker = FrameMaker(robot, settings, None)
-    shots = []
-    try:
-        for i in range(count):
-            frame = maker.make(i)
-            ndds.write_frame(folder, i, frame, robot)
-            path = folder / f"{i:06d}.rgb.jpg"
-            q = np.asarray(frame.joint_positions, dtype=float)
-            shots.append(Shot(f"{RENDERED}-{i:06d}", path, q, RENDERED, frame.K, frame.T_cam_base))
-            progress(1)
-    finally:
-        maker.close()
-    return shots
-
-
 def shots_of(dataset: Dataset, group: str) -> list[Shot]:
     """The pictures of a labelled data set that have joint angles."""
     return [
-        Shot(f"{group}-{_plain(frame.name)}", frame.image_path, frame.joint_positions, group,
+        Shot(f"{group}-{plain(frame.name)}", frame.image_path, frame.joint_positions, group,
              frame.K, _camera_pose(frame, dataset.robot))
         for frame in dataset.frames
         if frame.robot_in_view and frame.joint_positions is not None
@@ -225,7 +132,7 @@ def open_pairs(path: Path, robot: str, references: int, seed: int = 0) -> PairSe
         return read_pairs(path, robot)
     dataset = open_dataset(path, robot)
     rng = np.random.default_rng(np.random.SeedSequence((seed, 0x9A125)))
-    shots = shots_of(dataset, _plain(path.resolve().name))
+    shots = shots_of(dataset, plain(path.resolve().name))
     if not shots:
         raise DatasetError(f"{path} has no pictures with joint angles")
     pairs, _ = choose(shots, None, references, rng)
@@ -259,39 +166,6 @@ def read_pairs(path: Path, robot: str | None = None) -> PairSet:
             f"{path} is not a readable set of pairs ({error!r}); make one with "
             "`armsight make-pairs`"
         ) from error
-
-
-def _write(
-    out: Path, robot: Robot, shots: dict[str, Shot], pairs: list[Pair], notes: list[str], seed: int
-) -> None:
-    document = {
-        "format": FORMAT,
-        "robot": robot.name,
-        "joint_names": list(robot.joint_names),
-        "seed": seed,
-        "notes": notes,
-        "shots": [
-            {
-                "name": shot.name,
-                "image": f"images/{shot.name}{shot.path.suffix}",
-                "group": shot.group,
-                "joint_positions": shot.joint_positions.tolist(),
-                "K": None if shot.K is None else np.asarray(shot.K).tolist(),
-                "T_cam_base": None if shot.T_cam_base is None else shot.T_cam_base.tolist(),
-            }
-            for shot in shots.values()
-        ],
-        "pairs": [
-            {
-                "name": pair.name,
-                "target": pair.target.name,
-                "references": [shot.name for shot in pair.references],
-            }
-            for pair in pairs
-        ],
-    }
-    with atomic_write(out / FILE) as temporary:
-        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _shot(folder: Path, one: dict[str, Any]) -> Shot:
@@ -331,12 +205,5 @@ def _camera_pose(frame: Frame, robot: Robot) -> Array | None:
     return T
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-
-
-def _unique(name: str, taken: list[str]) -> str:
-    plain, k = _plain(name), 2
-    while plain in taken:
-        plain, k = f"{_plain(name)}-{k}", k + 1
-    return plain

@@ -23,7 +23,7 @@ from armsight.vlm.drawing import Camera, Drawer, default_camera
 from armsight.vlm.engine import ModelSettings, Reply
 from armsight.vlm.errors import ModelError
 from armsight.vlm.parse import parse_angles
-from armsight.vlm.picture import encode
+from armsight.vlm.picture import SentPicture, encode
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
@@ -121,7 +121,8 @@ async def refine_all(
     """
     drawer = Drawer(question.robot)
     try:
-        refined, history = [], []
+        refined: list[Answer] = []
+        history: list[list[dict[str, Any]]] = []
         for answer in answers:
             if answer.parsed.joint_positions is None:
                 refined.append(answer)
@@ -165,7 +166,7 @@ async def refine(
         drawing = encode(drawer.draw(pose, camera), longer, "estimate")
         text = prompt.refine_text(robot, pose, seen_from)
         chat = messages(question)
-        parts = [text, drawing, question.target]
+        parts: list[str | SentPicture] = [text, drawing, question.target]
         chat += [
             m.ChatMessageAssistant(content=answer.replies[-1].text or "(no answer)"),
             m.ChatMessageUser(content=contents(parts)),

@@ -63,7 +63,8 @@ def csv_rows(
     for v in variants:
         if v.note:
             continue
-        errors, lost, add = v.errors_deg(pairs).mean(axis=1), v.lost.any(axis=1), v.add_m(pairs)
+        errors, add = v.errors_deg(pairs).mean(axis=1), v.add_m(pairs)
+        lost = np.asarray(v.lost.any(axis=1))
         for i, pair in enumerate(pairs.pairs):
             known = pair.target.T_cam_base is not None and np.isfinite(add[i]).all()
             yield [

@@ -42,7 +42,7 @@ def auc_figures(
 
 
 def curve(right: ArrayLike, wrong: ArrayLike) -> tuple[Array, Array]:
-    """False alarms and wrong claims found, both shares, for every threshold, from (0,0) to (1,1)."""
+    """Shares of false alarms and of wrong claims found, for every threshold: (0,0) to (1,1)."""
     a, b = _worst(right, np.inf), _worst(wrong, -np.inf)
     thresholds = np.unique(np.r_[a, b])[::-1]
     alarms = np.array([0.0, *[(a >= t).mean() for t in thresholds]])

@@ -30,6 +30,7 @@ from armsight.vlm.summary import (
 )
 from armsight.vlm.variants import Variant, asked_variant, baselines, own_estimator
 
+ESTIMATOR = "armsight's estimator"
 Verdict = tuple[str, int | None, float, float | None]
 
 
@@ -218,14 +219,19 @@ def _verifiers(
     if judge is None:
         notes.append("armsight's estimator was not tried as a verifier: it has no weights")
     else:
-        verdicts: list[Verdict] = []
+        by_score: dict[str, list[Verdict]] = {}
         claims = claims_of(pairs, plan.seed, every=True)
         for pair in pairs.pairs:
-            sight = judge.look(load_image(pair.target.path), pair.target.K)
+            target = pair.target
+            sight = judge.look(load_image(target.path), target.K)
             for claim in claims[pair.name]:
-                score = sight(claim.joint_positions)
-                verdicts.append(_verdict(pair.name, claim, score if np.isfinite(score) else None))
-        found.append(verifier_figures("armsight's estimator", verdicts, pairs))
+                scores = sight.scores(claim.joint_positions, target.T_cam_base)
+                for kind, score in scores.items():
+                    known = score if np.isfinite(score) else None
+                    by_score.setdefault(kind, []).append(_verdict(pair.name, claim, known))
+        for kind, verdicts in by_score.items():
+            name = ESTIMATOR + ("" if kind == "both" else f" ({kind})")
+            found.append(verifier_figures(name, verdicts, pairs))
     groups: dict[str, list[Verdict]] = {}
     for item in items:
         answer = study.journal.last(item)

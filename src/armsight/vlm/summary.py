@@ -60,7 +60,7 @@ def table_row(variant: Variant, pairs: PairSet) -> Figures:
 def _figures(variant: Variant, pairs: PairSet, chosen: NDArray[np.bool_]) -> Figures:
     errors, lost = variant.errors_deg(pairs)[chosen], variant.lost[chosen]
     owner = [c for c, keep in zip(clusters(pairs), chosen, strict=True) if keep]
-    answered = ~lost.any(axis=1)
+    answered = np.asarray(~lost.any(axis=1))
     within = {
         f"within_{limit}": cluster_interval((errors <= limit) & ~lost[..., None], owner)
         for limit in WITHIN_DEG
@@ -168,10 +168,10 @@ def scaling(rows: Sequence[Figures]) -> dict[str, list[dict[str, Any]]]:
     families: dict[str, list[tuple[float, Figures]]] = {}
     for row in plain:
         size = model_size(row["model"])
-        if size and row["samples"] == most and row["merge"] != "medoid":
-            if row["references"] == fewest:
-                name = f"{size[0]}{', effort ' + row['effort'] if row['effort'] else ''}"
-                families.setdefault(name, []).append((size[1], row))
+        same = row["samples"] == most and row["references"] == fewest and row["merge"] != "medoid"
+        if size and same:
+            name = f"{size[0]}{', effort ' + row['effort'] if row['effort'] else ''}"
+            families.setdefault(name, []).append((size[1], row))
     for family, sized in families.items():
         add("model size", family, sorted(sized, key=lambda p: p[0]))
     return lines

@@ -26,7 +26,10 @@ UNIFORM_DRAWS = 64
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to answer all targets. N targets, D draws of each (1 but for random ones), J joints."""
+    """One way to answer all targets.
+
+    N targets, D draws of each (1 but for random answers), J joints.
+    """
 
     name: str
     baseline: bool
@@ -60,7 +63,8 @@ class Variant:
     @property
     def lost(self) -> NDArray[np.bool_]:
         """(N, D) no answer"""
-        return np.isnan(self.poses).any(axis=-1)
+        lost: NDArray[np.bool_] = np.asarray(np.isnan(self.poses).any(axis=-1))
+        return lost
 
     def add_m(self, pairs: PairSet) -> Array:
         """(N, D) ADD [m] over the link origins with the true camera pose; infinite: no answer.

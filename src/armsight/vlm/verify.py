@@ -88,7 +88,7 @@ def judge_with_estimator(
         else scored.estimate.joint_positions.tolist(),
         "agrees": score < ESTIMATOR_THRESHOLD if known else None,
         "score": score if known else None,
-        "score_means": "standard deviations by which one joint off its claim fits better",
+        "score_means": "standard deviations by which the claim is off",
         "threshold": ESTIMATOR_THRESHOLD,
         "notes": list(scored.estimate.messages),
     }
