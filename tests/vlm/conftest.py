@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from armsight.vlm import engine
 from tests.vlm.fake_server import FakeServer, running
 
 pytest.importorskip("inspect_ai", reason="the extra armsight[vlm] is not installed")
@@ -15,10 +16,8 @@ pytest.importorskip("openai", reason="the extra armsight[vlm] is not installed")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait milliseconds between retries, where inspect_ai waits seconds."""
-    from inspect_ai.model import ModelAPI
-    from tenacity import wait_fixed
-
-    monkeypatch.setattr(ModelAPI, "retry_wait", lambda self: wait_fixed(0.01))
+    monkeypatch.setattr(engine, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(engine, "LONGEST_WAIT_S", 0.02)
 
 
 @pytest.fixture

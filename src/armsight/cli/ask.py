@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
         view = None if T is None or intrinsics is None else (intrinsics.K, T)
         return await refine_all(model, question, settings, answers, options["refine"], loaded, view)
 
-    answers, rounds = asyncio.run(run())
+    answers, rounds = engine.run(model, run())
     estimate = to_estimate(
         robot, answers, options["merge"], T_cam_base=T, image=str(image),
         K=None if intrinsics is None else intrinsics.K,
@@ -174,7 +173,8 @@ def _verify(image: Path, robot: Any, K: Any, camera: Any, options: dict[str, Any
         chosen = given_references(options["references"], options["reference_joints"], robot, side)
         question = Question(robot, chosen, prepare(image, side), claimed)
         model = engine.get_model(options["model"], options["base_url"])
-        document = asyncio.run(
+        document = engine.run(
+            model,
             judge_with_model(
                 model,
                 engine.full_name(options["model"], options["base_url"]),
@@ -182,7 +182,7 @@ def _verify(image: Path, robot: Any, K: Any, camera: Any, options: dict[str, Any
                 _settings(options),
                 options["samples"],
                 prices,
-            )
+            ),
         )
     if options["as_json"]:
         click.echo(dumps(document))

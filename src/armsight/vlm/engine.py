@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
+import socket
 import time
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from armsight.errors import ArmsightError, ConfigError, MissingExtraError
 from armsight.vlm.errors import (
@@ -16,6 +21,8 @@ from armsight.vlm.errors import (
     TooLateError,
     UnknownModelError,
 )
+
+Result = TypeVar("Result")
 
 INSTALL = 'pip install "armsight[vlm]"'
 
@@ -34,6 +41,8 @@ ALIASES = {"hf": "hf-vision", "huggingface": "hf-vision", "gemini": "google"}
 """inspect_ai's own `hf` reads text only: its local vision models go through hf_vision.py"""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+"""Between retries; inspect_ai's own waits reach half an hour"""
 MAX_TOKENS = 8192
 """Of one answer, reasoning included; bounds what a request can cost"""
 
@@ -122,6 +131,8 @@ def get_model(model: str, base_url: str | None = None) -> Any:
         MissingExtraError, MissingKeyError, UnknownModelError: it cannot be had.
     """
     inspect = load_inspect()
+    from tenacity import wait_exponential_jitter
+
     name = full_name(model, base_url)
     provider = name.partition("/")[0]
     if provider == "hf-vision":
@@ -132,12 +143,37 @@ def get_model(model: str, base_url: str | None = None) -> Any:
         if f"{service}_API_KEY" not in os.environ:
             # Local servers want none, but the client insists on sending something.
             arguments["api_key"] = "none"
+    if base_url is not None:
+        _probe(model, base_url)
+    if provider in ("openai", "openai-api"):
+        # inspect_ai retries; the client's own retries would hide why from it.
+        arguments["max_retries"] = 0
     try:
-        return inspect.model.get_model(name, base_url=base_url, memoize=False, **arguments)
+        made = inspect.model.get_model(name, base_url=base_url, memoize=False, **arguments)
+        first, most = FIRST_WAIT_S, LONGEST_WAIT_S
+        made.api.retry_wait = lambda: wait_exponential_jitter(first, most, jitter=first)
+        return made
     except ArmsightError:
         raise
     except Exception as error:
         raise translate(error, model, base_url) from error
+
+
+def _probe(model: str, base_url: str) -> None:
+    """Is anybody listening? Asked once, where retries would take their time to find out."""
+    address = urlsplit(base_url)
+    try:
+        port = address.port or (443 if address.scheme == "https" else 80)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise ValueError("it is no http address")
+        socket.create_connection((address.hostname, port), timeout=5).close()
+    except ValueError as error:
+        raise ServerError(f"{model}: --base-url {base_url!r}: {error}") from error
+    except OSError as error:
+        raise ServerError(
+            f"{model} at {base_url}: the server cannot be reached ({error.strerror or error}); is "
+            "it running?"
+        ) from error
 
 
 def generate_config(settings: ModelSettings, schema: dict[str, Any] | None = None) -> Any:
@@ -167,6 +203,16 @@ def generate_config(settings: ModelSettings, schema: dict[str, Any] | None = Non
     )
 
 
+def run(model: Any, work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that talks to a model, and close the model's connections."""
+
+    async def closing() -> Result:
+        async with model:
+            return await work
+
+    return asyncio.run(closing())
+
+
 async def call(model: Any, messages: list[Any], config: Any) -> Reply:
     """One request, with retries.
 
@@ -174,10 +220,16 @@ async def call(model: Any, messages: list[Any], config: Any) -> Reply:
         ModelError: no answer came, and why in one line.
     """
     start = time.perf_counter()
-    try:
-        output = await model.generate(messages, config=config)
-    except Exception as error:
-        raise translate(error, str(model), getattr(model.api, "base_url", None)) from error
+    for attempts_left in reversed(range(1 + (config.max_retries or 0))):
+        try:
+            output = await model.generate(messages, config=config)
+            break
+        except Exception as error:
+            # A reply that was cut short on its way is no reason for inspect_ai to try again.
+            cut = any(isinstance(one, json.JSONDecodeError) for one in _causes(error))
+            if not cut or not attempts_left:
+                address = getattr(model.api, "base_url", None)
+                raise translate(error, str(model), address) from error
     usage = output.usage
     read = (usage and usage.input_tokens_cache_read) or 0
     write = (usage and usage.input_tokens_cache_write) or 0
@@ -198,7 +250,7 @@ def translate(error: BaseException, model: str, base_url: str | None) -> Armsigh
     """An exception of inspect_ai, or of a provider's package, as one readable error."""
     chain = _causes(error)
     where = f" at {base_url}" if base_url else ""
-    text = redact(_message(chain[-1]))
+    text = redact(_told(chain))
     for one in chain:
         if isinstance(one, ArmsightError):
             return one
@@ -218,6 +270,8 @@ def translate(error: BaseException, model: str, base_url: str | None) -> Armsigh
             return ServerError(f"{model}{where}: the server failed ({status}), also after retries")
         if isinstance(status, int) and status >= 400:
             return ModelError(f"{model}{where}: the request was refused ({status}): {text}")
+        if isinstance(one, json.JSONDecodeError):
+            return ServerError(f"{model}{where}: the reply is no JSON; is this the right address?")
         if "Timeout" in kind or isinstance(one, TimeoutError):
             return TooLateError(f"{model}{where}: no answer in time, also after retries")
         if "Connect" in kind or isinstance(one, ConnectionError):
@@ -261,6 +315,17 @@ def _causes(error: BaseException) -> list[BaseException]:
         hidden = attempt.exception() if attempt is not None else None
         one = hidden or one.__cause__ or one.__context__
     return chain
+
+
+def _told(chain: list[BaseException]) -> str:
+    """The provider's own words, where there are any."""
+    for one in chain:
+        body = getattr(one, "body", None)
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):
+            body = body["error"]
+        if isinstance(body, dict) and body.get("message"):
+            return re.sub(r"\s+", " ", str(body["message"])).strip()[:300]
+    return _message(chain[-1])
 
 
 def _message(error: BaseException) -> str:

@@ -109,7 +109,7 @@ def angles_text(robot: Robot, joint_positions: ArrayLike) -> str:
     """Joint positions (J,) [rad] as JSON in degrees, one decimal."""
     degrees = np.degrees(np.asarray(joint_positions, dtype=float))
     pairs = zip(robot.joint_names, degrees, strict=True)
-    return "{" + ", ".join(f'"{name}": {value + 0.0:.1f}' for name, value in pairs) + "}"
+    return "{" + ", ".join(f'"{name}": {round(value, 1) + 0.0:.1f}' for name, value in pairs) + "}"
 
 
 def _fields(robot: Robot) -> str:
