@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -151,6 +152,7 @@ def get_model(model: str, base_url: str | None = None) -> Any:
     try:
         made = inspect.model.get_model(name, base_url=base_url, memoize=False, **arguments)
         first, most = FIRST_WAIT_S, LONGEST_WAIT_S
+        _guard(made.api)
         made.api.retry_wait = lambda: wait_exponential_jitter(first, most, jitter=first)
         return made
     except ArmsightError:
@@ -287,6 +289,43 @@ def redact(text: str) -> str:
         if re.search(r"(API_?KEY|TOKEN|SECRET)$", name) and len(value) >= 8:
             text = text.replace(value, f"<{name}>")
     return text
+
+
+def _guard(api: Any) -> None:
+    """Redact what a provider sends back before inspect_ai writes it to its logs."""
+    plain = api.generate
+
+    async def generate(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = await plain(*args, **kwargs)
+        except Exception as error:
+            _redact_error(error)
+            raise
+        parts = result if isinstance(result, tuple) else (result,)
+        clean = tuple(_redacted(part) for part in parts)
+        return clean if isinstance(result, tuple) else clean[0]
+
+    api.generate = generate
+
+
+def _redacted(part: Any) -> Any:
+    if isinstance(part, BaseException):
+        _redact_error(part)
+        return part
+    text = part.model_dump_json()
+    clean = redact(text)
+    return part if clean == text else type(part).model_validate_json(clean)
+
+
+def _redact_error(error: BaseException) -> None:
+    error.args = tuple(redact(a) if isinstance(a, str) else a for a in error.args)
+    for name in ("message", "body"):
+        told = getattr(error, name, None)
+        with contextlib.suppress(AttributeError, TypeError, ValueError):
+            if isinstance(told, str):
+                setattr(error, name, redact(told))
+            elif isinstance(told, dict):
+                setattr(error, name, json.loads(redact(json.dumps(told))))
 
 
 def _prerequisite(said: str, model: str) -> ArmsightError:

@@ -142,8 +142,18 @@ class Study:
         model = engine.get_model(name, self.base_url)
         self._answers = self._failures = 0
         given_up: list[ArmsightError] = []
+        left = len({item.key for item in items})
 
         async def asker(item: Item, model: Any) -> Answer | None:
+            nonlocal left
+            try:
+                return await ask(item, model)
+            finally:
+                left -= 1
+                if not left:  # inspect_ai would leave the connections open
+                    await model.api.aclose()
+
+        async def ask(item: Item, model: Any) -> Answer | None:
             if given_up or self.ledger.stopped:
                 self.skipped += not given_up
                 return None
@@ -166,6 +176,8 @@ class Study:
             log_level="critical",
             log_images=False,
             log_model_api=False,
+            log_realtime=False,
+            log_buffer=100,
             max_samples=self.concurrency,
             max_connections=self.concurrency,
             score_display=False,

@@ -87,50 +87,58 @@ def study_task(pairs: PairSet, items: Sequence[Item], asker: Asker | None) -> Ta
     )
 
 
-@solver
 def _ask(pairs: PairSet, by_key: dict[str, Item], asker: Asker | None) -> Solver:
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        item = by_key[str(state.sample_id)]
-        question = item.question(pairs)
-        if asker is None:
-            answer: Answer | None = await ask_once(get_model(), question, item.settings)
-        else:
-            answer = await asker(item, get_model())
-        if answer is None:
-            state.metadata["skipped"] = True
+    # Without arguments: inspect_ai writes those of a solver into every sample of its log.
+    @solver(name="ask")
+    def ask() -> Solver:
+        async def solve(state: TaskState, generate: Generate) -> TaskState:
+            item = by_key[str(state.sample_id)]
+            question = item.question(pairs)
+            if asker is None:
+                answer: Answer | None = await ask_once(get_model(), question, item.settings)
+            else:
+                answer = await asker(item, get_model())
+            if answer is None:
+                state.metadata["skipped"] = True
+                return state
+            q = answer.parsed.joint_positions
+            state.metadata["answer"] = None if q is None else q.tolist()
+            state.metadata["failure"] = answer.parsed.failure
+            chat: list[ChatMessage] = messages(question)
+            state.messages = chat
+            text = answer.replies[-1].text if answer.replies else answer.parsed.problem or ""
+            state.output = ModelOutput.from_content(str(state.model), text)
+            state.messages.append(state.output.message)
             return state
-        q = answer.parsed.joint_positions
-        state.metadata["answer"] = None if q is None else q.tolist()
-        state.metadata["failure"] = answer.parsed.failure
-        chat: list[ChatMessage] = messages(question)
-        state.messages = chat
-        text = answer.replies[-1].text if answer.replies else answer.parsed.problem or ""
-        state.output = ModelOutput.from_content(str(state.model), text)
-        state.messages.append(state.output.message)
-        return state
 
-    return solve
+        return solve
+
+    return ask()
 
 
-@scorer(
-    metrics={
-        ERROR: [mean(), stderr(cluster="cluster")],
-        WITHIN: [mean(), stderr(cluster="cluster")],
-        FAILED: [mean()],
-    }
-)
 def _joint_error(pairs: PairSet, by_key: dict[str, Item]) -> Scorer:
-    async def score(state: TaskState, target: Target) -> Score | None:
-        if state.metadata.get("skipped") or state.metadata["kind"] != ANGLES:
-            return None
-        item, robot = by_key[str(state.sample_id)], pairs.robot
-        answered = state.metadata.get("answer")
-        # As in all of armsight's scores: no answer has the ready pose's error, and never is right.
-        q = robot.ready_positions if answered is None else robot.clip(answered)
-        errors = np.abs(np.degrees(q - item.pair.target.joint_positions))
-        within = 0.0 if answered is None else float((errors <= 10).mean())
-        value = {ERROR: float(errors.mean()), WITHIN: within, FAILED: float(answered is None)}
-        named = dict(zip(robot.joint_names, errors.round(2).tolist(), strict=True))
-        return Score(value=value, answer=str(answered), metadata={"errors_deg": named})
+    @scorer(
+        name="joint_error",
+        metrics={
+            ERROR: [mean(), stderr(cluster="cluster")],
+            WITHIN: [mean(), stderr(cluster="cluster")],
+            FAILED: [mean()],
+        },
+    )
+    def joint_error() -> Scorer:
+        async def score(state: TaskState, target: Target) -> Score | None:
+            if state.metadata.get("skipped") or state.metadata["kind"] != ANGLES:
+                return None
+            item, robot = by_key[str(state.sample_id)], pairs.robot
+            answered = state.metadata.get("answer")
+            # As in all of armsight's scores: no answer has the ready pose's error, and never is right.
+            q = robot.ready_positions if answered is None else robot.clip(answered)
+            errors = np.abs(np.degrees(q - item.pair.target.joint_positions))
+            within = 0.0 if answered is None else float((errors <= 10).mean())
+            value = {ERROR: float(errors.mean()), WITHIN: within, FAILED: float(answered is None)}
+            named = dict(zip(robot.joint_names, errors.round(2).tolist(), strict=True))
+            return Score(value=value, answer=str(answered), metadata={"errors_deg": named})
 
-    return score
+        return score
+
+    return joint_error()
