@@ -46,9 +46,8 @@ def test_concurrent_requests_of_unknown_cost_never_pass_the_limit() -> None:
 
         async def one() -> None:
             nonlocal asked
-            amount = ledger.bound("m", 500, 2, 1000)
             try:
-                await ledger.reserve(amount)
+                amount = await ledger.reserve(lambda: ledger.bound("m", 500, 2, 1000))
             except OverBudget:
                 return
             asked += 1
@@ -70,7 +69,7 @@ def test_concurrent_requests_of_unknown_cost_never_pass_the_limit() -> None:
 def test_what_may_have_been_charged_counts() -> None:
     async def run() -> float:
         ledger = Ledger(PRICES, 1.0)
-        await ledger.reserve(0.25)
+        await ledger.reserve(lambda: 0.25)
         await ledger.settle("m", 0.25, [], 2, lost=True)
         return ledger.spent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from armsight.errors import ConfigError
 from armsight.vlm.engine import Reply
@@ -54,14 +54,18 @@ class Ledger:
         repair = self.prices.most(model, tokens + max_tokens + 1000, max_tokens) or 0.0
         return first + repair
 
-    async def reserve(self, amount: float) -> None:
-        """Set money aside; waits while requests under way may still turn out cheaper.
+    async def reserve(self, bound: Callable[[], float]) -> float:
+        """Set money aside, and say how much; waits while others may still turn out cheaper.
+
+        Args:
+            bound: most that the sample can cost, by what is known when it is called.
 
         Raises:
             OverBudget: it could pass the limit, and nothing is under way.
         """
+        amount = bound()
         if self.limit is None:
-            return
+            return amount
         async with self._settled:
             while not self.stopped and self.spent + self.set_aside + amount > self.limit:
                 if self.set_aside <= 1e-12:
@@ -69,9 +73,11 @@ class Ledger:
                     self._settled.notify_all()
                     break
                 await self._settled.wait()
+                amount = bound()
             if self.stopped:
                 raise OverBudget
             self.set_aside += amount
+        return amount
 
     async def settle(
         self,

@@ -199,10 +199,15 @@ class Study:
         parts = question.parts()
         images = sum(not isinstance(part, str) for part in parts)
         text_bytes = sum(len(part.encode()) for part in parts if isinstance(part, str)) + 2000
-        amount = self.ledger.bound(item.model, text_bytes, images, item.settings.max_tokens)
-        if item.kind == REFINE:
-            amount *= item.rounds
-        await self.ledger.reserve(amount)
+        requests = max(item.rounds, 1)
+        if item.kind == REFINE:  # each round shows the drawing and the target again
+            images += 2
+
+        def bound() -> float:
+            most = item.settings.max_tokens
+            return requests * self.ledger.bound(item.model, text_bytes, images, most)
+
+        amount = await self.ledger.reserve(bound)
         lost = False
         before: tuple[Reply, ...] = ()
         answer: Answer | None = None

@@ -131,7 +131,7 @@ def _joint_error(pairs: PairSet, by_key: dict[str, Item]) -> Scorer:
                 return None
             item, robot = by_key[str(state.sample_id)], pairs.robot
             answered = state.metadata.get("answer")
-            # As in all of armsight's scores: no answer has the ready pose's error, and never is right.
+            # As elsewhere in armsight: no answer has the ready pose's error, and is wrong.
             q = robot.ready_positions if answered is None else robot.clip(answered)
             errors = np.abs(np.degrees(q - item.pair.target.joint_positions))
             within = 0.0 if answered is None else float((errors <= 10).mean())
