@@ -52,7 +52,7 @@ def test_a_thousand_requests(server: FakeServer, tmp_path: Path) -> None:
         # Every twentieth request meets a fault; so does none of its next nineteen.
         if count % 20 == 7:
             return FAULTS[count // 20 % len(FAULTS)]
-        return Response(answer_text(), delay=0.02)
+        return Response(answer_text(), delay=0.2)
 
     server.behaviours["flaky"] = behave
     result = run_study(
@@ -73,6 +73,6 @@ def test_a_thousand_requests(server: FakeServer, tmp_path: Path) -> None:
     # Nothing was asked again that had been answered: faults alone make for more requests.
     assert sum(server.answered.values()) - server.served // 100 <= 1000
     assert 1000 + 50 <= server.served <= 1000 + 60
-    assert server.most_at_once == pytest.approx(32, abs=4)
+    assert 24 <= server.most_at_once <= 32
     # Memory: 750 further answers, their logs and transcripts, in tens of megabytes at most.
     assert peaks[1] - peaks[0] < 60e6, [round(p / 1e6) for p in peaks]

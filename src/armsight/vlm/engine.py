@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import re
 import socket
 import time
 from collections.abc import Coroutine
@@ -15,31 +13,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from armsight.errors import ArmsightError, ConfigError, MissingExtraError
-from armsight.vlm.errors import (
-    MissingKeyError,
-    ModelError,
-    ServerError,
-    TooLateError,
-    UnknownModelError,
-)
+from armsight.vlm.errors import ServerError
+from armsight.vlm.providers import INSTALL, causes, full_name, guard, redact, translate
+
+__all__ = ["full_name", "redact", "translate"]
 
 Result = TypeVar("Result")
-
-INSTALL = 'pip install "armsight[vlm]"'
-
-PROVIDERS = {
-    "openai": ("openai", "pip install openai"),
-    "anthropic": ("anthropic", "pip install anthropic"),
-    "google": ("google-genai", "pip install google-genai"),
-    "openai-api": ("openai", "pip install openai"),
-    "ollama": ("openai", "pip install openai"),
-    "vllm": ("openai", "pip install openai"),
-    "llama-cpp-python": ("openai", "pip install openai"),
-    "hf-vision": ("transformers", "pip install transformers torch==2.13.0"),
-}
-"""Provider -> package that talks to it, and how to get that"""
-ALIASES = {"hf": "hf-vision", "huggingface": "hf-vision", "gemini": "google"}
-"""inspect_ai's own `hf` reads text only: its local vision models go through hf_vision.py"""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
@@ -100,31 +79,6 @@ def load_inspect() -> Any:
     return inspect_ai
 
 
-def full_name(model: str, base_url: str | None = None) -> str:
-    """PROVIDER/NAME as inspect_ai knows it.
-
-    With `base_url`, any provider that is not known is taken for an OpenAI-compatible server.
-
-    Raises:
-        UnknownModelError: it is not PROVIDER/NAME, or there is no such provider.
-    """
-    provider, slash, name = model.partition("/")
-    provider = ALIASES.get(provider, provider)
-    if not slash or not name or not provider:
-        raise UnknownModelError(
-            f"{model!r} is not PROVIDER/NAME, e.g. openai/gpt-5 or ollama/qwen2.5vl; providers: "
-            + ", ".join(sorted(PROVIDERS))
-        )
-    if provider in PROVIDERS or provider == "mockllm":
-        return f"{provider}/{name}"
-    if base_url is not None:
-        return f"openai-api/{provider}/{name}"
-    raise UnknownModelError(
-        f"unknown provider {provider!r} in {model!r}; known: {', '.join(sorted(PROVIDERS))}. For "
-        "another OpenAI-compatible server give its --base-url"
-    )
-
-
 def get_model(model: str, base_url: str | None = None) -> Any:
     """An inspect_ai Model. Keys are read from the environment only.
 
@@ -152,7 +106,7 @@ def get_model(model: str, base_url: str | None = None) -> Any:
     try:
         made = inspect.model.get_model(name, base_url=base_url, memoize=False, **arguments)
         first, most = FIRST_WAIT_S, LONGEST_WAIT_S
-        _guard(made.api)
+        guard(made.api)
         made.api.retry_wait = lambda: wait_exponential_jitter(first, most, jitter=first)
         return made
     except ArmsightError:
@@ -228,7 +182,7 @@ async def call(model: Any, messages: list[Any], config: Any) -> Reply:
             break
         except Exception as error:
             # A reply that was cut short on its way is no reason for inspect_ai to try again.
-            cut = any(isinstance(one, json.JSONDecodeError) for one in _causes(error))
+            cut = any(isinstance(one, json.JSONDecodeError) for one in causes(error))
             if not cut or not attempts_left:
                 address = getattr(model.api, "base_url", None)
                 raise translate(error, str(model), address) from error
@@ -246,128 +200,3 @@ async def call(model: Any, messages: list[Any], config: Any) -> Reply:
         seconds=round(output.time or time.perf_counter() - start, 3),
         error=redact(output.error) if output.error else None,
     )
-
-
-def translate(error: BaseException, model: str, base_url: str | None) -> ArmsightError:
-    """An exception of inspect_ai, or of a provider's package, as one readable error."""
-    chain = _causes(error)
-    where = f" at {base_url}" if base_url else ""
-    text = redact(_told(chain))
-    for one in chain:
-        if isinstance(one, ArmsightError):
-            return one
-        kind, said = type(one).__name__, _message(one)
-        if kind == "PrerequisiteError" or isinstance(one, ImportError):
-            return _prerequisite(said, model)
-        status = getattr(one, "status_code", None) or getattr(one, "code", None)
-        if status in (401, 403):
-            return MissingKeyError(f"{model}{where}: the key was refused ({status}): {text}")
-        if status == 404:
-            return UnknownModelError(
-                f"{model}{where}: no such model, or a wrong --base-url (404): {text}"
-            )
-        if status == 429:
-            return ServerError(f"{model}{where}: over the rate limit or quota, also after retries")
-        if isinstance(status, int) and status >= 500:
-            return ServerError(f"{model}{where}: the server failed ({status}), also after retries")
-        if isinstance(status, int) and status >= 400:
-            return ModelError(f"{model}{where}: the request was refused ({status}): {text}")
-        if isinstance(one, json.JSONDecodeError):
-            return ServerError(f"{model}{where}: the reply is no JSON; is this the right address?")
-        if "Timeout" in kind or isinstance(one, TimeoutError):
-            return TooLateError(f"{model}{where}: no answer in time, also after retries")
-        if "Connect" in kind or isinstance(one, ConnectionError):
-            return ServerError(f"{model}{where}: the server cannot be reached; is it running?")
-        if kind in ("OSError", "RepositoryNotFoundError"):
-            return UnknownModelError(f"{model}: {text}")
-    return ModelError(f"{model}{where}: {type(chain[-1]).__name__}: {text}")
-
-
-def redact(text: str) -> str:
-    """Text without any key that is in the environment."""
-    for name, value in os.environ.items():
-        if re.search(r"(API_?KEY|TOKEN|SECRET)$", name) and len(value) >= 8:
-            text = text.replace(value, f"<{name}>")
-    return text
-
-
-def _guard(api: Any) -> None:
-    """Redact what a provider sends back before inspect_ai writes it to its logs."""
-    plain = api.generate
-
-    async def generate(*args: Any, **kwargs: Any) -> Any:
-        try:
-            result = await plain(*args, **kwargs)
-        except Exception as error:
-            _redact_error(error)
-            raise
-        parts = result if isinstance(result, tuple) else (result,)
-        clean = tuple(_redacted(part) for part in parts)
-        return clean if isinstance(result, tuple) else clean[0]
-
-    api.generate = generate
-
-
-def _redacted(part: Any) -> Any:
-    if isinstance(part, BaseException):
-        _redact_error(part)
-        return part
-    text = part.model_dump_json()
-    clean = redact(text)
-    return part if clean == text else type(part).model_validate_json(clean)
-
-
-def _redact_error(error: BaseException) -> None:
-    error.args = tuple(redact(a) if isinstance(a, str) else a for a in error.args)
-    for name in ("message", "body"):
-        told = getattr(error, name, None)
-        with contextlib.suppress(AttributeError, TypeError, ValueError):
-            if isinstance(told, str):
-                setattr(error, name, redact(told))
-            elif isinstance(told, dict):
-                setattr(error, name, json.loads(redact(json.dumps(told))))
-
-
-def _prerequisite(said: str, model: str) -> ArmsightError:
-    provider = ALIASES.get(model.partition("/")[0], model.partition("/")[0])
-    key = re.search(r"\b([A-Z][A-Z0-9_]*_(?:API_KEY|TOKEN))\b", said)
-    if key:
-        return MissingKeyError(
-            f"{model} needs a key: set {key[1]} in the environment (it is read from there only)"
-        )
-    url = re.search(r"\b([A-Z][A-Z0-9_]*_BASE_URL)\b", said)
-    if url:
-        return UnknownModelError(f"{model}: give the server's address with --base-url")
-    package, install = PROVIDERS.get(provider, (provider, f"pip install {provider}"))
-    if "package" in said or "install" in said or "No module" in said:
-        return MissingExtraError(f"model {model}", package, install)
-    return ModelError(f"{model}: {redact(said)}")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what caused it, outermost first; tenacity hides the last attempt's."""
-    chain: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None and one not in chain:
-        chain.append(one)
-        attempt = getattr(one, "last_attempt", None)
-        hidden = attempt.exception() if attempt is not None else None
-        one = hidden or one.__cause__ or one.__context__
-    return chain
-
-
-def _told(chain: list[BaseException]) -> str:
-    """The provider's own words, where there are any."""
-    for one in chain:
-        body = getattr(one, "body", None)
-        if isinstance(body, dict) and isinstance(body.get("error"), dict):
-            body = body["error"]
-        if isinstance(body, dict) and body.get("message"):
-            return re.sub(r"\s+", " ", str(body["message"])).strip()[:300]
-    return _message(chain[-1])
-
-
-def _message(error: BaseException) -> str:
-    message = getattr(error, "message", None)
-    text = re.sub(r"\[/?[a-z ]+\]", "", str(message if message is not None else error))
-    return re.sub(r"\s+", " ", text).strip()[:300]

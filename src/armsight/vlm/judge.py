@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from armsight.estimate.answer import answer
 from armsight.estimate.camera_file import CameraFile
-from armsight.estimate.estimator import DEFAULT_HYPOTHESES, Estimator
+from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import find_intrinsics
 from armsight.estimate.measurements import Measurements, check_measurements
@@ -148,8 +148,9 @@ class Sight:
 class EstimatorJudge:
     """Looks at images with an estimator, once each, however many claims are made about them."""
 
-    def __init__(self, estimator: Estimator, hypotheses: int = DEFAULT_HYPOTHESES) -> None:
-        self.estimator, self.hypotheses = estimator, hypotheses
+    def __init__(self, estimator: Estimator, hypotheses: int | None = None) -> None:
+        self.estimator = estimator
+        self.hypotheses = check_hypotheses(hypotheses, estimator.session.num_hypotheses)
 
     def look(
         self, image: LoadedImage, K: ArrayLike | None = None, camera: CameraFile | None = None
