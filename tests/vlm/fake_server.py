@@ -286,7 +286,9 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "bad-request": always("image too large", status=400),
     "html": always("", raw=b"<html>it works!</html>"),
     "no-usage": always(answer_text(), usage=False),
-    "no-choices": always("", raw=b'{"id":"x","object":"chat.completion","choices":[]}'),
+    "no-choices": always(
+        "", raw=b'{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[]}'
+    ),
 }
 
 
