@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from armsight.errors import WeightsError
-from armsight.models.checkpoint import save_checkpoint
+from armsight.models.checkpoint import load_pose_model, save_checkpoint, save_start
 from armsight.models.denoisers import DENOISERS, DenoiserConfig
 from armsight.models.export import (
     OUTPUTS,
@@ -101,3 +101,18 @@ def test_missing_and_broken_checkpoints_are_named(tmp_path):
     (tmp_path / "c" / "ema.safetensors").write_bytes(broken)
     with pytest.raises(WeightsError, match="ema.safetensors"):
         export_checkpoint(tmp_path / "c", tmp_path, num_inference_steps=2, num_hypotheses=4)
+
+
+def test_a_start_is_small_and_loads_like_a_checkpoint(tmp_path):
+    model = make_model()
+    tensors = {"ema": model.state_dict(), "model": model.state_dict()}
+    info = {"step": 7, "train": {"data": ["/somewhere"]}, "model": model.config.to_json()}
+    save_checkpoint(tmp_path / "c", tensors, info)
+    save_start(tmp_path / "c", tmp_path / "start")
+    assert [p.name for p in sorted((tmp_path / "start").iterdir())] == [
+        "checkpoint.json", "ema.safetensors"
+    ]  # fmt: skip
+    assert "somewhere" not in (tmp_path / "start" / "checkpoint.json").read_text()
+    loaded, _ = load_pose_model(tmp_path / "start")
+    for name, value in loaded.state_dict().items():
+        torch.testing.assert_close(value, model.state_dict()[name], atol=2e-3, rtol=1e-3)

@@ -16,6 +16,11 @@ from armsight.errors import ConfigError, MissingExtraError
 @click.option("--num-inference-steps", default=5, show_default=True, help="DDIM steps.")
 @click.option("--num-hypotheses", default=16, show_default=True, help="Default at run time.")
 @click.option("--full-precision", is_flag=True, help="Store float32 weights.")
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    help="Also write a small checkpoint here that further training can start from.",
+)
 @click.option("--card", type=click.Path(path_type=Path), help="JSON file of further card entries.")
 def command(
     checkpoint: Path,
@@ -23,10 +28,12 @@ def command(
     num_inference_steps: int,
     num_hypotheses: int,
     full_precision: bool,
+    start: Path | None,
     card: Path | None,
 ) -> None:
     """Turn CHECKPOINT (a run's `checkpoint` folder) into runtime weights."""
     try:
+        from armsight.models.checkpoint import save_start
         from armsight.models.export import export_checkpoint
     except ImportError as error:
         raise MissingExtraError(
@@ -46,4 +53,7 @@ def command(
         half=not full_precision,
         card=entries,
     )
+    if start is not None:
+        save_start(checkpoint, start)
+        click.echo(f"wrote {start}")
     click.echo(f"wrote {out / 'model.onnx'} and {out / 'model.json'}")

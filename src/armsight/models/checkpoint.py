@@ -102,3 +102,20 @@ def load_matching(model: torch.nn.Module, tensors: dict[str, Tensor]) -> list[st
     fitting = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
     model.load_state_dict(fitting, strict=False)
     return sorted(set(own) - set(fitting))
+
+
+def save_start(checkpoint: Path, out: Path) -> None:
+    """Write the averaged weights alone, in half precision: a start for further training.
+
+    A tenth of a checkpoint's size; `init_from` and `armsight export` read it like any other.
+
+    Raises:
+        WeightsError: there is no readable checkpoint.
+    """
+    info = read_info(checkpoint)
+    halved = {
+        name: value.half() if value.is_floating_point() and value.ndim > 1 else value
+        for name, value in read_tensors(checkpoint, "ema").items()
+    }
+    kept = {name: info[name] for name in ("step", "model")}
+    save_checkpoint(out, {"ema": halved}, {**kept, "train": {"robot": info["model"]["robot"]}})
