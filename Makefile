@@ -48,7 +48,7 @@ $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 $(VENV)/.tests: $(VENV)/.runtime pyproject.toml
 	@echo "Installing what the tests need (PyTorch for CPU, MuJoCo, robot models) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,render,train,viz]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,render,train,viz,vlm]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ROBOT_MODELS)
 	@sh scripts/install-mesa.sh
 	@touch $@
