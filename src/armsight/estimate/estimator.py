@@ -74,7 +74,7 @@ class Estimator:
         Args:
             name: a robot whose weights come with the package, a local folder with `model.onnx`
                 and `model.json`, or a Hugging Face Hub id `org/name` (extra `hub`).
-            threads: CPU threads; 0 lets ONNX Runtime choose.
+            threads: CPU threads; 0 for half of the cores, at most four.
 
         Raises:
             UnknownRobotError: there are no such weights.

@@ -7,6 +7,7 @@ ONNX Runtime computes a whole graph, whichever outputs are asked for. So a folde
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ VIDEO_HYPOTHESES = 4
 INPUTS = ("image", "camera", "noise")
 PERCEIVED = ("presence", "keypoints_2d", "keypoints_std", "keypoints_seen")
 SAMPLED = ("joint_positions", "keypoints_state")
+
+
+MOST_THREADS = 4
+"""The network is small: two threads on two cores were slower than one (docs/results.md), and the
+other core has decoding, drawing and encoding to do."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,12 @@ class Session:
 
         Args:
             folder: holds `model.onnx` and `model.json`.
-            threads: CPU threads; 0 lets ONNX Runtime choose.
+            threads: CPU threads; 0 for half of the cores, at most MOST_THREADS.
 
         Raises:
             WeightsError: files are missing, broken, or of another format.
         """
+        threads = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
         self.folder = Path(folder)
         self.card = _read_card(self.folder)
         self.input_size = int(self.card["input_size"])
