@@ -54,7 +54,9 @@ def cluster_vertices(vertices: Array, faces: NDArray[np.intp], cell: float) -> M
     faces = label.ravel()[faces]
     a, b, c = faces.T
     faces = faces[(a != b) & (b != c) & (a != c)]
-    return merged, np.unique(np.sort(faces, axis=1), axis=0)
+    # Of equal faces one stays, with its corners in order: their turn tells outside from inside.
+    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
+    return merged, faces[first]
 
 
 def box(half_sizes: Array) -> Mesh:
