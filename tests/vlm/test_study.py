@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from armsight.errors import ArmsightError
+from armsight.vlm import study
 from armsight.vlm.items import picture
 from armsight.vlm.pair_maker import make_pairs
 from armsight.vlm.pairs import Pair, PairSet, read_pairs
@@ -410,3 +411,12 @@ def test_the_pairs_of_the_fixture_read_back(pairs: PairSet) -> None:
         names = [reference.name for reference in pair.references]
         assert len(names) == 2
         assert pair.target.name not in names
+
+
+def test_traces_go_to_a_file_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """inspect_ai deletes its trace file on exit: a device such as /dev/null must never be it."""
+    monkeypatch.delenv("INSPECT_TRACE_FILE", raising=False)
+    study._keep_traces_away()
+    path = Path(os.environ["INSPECT_TRACE_FILE"])
+    assert path.parent.is_dir()
+    assert not path.exists()

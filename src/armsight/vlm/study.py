@@ -6,7 +6,10 @@ goes on without asking again. Only what the server failed to answer is asked ane
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,8 +169,7 @@ class Study:
                 given_up.append(error)
                 return None
 
-        # inspect_ai would write its own traces into the user's home.
-        os.environ.setdefault("INSPECT_TRACE_FILE", os.devnull)
+        _keep_traces_away()
         logs = inspect.eval(
             study_task(self.pairs, items, asker),
             model=model,
@@ -252,3 +254,16 @@ def base_of(item: Item) -> Item:
     from dataclasses import replace
 
     return replace(item, kind=ANGLES, rounds=0)
+
+
+def _keep_traces_away() -> None:
+    """Send inspect_ai's traces to a folder that goes with the process, not to the user's home.
+
+    It must be a file of its own: inspect_ai compresses and deletes it on exit, whatever it is.
+    """
+    if "INSPECT_TRACE_FILE" in os.environ:
+        return
+    folder = tempfile.mkdtemp(prefix="armsight-trace-")
+    # Registered before inspect_ai's own clean-up, so it runs after it.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["INSPECT_TRACE_FILE"] = os.path.join(folder, "trace.log")
