@@ -113,7 +113,7 @@ def answer(
         T_start: (4, 4) the camera's pose in the last frame of a video.
     """
     if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
-        return no_robot(robot, image, intrinsics, look.presence)
+        return no_robot(robot, image, intrinsics, refused_confidence(look.presence, tuning))
     solution, seen = solve_look(robot, tuning, intrinsics.K, look, T_start)
     sure = confidence(confidence_features(look, solution, seen), tuning)
     # The threshold was fitted to the full solver's answers; one part alone is less consistent.
@@ -186,6 +186,17 @@ def no_robot(robot: Robot, image: LoadedImage, intrinsics: Intrinsics, presence:
         messages=(*image.messages, f"no {robot.name} found"),
         image=image.name,
     )
+
+
+def refused_confidence(presence: float, tuning: Tuning) -> float:
+    """Presence as a confidence: 1/2 at the threshold, less below it, so that no refusal looks sure.
+
+    The presence of the raw network is not calibrated; its odds are taken relative to those of
+    `tuning.robot_found`.
+    """
+    p, threshold = np.clip([presence, tuning.robot_found], 1e-6, 1 - 1e-6)
+    odds = p / (1 - p) * (1 - threshold) / threshold
+    return float(odds / (1 + odds))
 
 
 def confidence_features(
