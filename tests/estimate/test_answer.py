@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from armsight.errors import ConfigError, WeightsError
-from armsight.estimate.answer import SOLVERS, Tuning, answer, confidence
+from armsight.estimate.answer import (
+    SOLVERS,
+    Tuning,
+    answer,
+    confidence,
+    refused_confidence,
+)
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
@@ -148,3 +154,13 @@ def test_broken_cards_are_named() -> None:
         Tuning.from_card({"calibration": {"confidence": {"weights": {"luck": 1.0}}}})
     with pytest.raises(WeightsError, match="thresholds or calibration"):
         Tuning.from_card({"thresholds": {"robot_found": "high"}})
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.93])
+def test_a_refusal_never_looks_sure(threshold: float) -> None:
+    tuning = Tuning(robot_found=threshold)
+    presences = np.linspace(0, threshold, 20)
+    confidences = [refused_confidence(float(p), tuning) for p in presences]
+    assert confidences[-1] == pytest.approx(0.5)
+    assert (np.diff(confidences) > 0).all()
+    assert confidences[0] < 1e-4
