@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +115,3 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
         elif wanted is not None and not isinstance(value, type(wanted)):
             raise ConfigError(f"{name} must be of type {type(wanted).__name__}, not {value!r}")
     return TrainConfig(**settings, loss_weights={**defaults.loss_weights, **weights})
-
-
-def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
-    """The same settings for another number of steps."""
-    return replace(config, steps=steps)
