@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from armsight.cli._malloc import keep_large_blocks
+
 
 @click.command(name="render")
 @click.option("--robot", default="panda", show_default=True, help="Robot name or data file.")
@@ -45,6 +47,7 @@ def command(
 
     Interrupted, the same command goes on where it stopped. The same seed gives the same pictures.
     """
+    keep_large_blocks()  # the workers start with it
     from armsight.render import presets
     from armsight.render.dataset import render_set
 

@@ -10,15 +10,8 @@ from typing import Any
 
 import click
 
+from armsight.cli._malloc import keep_large_blocks
 from armsight.errors import ConfigError, MissingExtraError
-
-# glibc hands large blocks back to the system after every step and faults them in again; keeping
-# them made training a third faster. Must be set before the process starts.
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-    "MALLOC_TOP_PAD_": str(256 << 20),
-}
 
 
 @click.group()
@@ -36,8 +29,7 @@ def pose(config: Path | None, out: Path, overrides: tuple[str, ...]) -> None:
 
     Several GPUs: accelerate launch --multi_gpu --num_processes N -m armsight train pose ...
     """
-    if sys.platform.startswith("linux") and "MALLOC_TOP_PAD_" not in os.environ:
-        os.environ.update(MALLOC)
+    if keep_large_blocks():
         os.execv(sys.executable, [sys.executable, "-m", "armsight", *sys.argv[1:]])
     try:
         from armsight.train.config import read_config
