@@ -120,24 +120,26 @@ def time_stages(
 
 def first_answer(robot: str, path: Path) -> tuple[float, float | None]:
     """Seconds and peak memory [MB] of a fresh `armsight estimate`."""
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryFile("w+") as said:
         arguments = ["estimate", str(path.resolve()), "--robot", robot, "--out", out]
         start = time.perf_counter()
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "armsight", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
         )
+        peak = None
+        if hasattr(os, "wait4"):  # not on Windows
+            # This child's own peak: getrusage would give the largest of all children so far.
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            peak = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        process.wait()
         seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        raise ArmsightError(f"armsight estimate failed: {done.stderr.strip()}")
-    try:
-        import resource
-    except ImportError:  # Windows
-        return seconds, None
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return seconds, peak / (1e6 if sys.platform == "darwin" else 1e3)
+        if process.returncode != 0:
+            said.seek(0)
+            raise ArmsightError(f"armsight estimate failed: {said.read().strip()}")
+    return seconds, peak
 
 
 def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
