@@ -26,7 +26,8 @@ from armsight.models.checkpoint import load_pose_model
 from armsight.models.denoisers import DenoiserConfig
 from armsight.models.diffusion import DiffusionConfig
 from armsight.models.kinematics import TorchKinematics
-from armsight.models.pose_model import PoseModel, measure
+from armsight.models.pose_model import PoseModel
+from armsight.models.state_model import measure
 from armsight.robots import load_robot
 from armsight.train.batches import batches, make_batch
 from armsight.train.config import TrainConfig

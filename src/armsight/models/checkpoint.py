@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -18,9 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from armsight.errors import WeightsError
+from armsight.models.action_model import ActionModel, ActionModelConfig
 from armsight.models.pose_model import PoseModel, PoseModelConfig
 
 FORMAT = "armsight-checkpoint/1"
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def save_checkpoint(
@@ -83,17 +86,43 @@ def read_tensors(folder: Path, group: str) -> dict[str, Tensor]:
 
 
 def load_pose_model(folder: Path, *, weights: str = "ema") -> tuple[PoseModel, dict[str, Any]]:
-    """The model of a checkpoint, in evaluation mode, and the checkpoint's JSON.
+    """The pose model of a checkpoint, in evaluation mode, and the checkpoint's JSON.
 
     Args:
         weights: `ema` for the averaged weights, `model` for the raw ones.
+
+    Raises:
+        WeightsError: the checkpoint cannot be read, or holds another kind of model.
     """
-    info = read_info(folder)
+    info = _read_kind(folder, PoseModelConfig.kind)
     model = PoseModel(PoseModelConfig.from_json(info["model"]))
+    return _filled(model, folder, weights), info
+
+
+def load_action_model(folder: Path, *, weights: str = "ema") -> tuple[ActionModel, dict[str, Any]]:
+    """The action model of a checkpoint; see `load_pose_model`."""
+    info = _read_kind(folder, ActionModelConfig.kind)
+    model = ActionModel(ActionModelConfig.from_json(info["model"]))
+    return _filled(model, folder, weights), info
+
+
+def model_kind(info: dict[str, Any]) -> str:
+    """`pose` or `actions`; the first checkpoints, all of pose models, did not say."""
+    return str(info["model"].get("kind", PoseModelConfig.kind))
+
+
+def _read_kind(folder: Path, kind: str) -> dict[str, Any]:
+    info = read_info(folder)
+    if model_kind(info) != kind:
+        raise WeightsError(f"{folder} holds a model of kind {model_kind(info)!r}, not {kind!r}")
+    return info
+
+
+def _filled(model: Model, folder: Path, weights: str) -> Model:
+    tensors = read_tensors(folder, weights)
     model.load_state_dict({k: v.float() if v.is_floating_point() else v
-                           for k, v in read_tensors(folder, weights).items()})  # fmt: skip
-    model.eval()
-    return model, info
+                           for k, v in tensors.items()})  # fmt: skip
+    return model.eval()
 
 
 def load_matching(model: torch.nn.Module, tensors: dict[str, Tensor]) -> list[str]:

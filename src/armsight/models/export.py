@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from armsight.errors import WeightsError
 from armsight.files import atomic_write
 from armsight.models.checkpoint import load_pose_model
-from armsight.models.pose_model import PoseModel, PoseModelConfig, measure
+from armsight.models.pose_model import PoseModel, PoseModelConfig
+from armsight.models.state_model import measure
 from armsight.robots import load_robot
 
 FORMAT = "armsight-weights/1"

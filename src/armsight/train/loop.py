@@ -99,6 +99,11 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     main = accelerator.is_main_process
     robot = load_robot(config.robot)
     model = build_model(config)
+    model.train()
+    if config.frozen_blocks:
+        model.encoder.backbone.freeze_early(config.frozen_blocks)
+    if config.stage == "denoiser":
+        model.encoder.eval()
     ema = Ema(model, config.ema_decay)
     step = _resume(config, out, model, ema)
     optimiser = make_optimiser(model, config)
@@ -107,9 +112,6 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     objective = PoseObjective(model, config, TorchKinematics(robot))
     objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective, optimiser = accelerator.prepare(objective, optimiser)
-    objective.train()
-    if config.stage == "denoiser":
-        model.encoder.eval()
     source = _batch_source(config, step, accelerator.process_index)
     losses: dict[str, Tensor] = {}
     last = min(config.steps, until_step or config.steps)

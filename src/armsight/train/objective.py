@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from armsight.models.encoder import HEATMAP_STRIDE, Encoding
 from armsight.models.kinematics import TorchKinematics
-from armsight.models.pose_model import Measurements, PoseModel, measure
+from armsight.models.pose_model import PoseModel
+from armsight.models.state_model import Measurements, StateModel, measure
 from armsight.train.config import TrainConfig
 from armsight.train.kinematic import draw_samples
 
@@ -66,8 +67,8 @@ class PoseObjective(nn.Module):
     def denoise(
         self, context: Tensor, truth: dict[str, Tensor], weight: Tensor, g: torch.Generator
     ) -> Tensor:
-        """Several noisy states per image, one image pass (DDPM eq. 14, any prediction type)."""
-        spec, diffusion = self.model.spec, self.model.diffusion
+        """The denoiser's mean error over the images that `weight` (B,) counts."""
+        spec = self.model.spec
         half = self.model.config.input_size / 2
         uv = ((truth["keypoints_2d"] - (half - 0.5)) / half).clamp(-STATE_RANGE, STATE_RANGE)
         x_0 = spec.normalise(
@@ -76,21 +77,37 @@ class PoseObjective(nn.Module):
                 "keypoints": torch.cat([uv, truth["log_depth"][..., None]], -1),
             }
         )
-        draws = 1 if self.config.denoiser == "regression" else self.config.noise_draws
-        x_0 = x_0[:, None].expand(-1, draws, -1, -1)
-        noise = torch.randn(x_0.shape, generator=g).to(x_0.device)
-        T = diffusion.config.num_train_timesteps
-        t = torch.randint(0, T, x_0.shape[:2], generator=g).to(x_0.device)
-        x_t = diffusion.add_noise(x_0, noise, t)
-        output = self.model.denoiser(x_t, t, self.model.denoiser.prepare(context))
-        target = x_0 if self.config.denoiser == "regression" else diffusion.target(x_0, noise, t)
         mask = spec.mask().to(x_0.device)
         # Joint tokens are few: give all of them together the weight of all keypoint tokens.
         for tokens in spec.slices().values():
             mask[tokens] /= mask[tokens].sum()
-        error = ((output - target) ** 2 * mask / 2).sum((-1, -2)).mean(1)
+        error = denoising_error(self.model, context, x_0, mask / 2, self.config.noise_draws, g)
         mean: Tensor = (error * weight).sum() / weight.sum().clamp(min=1)
         return mean
+
+
+def denoising_error(
+    model: StateModel, context: Tensor, x_0: Tensor, weight: Tensor, draws: int, g: torch.Generator
+) -> Tensor:
+    """Weighted squared error (B,) of the denoiser (DDPM eq. 14, any prediction type).
+
+    Args:
+        context: (B, C, d).
+        x_0: true states (B, T, D), normalised.
+        weight: of every channel, broadcastable to (B, T, D).
+        draws: noisy states per context; they share one image pass.
+    """
+    diffusion, regression = model.diffusion, model.config.denoiser.name == "regression"
+    x_0 = x_0[:, None].expand(-1, 1 if regression else draws, -1, -1)
+    noise = torch.randn(x_0.shape, generator=g).to(x_0.device)
+    T = diffusion.config.num_train_timesteps
+    t = torch.randint(0, T, x_0.shape[:2], generator=g).to(x_0.device)
+    x_t = diffusion.add_noise(x_0, noise, t)
+    output = model.denoiser(x_t, t, model.denoiser.prepare(context))
+    target = x_0 if regression else diffusion.target(x_0, noise, t)
+    squared: Tensor = (output - target) ** 2
+    weight = weight[:, None] if weight.ndim == 3 else weight
+    return (squared * weight).sum((-1, -2)).mean(1)
 
 
 def encoder_losses(encoding: Encoding, batch: dict[str, Tensor]) -> Losses:

@@ -22,6 +22,8 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
         if not encoder and config.stage == "encoder":
             parameter.requires_grad_(False)
             continue
+        if not parameter.requires_grad:
+            continue
         decays = parameter.ndim > 1 and "embedding" not in name
         groups.setdefault((encoder, decays), []).append(parameter)
     rate = config.learning_rate

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from armsight.models.pose_model import PoseModel, measure
+from armsight.models.pose_model import PoseModel
+from armsight.models.state_model import measure
 from armsight.train.batches import make_batch
 from armsight.train.config import TrainConfig
 from armsight.train.sources import open_table
