@@ -17,6 +17,7 @@ from armsight.geometry import (
     make_transform,
     project,
     rotation_from_rotvec,
+    rotvec_from_rotation,
     transform_points,
 )
 
@@ -92,6 +93,24 @@ def test_projection_against_opencv() -> None:
     K[0, 1] = 0
     expected, _ = cv2.projectPoints(points, no_turn, no_turn, K, np.zeros(5))
     np.testing.assert_allclose(project(points, K), expected[:, 0])
+
+
+@given(
+    st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 1e-3),
+    st.one_of(st.floats(0, np.pi - 1e-6), st.floats(0, 1e-9), st.just(0.0)),
+)
+def test_rotation_vectors_come_back(axis: tuple[float, float, float], angle: float) -> None:
+    rotvec = angle * np.array(axis) / np.linalg.norm(axis)
+    back = rotvec_from_rotation(rotation_from_rotvec(rotvec))
+    np.testing.assert_allclose(back, rotvec, atol=1e-9)
+
+
+@pytest.mark.parametrize("axis", [(1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0), (0.6, 0, -0.8)])
+def test_half_a_turn_comes_back_up_to_its_sign(axis: tuple[float, float, float]) -> None:
+    R = 2 * np.outer(axis, axis) - np.eye(3)
+    back = rotvec_from_rotation(np.stack([R, R]))[1]
+    np.testing.assert_allclose(np.abs(back), np.pi * np.abs(axis), atol=1e-9)
+    np.testing.assert_allclose(rotation_from_rotvec(back), R, atol=1e-9)
 
 
 def test_skew_leans_to_the_side() -> None:

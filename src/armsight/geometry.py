@@ -58,6 +58,38 @@ def rotation_from_rotvec(rotvec: ArrayLike) -> Array:
     return R
 
 
+def rotvec_from_rotation(R: ArrayLike) -> Array:
+    """Rotation vectors (..., 3) [rad] of rotation matrices (..., 3, 3), angles from 0 to pi.
+
+    By way of the unit quaternion whose largest component is taken first (Shepperd 1978), which is
+    exact to rounding also near half a turn.
+    """
+    R = np.asarray(R, dtype=float)
+    m = np.moveaxis(R, (-2, -1), (0, 1))
+    trace = m[0, 0] + m[1, 1] + m[2, 2]
+    xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
+    x, y, z = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
+    # Four times the products of the quaternion (w, x, y, z) with each of its components.
+    products = np.stack([
+        np.stack([1 + trace, x, y, z], -1),
+        np.stack([x, 1 + 2 * m[0, 0] - trace, xy, xz], -1),
+        np.stack([y, xy, 1 + 2 * m[1, 1] - trace, yz], -1),
+        np.stack([z, xz, yz, 1 + 2 * m[2, 2] - trace], -1),
+    ], -2)  # fmt: skip
+    squares = np.diagonal(products, axis1=-2, axis2=-1)
+    largest = np.argmax(squares, -1)[..., None, None]
+    q_wxyz = np.take_along_axis(products, largest, -2)[..., 0, :]
+    q_wxyz = q_wxyz * np.where(q_wxyz[..., :1] < 0, -1.0, 1.0)
+    norm = np.linalg.norm(q_wxyz[..., 1:], axis=-1, keepdims=True)
+    w = q_wxyz[..., :1]
+    # angle / sin(angle / 2); at no turn at all it tends to 2 / w
+    turned = norm > 1e-12
+    angle = 2 * np.arctan2(norm, w)
+    scale = np.where(turned, angle, 2) / np.where(turned, norm, w)
+    rotvec: Array = q_wxyz[..., 1:] * scale
+    return rotvec
+
+
 def project(points_cam: ArrayLike, K: ArrayLike) -> Array:
     """Project points (..., N, 3) [m, camera frame] with `K` (..., 3, 3) to pixels (..., N, 2).
 
