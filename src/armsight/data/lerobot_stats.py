@@ -32,7 +32,7 @@ def column_stats(values: Array) -> dict[str, Array]:
     return stats
 
 
-def image_stats(frames: Sequence[Array]) -> dict[str, Array]:
+def image_stats(frames: Sequence[Array] | Array) -> dict[str, Array]:
     """The same per colour channel, (3, 1, 1), of values in [0, 1], from at most MOST_IMAGES."""
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), MOST_IMAGES)).round().astype(int)
     pixels = np.concatenate([frames[i].reshape(-1, 3) for i in chosen])
@@ -60,7 +60,9 @@ def combine(many: Sequence[Stats]) -> Stats:
     Mean and standard deviation are exact (parallel variance); quantiles are means of the
     episodes' quantiles weighted by their lengths, as LeRobot does.
     """
-    return {name: _combine_one([stats[name] for stats in many]) for name in (many[0] if many else ())}
+    return {
+        name: _combine_one([stats[name] for stats in many]) for name in (many[0] if many else ())
+    }
 
 
 def _combine_one(parts: Sequence[dict[str, Array]]) -> dict[str, Array]:

@@ -73,7 +73,9 @@ def to_columns(table: Any, features: Features, path: Path) -> Columns:
         while hasattr(values, "flatten") and str(values.type).startswith(
             ("list", "fixed_size_list", "large_list", "extension")
         ):
-            values = values.storage if str(values.type).startswith("extension") else values.flatten()
+            values = (
+                values.storage if str(values.type).startswith("extension") else values.flatten()
+            )
         array = values.to_numpy(zero_copy_only=False)
         shape = [] if features[name]["shape"] == [1] else list(features[name]["shape"])
         if array.size != table.num_rows * int(np.prod(shape)) or array.dtype == object:
@@ -113,7 +115,10 @@ def write_tasks(tasks: Sequence[str], path: Path) -> None:
     """`tasks.parquet`: a pandas frame whose index is the task and whose column its number."""
     pa = pyarrow()
     table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), TASK_COLUMN: tasks})
-    kinds = (("task_index", "task_index", "int64", "int64"), (None, TASK_COLUMN, "unicode", "object"))
+    kinds = (
+        ("task_index", "task_index", "int64", "int64"),
+        (None, TASK_COLUMN, "unicode", "object"),
+    )
     pandas = {
         "index_columns": [TASK_COLUMN],
         "column_indexes": [],

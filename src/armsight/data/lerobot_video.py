@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from armsight.errors import DatasetError, OutputError
@@ -17,7 +18,7 @@ Pixels = NDArray[np.uint8]
 
 CODEC, PIXEL_FORMAT = "libx264", "yuv444p"
 """Colour at full resolution: at 128 px an edge of the gripper is one pixel wide"""
-OPTIONS = {"crf": "12", "preset": "veryfast", "g": "10", "bf": "0", "threads": "1"}
+OPTIONS = {"crf": "10", "preset": "veryfast", "g": "10", "bf": "0", "threads": "1"}
 """Near lossless; a key frame each half second for random access; no reordering of frames, so that
 files can be joined without encoding again."""
 
@@ -72,6 +73,7 @@ def decode(path: Path, start: float, rows: Sequence[int], fps: float) -> Pixels:
         DatasetError: the file is missing or damaged, or ends too early.
     """
     found: list[Pixels] = []
+    to_rgb = VideoReformatter()  # one for all: setting one up costs six times a conversion
     wanted = iter(rows)
     row = next(wanted, None)
     try:
@@ -88,7 +90,7 @@ def decode(path: Path, start: float, rows: Sequence[int], fps: float) -> Pixels:
                 while row is not None and row <= index:
                     if row < index:
                         raise DatasetError(f"{path} has no frame at {start + row / fps:.3f} s")
-                    found.append(frame.to_ndarray(format="rgb24"))
+                    found.append(to_rgb.reformat(frame, format="rgb24").to_ndarray())
                     row = next(wanted, None)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise DatasetError(f"{path} cannot be read: {error}; fetch or write it again") from error
