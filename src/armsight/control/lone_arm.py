@@ -84,10 +84,7 @@ class LoneArm:
         limits = self._model.jnt_range[:7].T
         for _ in range(steps):
             self.reset(q)
-            self._mj.mj_jacSite(
-                self._model, self._data, self._jacobian[:3], self._jacobian[3:], self._site
-            )
-            J, here = self._jacobian[:, :7], self.T_base_ee
+            J, here = self._site_jacobian(), self.T_base_ee
             error = np.concatenate([
                 goal[:3, 3] - here[:3, 3], rotvec_from_rotation(goal[:3, :3] @ here[:3, :3].T)
             ])  # fmt: skip
@@ -108,6 +105,13 @@ class LoneArm:
         R = self._data.site_xmat[self._site].reshape(3, 3)
         return make_transform(R, self._data.site_xpos[self._site])
 
+    @property
+    def velocity(self) -> Array:
+        """(6,) of the grip site in the base frame: linear [m/s], then angular [rad/s]"""
+        J = self._site_jacobian()
+        moving: Array = J @ self._data.qvel[:7]
+        return moving
+
     def step(self, action: ArrayLike) -> None:
         """One control step (1/20 s) of an action (7,) in [-1, 1]; larger values are clipped."""
         action = np.clip(np.asarray(action, dtype=float), -1, 1)
@@ -125,7 +129,9 @@ class LoneArm:
             self._data.ctrl[:7] = self._torques(goal)
             self._data.ctrl[7:9] = self._finger_middle + self._finger_half * self._grip
             self._mj.mj_step2(self._model, self._data)
+        # Where that led: positions and what the Jacobian needs of them.
         self._mj.mj_kinematics(self._model, self._data)
+        self._mj.mj_comPos(self._model, self._data)
 
     def play(self, actions: ArrayLike) -> Array:
         """Poses (N + 1, 4, 4) before, between and after the steps of actions (N, 7)."""
@@ -137,17 +143,16 @@ class LoneArm:
 
     def _torques(self, goal: Array) -> Array:
         """OSC_POSE with position and orientation uncoupled, and the arm's own weight lifted."""
-        data, J = self._data, self._jacobian
-        self._mj.mj_jacSite(self._model, data, J[:3], J[3:], self._site)
+        data, J = self._data, self._site_jacobian()
         self._full_mass()
-        J7, M, velocity = J[:, :7], self._mass[:7, :7], data.qvel[:7]
+        M, velocity = self._mass[:7, :7], data.qvel[:7]
         error = np.empty(6)
         error[:3] = goal - data.site_xpos[self._site]
         R = data.site_xmat[self._site].reshape(3, 3)
         error[3:] = _rotation_error(self._goal_rotation, R)
-        acceleration = KP * error - KD * (J7 @ velocity)
-        M_inv_Jt = np.linalg.solve(M, J7.T)
-        inverse_inertia = J7 @ M_inv_Jt
+        acceleration = KP * error - KD * (J @ velocity)
+        M_inv_Jt = np.linalg.solve(M, J.T)
+        inverse_inertia = J @ M_inv_Jt
         wrench = np.concatenate([
             np.linalg.solve(inverse_inertia[:3, :3], acceleration[:3]),
             np.linalg.solve(inverse_inertia[3:, 3:], acceleration[3:]),
@@ -155,9 +160,14 @@ class LoneArm:
         pull = M @ (NULLSPACE_KP * (READY - data.qpos[:7]) - NULLSPACE_KD * velocity)
         # N^T pull with N = 1 - Jbar J: what of the pull does not move the end effector.
         wrench -= np.linalg.solve(inverse_inertia, M_inv_Jt.T @ pull)
-        torques = J7.T @ wrench + pull + data.qfrc_bias[:7]
+        torques = J.T @ wrench + pull + data.qfrc_bias[:7]
         limited: Array = np.clip(torques, *self._torque_limits)
         return limited
+
+    def _site_jacobian(self) -> Array:
+        J = self._jacobian
+        self._mj.mj_jacSite(self._model, self._data, J[:3], J[3:], self._site)
+        return J[:, :7]
 
     def _full_mass(self) -> None:
         if hasattr(self._data, "qM"):  # MuJoCo before 3.5

@@ -1,20 +1,23 @@
 """Actions that make the end effector follow a path: the controller inverted by trying it out.
 
 The controller realises about a quarter of each step that it is asked for, so differences of poses
-are no actions. Here the arm alone (lone_arm.py) plays a first guess, the distance between where it
-went and the path is turned into a correction of all actions at once, and it plays again:
-norm-optimal iterative learning control (Amann, Owens, Rogers 1996). Its linear model, a critically
-damped mass pulled to a goal that is set anew at every control step, is exact for one axis:
+are no actions. Its linear model, a critically damped mass pulled to a goal that is set anew at
+every control step, is exact for one axis alone:
 
     x(T) = x + (1 - (1 + wT) e^-wT) d + T e^-wT v          w = sqrt(KP), T = 1 / CONTROL_HZ
     v(T) = w^2 T e^-wT d + (1 - wT) e^-wT v                d: the commanded step [m] or [rad]
+
+1. The path is smoothed; the arm alone (lone_arm.py) is put where it begins.
+2. Least squares on that model plans all steps at once, so that each looks ahead.
+3. The arm plays them. What the model leaves out (position and orientation disturb each other) is
+   corrected on the way by feedback of position and velocity. What was commanded are the actions.
 
 Nothing here sees the evaluated simulation: neither its state nor its objects.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -31,25 +34,23 @@ Array = NDArray[np.floating]
 class Tracking:
     """How closely a path is followed; tuned on initial states of the training split."""
 
-    num_passes: int = 2
-    """Times that the arm is played to correct the actions"""
-    smoothing: float = 1.0
+    smoothing: float = 10.0
     """Weight of the path's squared third differences against its squared changes: how much of
     the path is taken for noise"""
-    effort: float = 1e-3
+    effort: float = 1e-2
     """Weight of squared second differences of the commanded steps against squared path errors"""
+    caution: float = 2e-2
+    """Weight of squared corrections against the squared errors that they correct"""
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """Actions for a path, and how well the arm alone followed it with them."""
+    """Actions for a path, and where the arm alone went with them."""
 
     actions: Array
     """(N, 7) in [-1, 1]; OSC_POSE at 20 Hz"""
     T_base_ee: Array
-    """(N, 4, 4) poses of the arm alone before each action [m]"""
-    position_error: Array = field(repr=False)
-    """(N,) distance between it and the path that was asked for [m]"""
+    """(N, 4, 4) poses before each action [m]"""
 
 
 def track_path(
@@ -82,21 +83,30 @@ def track_path(
         arm.reach(wanted[0])
         initial_joint_positions = arm.joint_positions
     arm.reset(initial_joint_positions)
-    # Behind its end the path stands still, so that the last action has somewhere to go.
-    goals = np.concatenate([wanted[1:], wanted[-1:]])
-    solve, response = _least_squares(len(path), tracking.effort)
-    steps = np.zeros((len(path), 6))
-    poses = np.repeat(arm.T_base_ee[None], len(path) + 1, 0)
+    plan, coming, speeds = _plan(wanted, arm.T_base_ee, tracking.effort)
+    gain, damping = _feedback(tracking.caution)
     limit = np.repeat([POSITION_SCALE, ROTATION_SCALE], 3)
-    for correction in range(tracking.num_passes + 1):
-        if correction:
-            arm.reset(initial_joint_positions)
-            poses = arm.play(np.column_stack([steps / limit, commands]))
-        error = pose_error(goals, poses[1:])
-        steps = np.clip(solve @ (error + response @ steps), -limit, limit)
-    actions = np.column_stack([steps / limit, commands])
-    distance = np.linalg.norm(poses[:-1, :3, 3] - path[:, :3, 3], axis=1)
-    return Tracked(actions, poses[:-1], distance)
+    actions, poses = np.empty((len(path), 7)), np.empty((len(path), 4, 4))
+    for t in range(len(path)):
+        poses[t] = arm.T_base_ee
+        slip = pose_error(coming[t : t + 1], poses[t : t + 1])[0]
+        step = plan[t] + gain * slip + damping * (speeds[t] - arm.velocity)
+        actions[t] = np.append(np.clip(step / limit, -1, 1), commands[t])
+        arm.step(actions[t])
+    return Tracked(actions, poses)
+
+
+def _plan(wanted: Array, start: Array, effort: float) -> tuple[Array, Array, Array]:
+    """Steps (N, 6) for poses (N, 4, 4), and the poses and velocities (N, 6) before each."""
+    # Behind its end the path stands still, so that the last step has somewhere to go.
+    goals = np.concatenate([wanted[1:], wanted[-1:]])
+    position, velocity, solve = _linear_model(len(wanted), effort)
+    steps = solve @ pose_error(goals, np.broadcast_to(start, goals.shape))
+    moves = np.concatenate([np.zeros((1, 6)), (position @ steps)[:-1]])
+    coming = make_transform(
+        rotation_from_rotvec(moves[:, 3:]) @ start[:3, :3], moves[:, :3] + start[:3, 3]
+    )
+    return steps, coming, np.concatenate([np.zeros((1, 6)), (velocity @ steps)[:-1]])
 
 
 def pose_error(T_goal: Array, T_here: Array) -> Array:
@@ -122,28 +132,39 @@ def smooth_path(T: Array, smoothing: float) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _least_squares(num: int, effort: float) -> tuple[Array, Array]:
-    """(N, N) from path errors to steps, and (N, N) from steps to the path."""
-    response = step_response(num)
+def _linear_model(num: int, effort: float) -> tuple[Array, Array, Array]:
+    """(N, N) each: from steps to positions, to velocities, and from positions back to steps."""
+    A, B = one_axis()
+    impulse = np.empty((2, num))
+    state = B
+    for i in range(num):
+        impulse[:, i] = state
+        state = A @ state
+    lag = np.subtract.outer(np.arange(num), np.arange(num))
+    position, velocity = np.where(lag >= 0, impulse[:, np.abs(lag)], 0.0)
     D = np.diff(np.eye(num), 2, axis=0)
-    normal = response.T @ response + effort * D.T @ D
     # A trace of ridge: the last steps hardly move anything within the path.
-    normal[np.diag_indices(num)] += 1e-6
-    return np.linalg.solve(normal, response.T), response
+    normal = position.T @ position + effort * D.T @ D + 1e-6 * np.eye(num)
+    return position, velocity, np.linalg.solve(normal, position.T)
 
 
-def step_response(num: int) -> Array:
-    """(N, N) lower triangular: where one axis is after step i, for commanded steps [m]."""
+def one_axis() -> tuple[Array, Array]:
+    """A (2, 2) and B (2,): position and velocity of one axis after a control step (see above)."""
     w, T = np.sqrt(KP), 1 / CONTROL_HZ
     decay = np.exp(-w * T)
     A = np.array([[1.0, T * decay], [0.0, (1 - w * T) * decay]])
-    state = np.array([1 - (1 + w * T) * decay, w * w * T * decay])
-    impulse = np.empty(num)
-    for i in range(num):
-        impulse[i] = state[0]
-        state = A @ state
-    lag = np.subtract.outer(np.arange(num), np.arange(num))
-    return np.where(lag >= 0, impulse[np.abs(lag)], 0.0)
+    return A, np.array([1 - (1 + w * T) * decay, w * w * T * decay])
+
+
+@lru_cache(maxsize=8)
+def _feedback(caution: float) -> tuple[float, float]:
+    """Steps for each metre and each metre a second of error: the linear-quadratic regulator."""
+    A, B = one_axis()
+    P = cost = np.diag([1.0, 0.0])
+    for _ in range(500):
+        gain = (B @ P @ A) / (caution + B @ P @ B)
+        P = cost + A.T @ P @ (A - np.outer(B, gain))
+    return float(gain[0]), float(gain[1])
 
 
 def _checked(T_base_ee: ArrayLike, gripper: ArrayLike) -> tuple[Array, Array]:
