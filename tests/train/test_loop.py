@@ -53,11 +53,12 @@ def test_the_denoiser_learns_from_kinematics_alone(tmp_path):
 
 def test_each_stage_trains_its_part_only(config, tmp_path):
     from armsight.models.checkpoint import read_tensors
-    from armsight.train.loop import build_model
+    from armsight.train.pose_task import PoseTask
+    from armsight.train.task import build_model
 
     for stage, moves in (("encoder", {"encoder"}), ("denoiser", {"denoiser"})):
         short = dataclasses.replace(config, stage=stage, steps=2)
-        before = dict(build_model(short).named_parameters())
+        before = dict(build_model(PoseTask(), short).named_parameters())
         train(short, tmp_path / stage)
         after = read_tensors(tmp_path / stage / "checkpoint", "model")
         moved = {

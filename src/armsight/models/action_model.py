@@ -99,18 +99,18 @@ def split_steps(steps: Tensor) -> dict[str, Tensor]:
         actions (..., T, 7), ee_position (..., T, 3) [m], ee_rotation (..., T, 3, 3) orthonormal,
         gripper_opening (..., T) [m].
     """
-    actions, position, columns, opening = steps.split([ACTION_CHANNELS, 3, 6, 1], -1)
+    a = ACTION_CHANNELS
     return {
-        "actions": actions.clamp(-1, 1),
-        "ee_position": position,
-        "ee_rotation": rotation_from_columns(columns),
-        "gripper_opening": opening[..., 0],
+        "actions": steps[..., :a].clamp(-1, 1),
+        "ee_position": steps[..., a : a + 3],
+        "ee_rotation": rotation_from_columns(steps[..., a + 3 : a + 9]),
+        "gripper_opening": steps[..., a + 9],
     }
 
 
 def rotation_from_columns(columns: Tensor) -> Tensor:
     """(..., 6) to rotation matrices (..., 3, 3): Gram-Schmidt (Zhou et al. 2019, eq. 15)."""
-    a, b = columns.split(3, -1)
+    a, b = columns[..., :3], columns[..., 3:]
     x = a / (a * a).sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
     b = b - (x * b).sum(-1, keepdim=True) * x
     y = b / (b * b).sum(-1, keepdim=True).clamp(min=1e-12).sqrt()

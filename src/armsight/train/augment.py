@@ -92,7 +92,7 @@ def augment(
     if strength:
         if rng.random() < 0.35 * strength:
             warped, visible = _cover(warped, keypoints, visible, backgrounds, rng)
-        warped = _photometric(warped, rng)
+        warped = Photometric.draw(rng).apply(warped, rng)
     focal = (K[0, 0] + K[1, 1]) / 2 * scale / size
     principal = A[:, :2] @ K[:2, 2] + A[:, 2]
     centre = (principal - (size - 1) / 2) / size
@@ -153,21 +153,47 @@ def _cover(
     )
 
 
-def _photometric(image: Image, rng: np.random.Generator) -> Image:
-    levels = np.arange(256) / 255.0
-    gamma = np.exp(rng.uniform(-0.4, 0.4))
-    gain = np.exp(rng.uniform(-0.3, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
-    bias = rng.uniform(-0.1, 0.1)
-    table = np.clip(levels[:, None] ** gamma * gain + bias, 0, 1) * 255
-    image = _bytes(cv2.LUT(image, table.astype(np.uint8)[None]))
-    if rng.random() < 0.05:
-        image = np.repeat(_bytes(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=2)
-    if rng.random() < 0.15:
-        image = _bytes(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3)))
-    if rng.random() < 0.3:
-        noise = rng.normal(0, rng.uniform(1, 8), image.shape).astype(np.float32)
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    return image
+@dataclass(frozen=True)
+class Photometric:
+    """What light, film and file do to a picture; drawn once, it fits all frames of a video."""
+
+    table: Image
+    """(256, 3) tone curve per channel"""
+    grey: bool
+    blur: float
+    noise: float
+    jpeg_quality: int
+    """0: not compressed"""
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, jpeg: float = 0.0) -> Photometric:
+        """A random look; `jpeg` is the share of compressed pictures."""
+        levels = np.arange(256) / 255.0
+        gamma = np.exp(rng.uniform(-0.4, 0.4))
+        gain = np.exp(rng.uniform(-0.3, 0.3)) * np.exp(rng.normal(0, 0.06, 3))
+        table = np.clip(levels[:, None] ** gamma * gain + rng.uniform(-0.1, 0.1), 0, 1) * 255
+        return cls(
+            table=table.astype(np.uint8),
+            grey=rng.random() < 0.05,
+            blur=rng.uniform(0.4, 1.3) if rng.random() < 0.15 else 0.0,
+            noise=rng.uniform(1, 8) if rng.random() < 0.3 else 0.0,
+            jpeg_quality=int(rng.integers(40, 95)) if rng.random() < jpeg else 0,
+        )
+
+    def apply(self, image: Image, rng: np.random.Generator) -> Image:
+        """The picture in this look; only its noise is drawn anew."""
+        image = _bytes(cv2.LUT(image, self.table[None]))
+        if self.grey:
+            image = np.repeat(_bytes(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=2)
+        if self.blur:
+            image = _bytes(cv2.GaussianBlur(image, (0, 0), self.blur))
+        if self.noise:
+            noise = rng.normal(0, self.noise, image.shape).astype(np.float32)
+            image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        if self.jpeg_quality:
+            _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])
+            image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        return image
 
 
 def _bytes(pixels: MatLike) -> Image:

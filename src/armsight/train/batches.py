@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -70,13 +70,11 @@ def batches(
     rank: int = 0,
     backgrounds: Backgrounds | None = None,
     threads: int = 1,
-    ahead: int = 6,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Endless batches from `first_step` on, prepared ahead in background threads.
 
     Rows come in a fresh random order each epoch. Ranks of a distributed run take different rows.
     """
-    cv2.setNumThreads(0)
 
     def prepare(step: int) -> Batch:
         first = step * batch_size
@@ -87,6 +85,14 @@ def batches(
         rngs = [np.random.default_rng([seed, rank, step, i]) for i in range(batch_size)]
         return make_batch(table, np.array(rows), size, rngs, backgrounds)
 
+    return prefetched(prepare, first_step, threads)
+
+
+def prefetched(
+    prepare: Callable[[int], Batch], first_step: int, threads: int = 1, ahead: int = 6
+) -> Generator[Batch, None, None]:
+    """`prepare(step)` for all steps from `first_step` on, made ahead in background threads."""
+    cv2.setNumThreads(0)
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[Batch]] = deque()
         step = first_step

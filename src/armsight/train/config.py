@@ -9,16 +9,20 @@ from typing import Any
 
 from armsight.errors import ConfigError
 
+TASKS = ("pose", "actions")
 STAGES = ("joint", "encoder", "denoiser", "kinematic")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One stage of training a pose model. Paths are relative to the working folder."""
+    """One stage of training a model. Paths are relative to the working folder."""
 
+    task: str = "pose"
+    """`pose`: the arm's state from one image; `actions`: control steps from two keyframes"""
     robot: str = "panda"
     data: tuple[str, ...] = ()
-    """folders of rendered shards, or DREAM folders; rows are drawn from all of them alike"""
+    """pose: folders of rendered shards, or DREAM folders; rows are drawn from all of them alike.
+    actions: LeRobot data sets made by `armsight control demos`"""
     validation_data: tuple[str, ...] = ()
     backgrounds: str | None = None
     """pictures to paste behind composited robots"""
@@ -46,6 +50,10 @@ class TrainConfig:
     ema_decay: float = 0.999
     noise_draws: int = 4
     """noisy states per image; they share one encoder pass"""
+    window: int = 5
+    """actions: consecutive keyframes that share their encoder passes"""
+    max_stride: int = 8
+    """actions: most control steps between two keyframes"""
     hide_features: float = 0.15
     """share of the batches whose denoiser sees geometry alone"""
     loss_weights: dict[str, float] = field(
@@ -67,6 +75,15 @@ class TrainConfig:
     validate_every: int = 2000
 
     def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ConfigError(f"unknown training task {self.task!r}; choose one of {TASKS}")
+        if self.task == "actions" and self.stage == "kinematic":
+            raise ConfigError("stage 'kinematic' trains pose models only")
+        if self.window < 2 or self.max_stride < 1:
+            raise ConfigError(
+                f"window must be at least 2 and max_stride at least 1, "
+                f"not {self.window} and {self.max_stride}"
+            )
         if self.stage not in STAGES:
             raise ConfigError(f"unknown training stage {self.stage!r}; choose one of {STAGES}")
         if self.input_size % 32 or self.input_size < 64:
