@@ -8,15 +8,11 @@ import pytest
 import torch
 
 from armsight.errors import WeightsError
+from armsight.models.action_model import STEP_CHANNELS, ActionModel, ActionModelConfig
 from armsight.models.checkpoint import load_pose_model, save_checkpoint, save_start
 from armsight.models.denoisers import DENOISERS, DenoiserConfig
-from armsight.models.export import (
-    OUTPUTS,
-    RuntimeGraph,
-    example_inputs,
-    export_checkpoint,
-    export_onnx,
-)
+from armsight.models.export import export_checkpoint, export_onnx
+from armsight.models.graphs import ActionGraph, PoseGraph, runtime_graph
 from armsight.models.pose_model import PoseModel, PoseModelConfig
 from armsight.robots import load_robot
 
@@ -37,20 +33,67 @@ def make_model(denoiser="transformer"):
 
 def run(path, inputs):
     session = onnxruntime.InferenceSession(str(path))
-    feed = dict(zip(("image", "camera", "noise"), (x.numpy() for x in inputs), strict=True))
-    return session.run(list(OUTPUTS), feed)
+    graph = PoseGraph if len(inputs) == 3 else ActionGraph
+    feed = dict(zip(graph.INPUTS, (x.numpy() for x in inputs), strict=True))
+    return session.run(list(graph.OUTPUTS), feed)
+
+
+def make_action_model(denoiser="transformer"):
+    torch.manual_seed(0)
+    config = ActionModelConfig(
+        robot="panda", keypoint_names=("a", "b", "c"), suite="libero_object", control_hz=20.0,
+        max_stride=4, step_offset=(0.1,) * STEP_CHANNELS, step_scale=(0.5,) * STEP_CHANNELS,
+        input_size=64, denoiser=DenoiserConfig(denoiser, 32, 2, 2),
+    )  # fmt: skip
+    model = ActionModel(config).eval()
+    torch.nn.init.normal_(model.encoder.heatmap.weight, std=1.0)
+    for parameter in model.denoiser.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)  # more would clip: parallel columns are no rotation
+    return model
+
+
+@pytest.mark.parametrize("denoiser", DENOISERS)
+def test_the_action_graph_agrees_with_torch(denoiser, tmp_path):
+    model = make_action_model(denoiser)
+    export_onnx(model, tmp_path / "model.onnx", 3, half=False)
+    for pairs, hypotheses in ((1, 1), (2, 3), (5, 4)):
+        graph = runtime_graph(model, 3)
+        inputs = graph.example_inputs(pairs, hypotheses)
+        with torch.no_grad():
+            expected = graph(*inputs)
+        got = run(tmp_path / "model.onnx", inputs)
+        for name, ours, theirs in zip(ActionGraph.OUTPUTS, expected, got, strict=True):
+            np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4, rtol=1e-4, err_msg=name)
+    rotation = expected[3].numpy()
+    eye = np.broadcast_to(np.eye(3), rotation.shape)
+    np.testing.assert_allclose(rotation @ np.swapaxes(rotation, -1, -2), eye, atol=1e-5)
+    assert np.all(np.abs(expected[1].numpy()) <= 1)
+
+
+def test_an_action_checkpoint_becomes_weights_with_their_own_card(tmp_path):
+    model = make_action_model()
+    info = {"step": 7, "train": {"seed": 3}, "model": model.config.to_json()}
+    save_checkpoint(tmp_path / "c", {"ema": model.state_dict()}, info)
+    export_checkpoint(tmp_path / "c", tmp_path / "w", num_inference_steps=2, num_hypotheses=4)
+    card = json.loads((tmp_path / "w" / "model.json").read_text())
+    assert (card["format"], card["task"], card["max_stride"]) == (
+        "armsight-actions/1", "libero_object", 4,
+    )  # fmt: skip
+    with pytest.raises(WeightsError, match="of kind 'actions', not 'pose'"):
+        load_pose_model(tmp_path / "c")
 
 
 @pytest.mark.parametrize("denoiser", DENOISERS)
 def test_torch_and_onnx_agree_at_any_batch_and_number_of_hypotheses(denoiser, tmp_path):
     model = make_model(denoiser)
     export_onnx(model, tmp_path / "model.onnx", 4, half=False)
+    graph = runtime_graph(model, 4)
     for batch, hypotheses in ((1, 1), (2, 3), (3, 16)):
-        inputs = example_inputs(model, batch, hypotheses)
+        inputs = graph.example_inputs(batch, hypotheses)
         with torch.no_grad():
-            expected = RuntimeGraph(model, 4)(*inputs)
-        for name, ours, theirs in zip(OUTPUTS, expected, run(tmp_path / "model.onnx", inputs),
-                                      strict=True):  # fmt: skip
+            expected = graph(*inputs)
+        got = run(tmp_path / "model.onnx", inputs)
+        for name, ours, theirs in zip(PoseGraph.OUTPUTS, expected, got, strict=True):
             # Pixels span half the input size where the network's own units span one.
             atol = 1e-4 * (32 if name.startswith("keypoints") else 1)
             np.testing.assert_allclose(theirs, ours.numpy(), atol=atol, rtol=1e-4, err_msg=name)
@@ -62,14 +105,14 @@ def test_half_precision_halves_the_file_and_changes_little(tmp_path):
     export_onnx(model, tmp_path / "half.onnx", 2, half=True)
     sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in ("half", "full")]
     assert sizes[0] < 0.6 * sizes[1]
-    inputs = example_inputs(model, 1, 2)
+    inputs = runtime_graph(model, 2).example_inputs(1, 2)
     halved = make_model()
     state = halved.state_dict()
     wide = {k: v.half().float() if v.is_floating_point() and v.numel() >= 256 else v
             for k, v in state.items()}  # fmt: skip
     halved.load_state_dict(wide)
     with torch.no_grad():
-        expected = RuntimeGraph(halved, 2)(*inputs)
+        expected = runtime_graph(halved, 2)(*inputs)
     got = run(tmp_path / "half.onnx", inputs)
     # Folding of batch norms happens before the halving, so the two round a little differently.
     np.testing.assert_allclose(got[4], expected[4].numpy(), atol=0.05)

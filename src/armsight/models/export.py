@@ -13,70 +13,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from armsight.errors import WeightsError
 from armsight.files import atomic_write
-from armsight.models.checkpoint import load_pose_model
+from armsight.models.action_model import ActionModel, ActionModelConfig
+from armsight.models.checkpoint import (
+    load_action_model,
+    load_pose_model,
+    model_kind,
+    read_info,
+)
+from armsight.models.graphs import runtime_graph
 from armsight.models.pose_model import PoseModel, PoseModelConfig
-from armsight.models.state_model import measure
 from armsight.robots import load_robot
 
-FORMAT = "armsight-weights/1"
+POSE_FORMAT = "armsight-weights/1"
+ACTION_FORMAT = "armsight-actions/1"
 OPSET = 18
-OUTPUTS = (
-    "presence",
-    "keypoints_2d",
-    "keypoints_std",
-    "keypoints_seen",
-    "joint_positions",
-    "keypoints_state",
-)
 SMALLEST_HALVED = 256
 """Tensors with fewer numbers stay in single precision: they are biases and constants."""
 
 
-class RuntimeGraph(nn.Module):
-    """What is exported: uint8 images in, physical units out."""
-
-    def __init__(self, model: PoseModel, num_inference_steps: int) -> None:
-        super().__init__()
-        self.model, self.num_inference_steps = model, num_inference_steps
-
-    def forward(self, image: Tensor, camera: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        """image (B, S, S, 3) uint8 RGB, camera (B, 4), noise (B, H, T, D).
-
-        Returns:
-            presence (B,) logit, keypoints_2d (B, K, 2) [px of the crop], keypoints_std (B, K)
-            [px], keypoints_seen (B, K) probability, joint_positions (B, H, J) [rad],
-            keypoints_state (B, H, K, 3): u, v [px of the crop], log relative depth.
-        """
-        encoding = self.model.encoder(image.permute(0, 3, 1, 2).float())
-        context = self.model.context(measure(encoding, camera), encoding)
-        states = self.model.sample(context, noise, self.num_inference_steps)
-        half = self.model.config.input_size / 2
-        keypoints = states["keypoints"]
-        pixels = keypoints[..., :2] * half + (half - 0.5)
-        return (
-            encoding.presence,
-            encoding.keypoints_2d,
-            encoding.keypoints_log_std.exp(),
-            torch.sigmoid(encoding.keypoints_seen),
-            states["joint_positions"][..., 0],
-            torch.cat([pixels, keypoints[..., 2:]], -1),
-        )
-
-
-def example_inputs(model: PoseModel, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
-    """Random inputs of the graph's shapes."""
-    g = torch.Generator().manual_seed(0)
-    size = model.config.input_size
-    image = torch.randint(0, 256, (batch, size, size, 3), generator=g, dtype=torch.uint8)
-    noise = torch.randn(batch, hypotheses, model.spec.num_tokens, model.spec.dim, generator=g)
-    return image, 0.3 * torch.randn(batch, 4, generator=g), noise
-
-
-def export_onnx(model: PoseModel, path: Path, num_inference_steps: int, *, half: bool) -> None:
+def export_onnx(
+    model: PoseModel | ActionModel, path: Path, num_inference_steps: int, *, half: bool
+) -> None:
     """Write the model as an ONNX graph.
 
     Args:
@@ -86,20 +46,17 @@ def export_onnx(model: PoseModel, path: Path, num_inference_steps: int, *, half:
     """
     import onnx
 
-    graph = RuntimeGraph(model, num_inference_steps).eval()
+    graph = runtime_graph(model, num_inference_steps)
     # A batch of one would be taken for a constant; two keeps the axis dynamic.
-    inputs = example_inputs(model, 2, 3)
-    dynamic = {name: {0: "batch"} for name in ("image", "camera", "noise", *OUTPUTS)}
-    for name in ("noise", "joint_positions", "keypoints_state"):
-        dynamic[name][1] = "hypotheses"
+    inputs = graph.example_inputs(2, 3)
     with atomic_write(path) as temporary, torch.no_grad():
         torch.onnx.export(
             graph,
             inputs,
             str(temporary),
-            input_names=["image", "camera", "noise"],
-            output_names=list(OUTPUTS),
-            dynamic_axes=dynamic,
+            input_names=list(graph.INPUTS),
+            output_names=list(graph.OUTPUTS),
+            dynamic_axes=graph.dynamic_axes(),
             opset_version=OPSET,
             dynamo=False,
         )
@@ -162,25 +119,53 @@ def export_checkpoint(
         WeightsError: there is no readable checkpoint.
         UnknownRobotError: the data file of its robot is not where it was when training began.
     """
-    model, info = load_pose_model(checkpoint)
-    robot = Path(info["train"].get("robot", model.config.robot))
-    if robot.suffix == ".json":
-        _carry_robot(robot, model.config, out)
+    info = read_info(checkpoint)
+    model: PoseModel | ActionModel
+    if model_kind(info) == ActionModelConfig.kind:
+        model, _ = load_action_model(checkpoint)
+        own = _action_card(model.config)
+    else:
+        model, _ = load_pose_model(checkpoint)
+        own = _pose_card(model.config)
+        robot = Path(info["train"].get("robot", model.config.robot))
+        if robot.suffix == ".json":
+            _carry_robot(robot, model.config, out)
     export_onnx(model, out / "model.onnx", num_inference_steps, half=half)
-    config = model.config
     content: dict[str, Any] = {
-        "format": FORMAT,
-        "robot": config.robot,
-        "input_size": config.input_size,
-        "keypoint_names": config.keypoint_names,
-        "joint_names": config.joint_names,
+        **own,
+        "input_size": model.config.input_size,
         "num_inference_steps": num_inference_steps,
         "num_hypotheses": num_hypotheses,
-        "denoiser": config.denoiser.name,
-        "prediction_type": config.diffusion.prediction_type,
+        "denoiser": model.config.denoiser.name,
+        "prediction_type": model.config.diffusion.prediction_type,
         "training": {"steps": info["step"], **info["train"]},
         **(card or {}),
     }
     with atomic_write(out / "model.json") as path:
         path.write_text(json.dumps(content, indent=1) + "\n")
     return out
+
+
+def _pose_card(config: PoseModelConfig) -> dict[str, Any]:
+    return {
+        "format": POSE_FORMAT,
+        "robot": config.robot,
+        "keypoint_names": config.keypoint_names,
+        "joint_names": config.joint_names,
+    }
+
+
+def _action_card(config: ActionModelConfig) -> dict[str, Any]:
+    return {
+        "format": ACTION_FORMAT,
+        "task": config.suite,
+        "robot": config.robot,
+        "max_stride": config.max_stride,
+        "control_hz": config.control_hz,
+        "controller": "OSC_POSE",
+        "action_names": ["dx", "dy", "dz", "rx", "ry", "rz", "gripper"],
+        "action_units": ["m", "m", "m", "rad", "rad", "rad", "-1 open, 1 close"],
+        "action_scale": [0.05, 0.05, 0.05, 0.5, 0.5, 0.5, 1.0],
+        "default_stride": 3,
+        "default_route": "track",
+    }
