@@ -18,7 +18,7 @@ ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "armsight"}
 RUNTIME = ("estimate", "robots", "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
            "data/video.py", "data/prefetch.py", "cli/__init__.py", "cli/estimate.py",
            "cli/bench.py", "cli/_inputs.py", "cli/_report.py", "cli/_video.py", "state.py",
-           "errors.py", "files.py", "geometry.py", "__init__.py")  # fmt: skip
+           "errors.py", "files.py", "geometry.py", "network.py", "__init__.py")  # fmt: skip
 OPTIONAL = {"huggingface_hub", "onnx"}
 """Imported inside functions, with a clear error where missing."""
 
@@ -28,7 +28,8 @@ BELOW = {
     "state": set(),
     "errors": set(),
     "files": {"errors"},
-    "estimate": {"estimate", "robots", "geometry", "state", "errors"},
+    "network": {"errors"},
+    "estimate": {"estimate", "network", "robots", "geometry", "state", "errors"},
     "viz": {"viz", "robots", "geometry", "state", "errors", "files"},
     "models": {"models", "robots", "geometry", "state", "errors", "files"},
 }

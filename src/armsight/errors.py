@@ -25,6 +25,12 @@ class BadVideoError(ArmsightError):
     exit_code = 3
 
 
+class KeyframesError(ArmsightError):
+    """From these keyframes no actions can be read: too few, of different sizes, without a robot."""
+
+    exit_code = 3
+
+
 class BadIntrinsicsError(ArmsightError):
     """The camera matrix, the field of view or the camera file makes no sense."""
 
@@ -33,6 +39,12 @@ class BadIntrinsicsError(ArmsightError):
 
 class UnknownRobotError(ArmsightError):
     """No robot of that name is known, or its data file is broken."""
+
+    exit_code = 5
+
+
+class UnknownTaskError(ArmsightError):
+    """No task, or no action model, of that name is known."""
 
     exit_code = 5
 

@@ -1,36 +1,55 @@
-"""Where weights are: inside the package, in a folder, or on the Hugging Face Hub."""
+"""Where weights are: inside the package, in a folder, or on the Hugging Face Hub.
+
+Weights that read poses go by the robot's name, weights that read actions by the task's; the
+`format` of their cards tells them apart.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from pathlib import Path
 
-from armsight.errors import MissingExtraError, UnknownRobotError, WeightsError
+from armsight.errors import MissingExtraError, UnknownRobotError, UnknownTaskError, WeightsError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
+POSE, ACTIONS = "armsight-weights", "armsight-actions"
+"""Kinds of weights: what stands before the slash in `format` of a card."""
 
 
-def available_weights() -> tuple[str, ...]:
-    """Names of the robots whose weights come with the package."""
-    return tuple(sorted(path.parent.name for path in WEIGHTS.glob("*/model.json")))
+def available_weights(kind: str = POSE) -> tuple[str, ...]:
+    """Names of the robots (or tasks, for ACTIONS) whose weights come with the package."""
+    paths = WEIGHTS.glob("*/model.json")
+    return tuple(sorted(path.parent.name for path in paths if _kind(path) == kind))
 
 
-def weights_folder(name: str | Path) -> Path:
+def _kind(path: Path) -> str:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        kind, _, _ = str(json.loads(path.read_text(encoding="utf-8")).get("format")).partition("/")
+        return kind
+    return ""
+
+
+def weights_folder(name: str | Path, kind: str = POSE) -> Path:
     """The folder with `model.onnx` and `model.json` for a name, a folder or a Hub id.
 
     Raises:
-        UnknownRobotError: there are no such weights.
+        UnknownRobotError: there are no such weights of a robot.
+        UnknownTaskError: there are no such weights of a task, for ACTIONS.
         MissingExtraError: a Hub id, and huggingface-hub is not installed.
         WeightsError: the Hub cannot be reached, or has no such repository.
     """
-    if str(name) in available_weights():
+    known = available_weights(kind)
+    if str(name) in known:
         return WEIGHTS / str(name)
     if Path(name).is_dir():
         return Path(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not str(name).startswith("."):
         return _from_hub(str(name))
-    raise UnknownRobotError(
-        f"no weights for {str(name)!r}; known robots: {', '.join(available_weights()) or 'none'}. "
+    error, names = (UnknownRobotError, "robots") if kind == POSE else (UnknownTaskError, "tasks")
+    raise error(
+        f"no weights for {str(name)!r}; known {names}: {', '.join(known) or 'none'}. "
         "Or give a folder with model.onnx and model.json, or a Hugging Face Hub id org/name"
     )
 

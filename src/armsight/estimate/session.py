@@ -6,17 +6,14 @@ ONNX Runtime computes a whole graph, whichever outputs are asked for. So a folde
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from armsight.errors import WeightsError
+from armsight.network import load_graph, read_card, run_graph
 
 Array = NDArray[np.floating]
 
@@ -27,11 +24,7 @@ VIDEO_HYPOTHESES = 4
 INPUTS = ("image", "camera", "noise")
 PERCEIVED = ("presence", "keypoints_2d", "keypoints_std", "keypoints_seen")
 SAMPLED = ("joint_positions", "keypoints_state")
-
-
-MOST_THREADS = 4
-"""The network is small: two threads on two cores were slower than one (docs/results.md), and the
-other core has decoding, drawing and encoding to do."""
+CARD_KEYS = ("robot", "input_size", "keypoint_names", "joint_names")
 
 
 @dataclass(frozen=True)
@@ -60,21 +53,22 @@ class Session:
 
         Args:
             folder: holds `model.onnx` and `model.json`.
-            threads: CPU threads; 0 for half of the cores, at most MOST_THREADS.
+            threads: CPU threads; 0 for `armsight.network.default_threads()`.
 
         Raises:
             WeightsError: files are missing, broken, or of another format.
         """
-        threads = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
         self.folder = Path(folder)
-        self.card = _read_card(self.folder)
+        self.card = read_card(self.folder, FORMAT, CARD_KEYS)
         self.input_size = int(self.card["input_size"])
         self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
         self.num_video_hypotheses = int(self.card.get("num_video_hypotheses", VIDEO_HYPOTHESES))
-        self._model = _load(self.folder / "model.onnx", INPUTS, (*PERCEIVED, *SAMPLED), threads)
+        self._model = load_graph(
+            self.folder / "model.onnx", INPUTS, (*PERCEIVED, *SAMPLED), threads
+        )
         self._encoder: Any = None
         if (self.folder / "encoder.onnx").is_file():
-            self._encoder = _load(self.folder / "encoder.onnx", ("image",), PERCEIVED, threads)
+            self._encoder = load_graph(self.folder / "encoder.onnx", ("image",), PERCEIVED, threads)
         noise = next(node for node in self._model.get_inputs() if node.name == "noise")
         self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
 
@@ -100,7 +94,7 @@ class Session:
         """
         feed: dict[str, NDArray[Any]] = {"image": crops, "camera": cameras}
         if hypotheses == 0 and self._encoder is not None:
-            values = _run(self._encoder, PERCEIVED, feed)
+            values = run_graph(self._encoder, PERCEIVED, feed)
             B, K = values["keypoints_seen"].shape
             values["joint_positions"] = np.zeros((B, 0, len(self.card["joint_names"])))
             values["keypoints_state"] = np.zeros((B, 0, K, 3))
@@ -108,53 +102,8 @@ class Session:
             # Empty hypotheses would break the graph's reshapes: ask for one, and drop it.
             noise = self.noise(max(1, hypotheses), seed)
             feed["noise"] = noise[None].repeat(len(crops), axis=0)
-            values = _run(self._model, (*PERCEIVED, *SAMPLED), feed)
+            values = run_graph(self._model, (*PERCEIVED, *SAMPLED), feed)
             for name in SAMPLED:
                 values[name] = values[name][:, :hypotheses]
         presence = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
         return Reading(presence=presence, **values)
-
-
-def _run(session: Any, names: tuple[str, ...], feed: dict[str, NDArray[Any]]) -> dict[str, Array]:
-    given = {node.name for node in session.get_inputs()}
-    outputs = session.run(names, {name: array for name, array in feed.items() if name in given})
-    return {n: np.asarray(value, dtype=float) for n, value in zip(names, outputs, strict=True)}
-
-
-def _load(path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...], threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Planning which tensors share memory takes seconds for an unrolled sampler, and saves nothing.
-    options.enable_mem_reuse = False
-    options.log_severity_level = 3  # warnings of the optimiser are not for users
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # onnxruntime has no common base class of its own
-        raise WeightsError(f"cannot load {path}: {error}") from error
-    there = {node.name for node in (*session.get_inputs(), *session.get_outputs())}
-    if missing := [name for name in (*inputs, *outputs) if name not in there]:
-        raise WeightsError(f"{path} has no {', '.join(missing)}; export it again")
-    return session
-
-
-def _read_card(folder: Path) -> dict[str, Any]:
-    path = folder / "model.json"
-    if not path.is_file() or not (folder / "model.onnx").is_file():
-        raise WeightsError(
-            f"{folder} has no model.onnx and model.json; make them with `armsight export`"
-        )
-    try:
-        card: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} is broken: {error}") from error
-    if card.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path} has format {card.get('format')!r}, and this version reads {FORMAT!r}; "
-            "update armsight or export the weights again"
-        )
-    for key in ("robot", "input_size", "keypoint_names", "joint_names"):
-        if key not in card:
-            raise WeightsError(f"{path} lacks {key!r}; export the weights again")
-    return card

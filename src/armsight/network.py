@@ -1,0 +1,109 @@
+"""Exported networks: an ONNX graph and its card, in a folder. Used for poses and for actions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from armsight.errors import WeightsError
+
+MOST_THREADS = 4
+"""The networks are small: two threads on two cores were slower than one (docs/results.md), and the
+other core has decoding, drawing and encoding to do."""
+
+
+def default_threads() -> int:
+    """CPU threads of a network: half of the cores, at most MOST_THREADS."""
+    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
+
+
+def load_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str], threads: int = 0) -> Any:
+    """An ONNX Runtime session of the graph at `path`, on the CPU.
+
+    Args:
+        inputs, outputs: names that the graph must have.
+        threads: 0 for `default_threads()`.
+
+    Raises:
+        WeightsError: the file cannot be loaded, or lacks an input or output.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or default_threads()
+    # Planning which tensors share memory takes seconds for an unrolled sampler, and saves nothing.
+    options.enable_mem_reuse = False
+    options.log_severity_level = 3  # warnings of the optimiser are not for users
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime has no common base class of its own
+        raise WeightsError(f"cannot load {path}: {error}") from error
+    there = {node.name for node in (*session.get_inputs(), *session.get_outputs())}
+    if missing := [name for name in (*inputs, *outputs) if name not in there]:
+        raise WeightsError(f"{path} has no {', '.join(missing)}; export it again")
+    return session
+
+
+def run_graph(
+    session: Any, names: Sequence[str], feed: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[np.floating]]:
+    """Outputs `names` as float64; what the graph does not take is left out of `feed`."""
+    given = {node.name for node in session.get_inputs()}
+    outputs = session.run(names, {name: array for name, array in feed.items() if name in given})
+    return {n: np.asarray(value, dtype=float) for n, value in zip(names, outputs, strict=True)}
+
+
+def read_card(folder: Path, format: str, keys: Sequence[str]) -> dict[str, Any]:
+    """The card `model.json` of a weights folder.
+
+    Args:
+        format: what the card's `format` must be.
+        keys: what else it must hold.
+
+    Raises:
+        WeightsError: card or graph is missing, broken, or of another format.
+    """
+    path = folder / "model.json"
+    if not path.is_file() or not (folder / "model.onnx").is_file():
+        raise WeightsError(
+            f"{folder} has no model.onnx and model.json; make them with `armsight export`"
+        )
+    card = _json(path)
+    if card.get("format") != format:
+        raise WeightsError(
+            f"{path} has format {card.get('format')!r}, and this version reads {format!r}; "
+            f"{_hint(card.get('format'), format)}"
+        )
+    for key in keys:
+        if key not in card:
+            raise WeightsError(f"{path} lacks {key!r}; export the weights again")
+    return card
+
+
+def _hint(found: Any, wanted: str) -> str:
+    """What to do about weights of another format."""
+    kinds = {
+        "armsight-weights": "these weights read poses: use `armsight estimate`",
+        "armsight-actions": "these weights read actions: use `armsight actions`",
+    }
+    kind = str(found).partition("/")[0]
+    if kind in kinds and kind != wanted.partition("/")[0]:
+        return kinds[kind]
+    return "update armsight or export the weights again"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} is broken: {error}") from error
+    if not isinstance(card, dict):
+        raise WeightsError(f"{path} is broken: it holds no JSON object")
+    return card
