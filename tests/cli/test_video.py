@@ -68,12 +68,28 @@ def test_one_row_for_each_frame(weights: Path, tmp_path: Path) -> None:
 
 
 def test_json_is_one_document(weights: Path, tmp_path: Path) -> None:
-    clip = film(tmp_path / "clip.mp4", [120] * 3)
+    clip = film(tmp_path / "clip.mp4", [120, 5, 120])
     result = run(weights, clip, "--out", tmp_path / "out", "--json", "--no-overlay")
     document = json.loads(result.stdout)
     assert document["video"] == str(clip)
     assert document["error"] is None
     assert document["frames"] == rows_of(tmp_path / "out")
+    assert document["num_frames"] == 3
+    assert document["num_robot_found"] == 2
+    assert document["fps"] == 25
+    assert document["robot"] == "panda"
+    assert document["joint_names"] == [f"panda_joint{i}" for i in range(1, 8)]
+    assert list(document["frames"][0]["keypoints_2d"]) == document["keypoint_names"]
+    assert document["units"]["joint_positions"] == "rad"
+    assert document["units"]["time"] == "s"
+    assert document["intrinsics_source"] == document["frames"][0]["intrinsics_source"] == "assumed"
+    assert document["outputs"] == {
+        "rows": str(tmp_path / "out" / "clip.jsonl"),
+        "csv": str(tmp_path / "out" / "clip.csv"),
+    }
+    assert all(Path(path).exists() for path in document["outputs"].values())
+    assert document["interrupted"] is False
+    assert any("60" in message for message in document["messages"])
     both = run(weights, clip, clip, "--out", tmp_path / "out", "--json", "--no-overlay")
     assert [len(one["frames"]) for one in json.loads(both.stdout)] == [3, 3]
 
@@ -103,6 +119,9 @@ def test_a_file_that_is_no_video(weights: Path, tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert document["frames"] == []
     assert "not a video" in document["error"]
+    assert document["num_frames"] == 0
+    assert document["fps"] is None
+    assert document["outputs"] == {}
     assert result.exit_code == 3
     assert not (tmp_path / "out" / "clip.jsonl").exists()
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from armsight.state import Estimate
+from armsight.robots import Robot
+from armsight.state import UNITS, Estimate
+
+if TYPE_CHECKING:
+    from armsight.cli._video import VideoResult
 
 DIGITS = 6
 """Decimals in the rows of a video: micrometres and microradians, at a third of the size"""
@@ -58,6 +63,33 @@ def frame_row(index: int, time: float, estimate: Estimate) -> dict[str, Any]:
     row = _rounded(estimate.to_json())
     del row["image"], row["samples"], row["units"]
     return {"frame": index, "time": round(time, DIGITS), **row}
+
+
+def video_head(video: Path, robot: Robot) -> dict[str, Any]:
+    """What is known of a video's answers before its first frame."""
+    return {
+        "video": str(video),
+        "robot": robot.name,
+        "joint_names": list(robot.joint_names),
+        "keypoint_names": list(robot.keypoint_names),
+        "units": {**{k: v for k, v in UNITS.items() if k != "samples"}, "time": "s"},
+    }
+
+
+def video_summary(
+    result: VideoResult, outputs: dict[str, Path], error: Exception | None
+) -> dict[str, Any]:
+    """How a video went, after its last frame; `outputs` holds the files that were written."""
+    return {
+        "num_frames": result.frames,
+        "num_robot_found": result.found,
+        "fps": result.fps,
+        "intrinsics_source": result.intrinsics_source,
+        "outputs": {name: str(path) for name, path in outputs.items()},
+        "messages": list(result.messages),
+        "interrupted": result.interrupted,
+        "error": None if error is None else str(error),
+    }
 
 
 def csv_head(estimate: Estimate) -> list[str]:

@@ -34,6 +34,10 @@ class VideoResult:
 
     frames: int = 0
     found: int = 0
+    fps: float | None = None
+    """None when the file could not be opened"""
+    intrinsics_source: str | None = None
+    """of the first frame; the camera stays the same"""
     problem: Exception | None = None
     interrupted: bool = False
     messages: tuple[str, ...] = ()
@@ -108,6 +112,7 @@ def estimate_video(
     """
     result = VideoResult()
     with VideoReader(path) as reader, ThreadPoolExecutor(1, "write") as writing:
+        result.fps = reader.fps
         outputs = VideoOutputs(targets, reader.fps, robot) if targets else None
         pending: list[Future[None]] = []
         try:
@@ -125,6 +130,9 @@ def estimate_video(
                     each(row)
                     result.frames += 1
                     result.found += estimate.robot_found
+                    result.intrinsics_source = (
+                        result.intrinsics_source or estimate.intrinsics_source
+                    )
                     result.messages = tuple(dict.fromkeys((*result.messages, *estimate.messages)))
         except BadVideoError as error:
             result.problem = error

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from armsight.cli._inputs import Input, check_target, find_inputs, parse_K
-from armsight.cli._report import dumps, failure, printable, table
+from armsight.cli._report import (
+    dumps,
+    failure,
+    printable,
+    table,
+    video_head,
+    video_summary,
+)
 from armsight.errors import ArmsightError, BadIntrinsicsError
 from armsight.estimate.camera_file import CameraFile, read_camera_file
 from armsight.estimate.estimator import Estimator
@@ -142,7 +149,7 @@ def run_image(job: Job, estimator: Estimator, one: Input) -> None:
 
 def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     """Estimate each frame of one video; the same rows go to the files and, as JSON, out."""
-    from armsight.cli._video import estimate_video
+    from armsight.cli._video import VideoResult, estimate_video
     from armsight.estimate.track import Tracker
 
     first = True
@@ -153,10 +160,12 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
             click.echo(("" if first else ",\n") + row, nl=False)
             first = False
 
-    error: ArmsightError | None = None
     if job.as_json:
-        head = dumps({"video": str(one.path), "robot": estimator.robot.name})
+        head = dumps(video_head(one.path, estimator.robot))
         click.echo(head[:-1] + ', "frames": [', nl=False)
+    result = VideoResult()
+    error: ArmsightError | None = None
+    targets: dict[str, Path] = {}
     try:
         targets = {"rows": job.target(f"{one.name}.jsonl"), "csv": job.target(f"{one.name}.csv")}
         if job.overlay:
@@ -171,7 +180,8 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         error = result.problem if isinstance(result.problem, ArmsightError) else None
         report_video(job, one, result, list(targets.values()))
     if job.as_json:
-        click.echo(f'], "error": {dumps(str(error) if error else None)}}}', nl=False)
+        tail = dumps(video_summary(result, targets if result.frames else {}, error))
+        click.echo(f"], {tail[1:]}", nl=False)
 
 
 def report_video(job: Job, one: Input, result: VideoResult, written: list[Path]) -> None:
