@@ -10,7 +10,7 @@ from html import escape
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 40
-_DASHES = ("", ' stroke-dasharray="7 4"', ' stroke-dasharray="2 3"', ' stroke-dasharray="9 3 2 3"')
+DASHES = ("", ' stroke-dasharray="7 4"', ' stroke-dasharray="2 3"', ' stroke-dasharray="9 3 2 3"')
 """Lines differ in more than colour, and one below another shows through"""
 
 
@@ -31,7 +31,7 @@ def line_chart(
     """
     x_top = max((max(xs) for _, xs, _ in series if len(xs)), default=1.0) or 1.0
     highest = max((max(ys) for _, _, ys in series if len(ys)), default=1.0)
-    y_step = _step(y_max or highest or 1.0)
+    y_step = tick_step(y_max or highest or 1.0)
     y_top = y_max or y_step * -(-highest // y_step) or 1.0
 
     def point(x: float, y: float) -> str:
@@ -39,14 +39,14 @@ def line_chart(
         py = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(y / y_top, 1.0)
         return f"{px:.1f},{py:.1f}"
 
-    parts = [_axes(x_top, y_top, x_label, y_label, percent)]
+    parts = [axes(x_top, y_top, x_label, y_label, percent)]
     for i, (name, xs, ys) in enumerate(series, 1):
         points = " ".join(point(x, y) for x, y in zip(xs, ys, strict=True))
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="var(--series-{i})" '
-            f'stroke-width="2"{_DASHES[i - 1]}><title>{escape(name)}</title></polyline>'
+            f'stroke-width="2"{DASHES[i - 1]}><title>{escape(name)}</title></polyline>'
         )
-    return _figure(parts, [name for name, _, _ in series] if len(series) > 1 else [])
+    return figure(parts, [name for name, _, _ in series] if len(series) > 1 else [])
 
 
 def range_chart(rows: Sequence[tuple[str, float, float, float, float]], *, x_label: str) -> str:
@@ -58,7 +58,7 @@ def range_chart(rows: Sequence[tuple[str, float, float, float, float]], *, x_lab
     left, row_height = 110, 26
     height = TOP + row_height * len(rows) + BOTTOM
     top = max((row[4] for row in rows), default=1.0) or 1.0
-    step = _step(top)
+    step = tick_step(top)
     top = step * -(-top // step)
 
     def x(value: float) -> float:
@@ -66,43 +66,44 @@ def range_chart(rows: Sequence[tuple[str, float, float, float, float]], *, x_lab
 
     parts = []
     for i in range(round(top / step) + 1):
-        parts.append(_line(x(i * step), TOP, x(i * step), height - BOTTOM, "--grid"))
-        parts.append(_text(x(i * step), height - BOTTOM + 14, f"{i * step:g}", "middle"))
+        parts.append(line(x(i * step), TOP, x(i * step), height - BOTTOM, "--grid"))
+        parts.append(text(x(i * step), height - BOTTOM + 14, f"{i * step:g}", "middle"))
     for i, (label, p25, p50, p75, p95) in enumerate(rows):
         y = TOP + row_height * (i + 0.5)
         parts += [
-            _text(left - 6, y + 4, label, "end"),
-            _line(x(p75), y, x(p95), y, "--series-1"),
+            text(left - 6, y + 4, label, "end"),
+            line(x(p75), y, x(p95), y, "--series-1"),
             f'<rect x="{x(p25):.1f}" y="{y - 7:.1f}" width="{x(p75) - x(p25):.1f}" height="14" '
             'rx="2" fill="var(--series-1)" opacity="0.45"/>',
             f'<rect x="{x(p50) - 1.5:.1f}" y="{y - 9:.1f}" width="3" height="18" '
             f'fill="var(--series-1)"><title>{escape(label)}: {p50:.2f}</title></rect>',
         ]
-    parts.append(_text((left + WIDTH) / 2, height - 6, x_label, "middle"))
-    return _figure(parts, [], height)
+    parts.append(text((left + WIDTH) / 2, height - 6, x_label, "middle"))
+    return figure(parts, [], height)
 
 
-def _axes(x_top: float, y_top: float, x_label: str, y_label: str, percent: bool) -> str:
+def axes(x_top: float, y_top: float, x_label: str, y_label: str, percent: bool) -> str:
+    """Both axes from 0, with grid lines, tick labels and names."""
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
-    y_step, x_step = _step(y_top), _step(x_top)
+    y_step, x_step = tick_step(y_top), tick_step(x_top)
     for i in range(int(y_top / y_step + 1e-9) + 1):
         y = bottom - (bottom - TOP) * i * y_step / y_top
         label = f"{100 * i * y_step:g} %" if percent else f"{i * y_step:g}"
-        parts += [_line(LEFT, y, right, y, "--grid"), _text(LEFT - 5, y + 4, label, "end")]
+        parts += [line(LEFT, y, right, y, "--grid"), text(LEFT - 5, y + 4, label, "end")]
     for i in range(int(x_top / x_step + 1e-9) + 1):
         x = LEFT + (right - LEFT) * i * x_step / x_top
         anchor = "end" if x > right - 8 else "middle"
-        parts.append(_text(x, bottom + 15, f"{i * x_step:g}", anchor))
-    parts.append(_line(LEFT, bottom, right, bottom, "--axis"))
-    parts.append(_text((LEFT + right) / 2, HEIGHT - 6, x_label, "middle"))
+        parts.append(text(x, bottom + 15, f"{i * x_step:g}", anchor))
+    parts.append(line(LEFT, bottom, right, bottom, "--axis"))
+    parts.append(text((LEFT + right) / 2, HEIGHT - 6, x_label, "middle"))
     middle = (TOP + bottom) / 2
     turned = f'transform="rotate(-90 11 {middle:.0f})"'
-    parts.append(_text(11, middle, y_label, "middle", turned))
+    parts.append(text(11, middle, y_label, "middle", turned))
     return "".join(parts)
 
 
-def _step(top: float) -> float:
+def tick_step(top: float) -> float:
     """A round distance between about five ticks."""
     magnitude = 1.0
     while magnitude * 10 <= top:
@@ -112,16 +113,19 @@ def _step(top: float) -> float:
     return next(magnitude * m for m in (0.2, 0.25, 0.5, 1, 2) if top / (magnitude * m) <= 6)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+    """A straight line in a CSS variable's colour, such as `--grid`."""
     ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
     return f'<line {ends} stroke="var({colour})"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {more}>{escape(text)}</text>'
+def text(x: float, y: float, content: str, anchor: str, more: str = "") -> str:
+    """A word at (x, y); `anchor` is start, middle or end, `more` further attributes."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {more}>{escape(content)}</text>'
 
 
-def _figure(parts: Sequence[str], legend: Sequence[str], height: int = HEIGHT) -> str:
+def figure(parts: Sequence[str], legend: Sequence[str], height: int = HEIGHT) -> str:
+    """The finished chart from its parts, with a legend below where there are names."""
     keys = "".join(
         f'<span class="key"><i style="background:var(--series-{i})"></i>{escape(name)}</span>'
         for i, name in enumerate(legend, 1)

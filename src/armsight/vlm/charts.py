@@ -28,7 +28,7 @@ def point_chart(
     if x_names:
         x_top = max(len(x_names) - 1, 1) + 0.25
     highest = max((p[3] if p[3] is not None else p[1] for p in points), default=1.0) or 1.0
-    step = svg._step(highest)
+    step = svg.tick_step(highest)
     y_top = step * -(-highest // step)
     bottom, right = svg.HEIGHT - svg.BOTTOM, svg.WIDTH - svg.RIGHT
 
@@ -41,10 +41,10 @@ def point_chart(
     if x_names:
         parts = [_without_x_ticks(y_top, step, y_label)]
         for i, name in enumerate(x_names):
-            parts.append(svg._text(x_at(i + 0.1), bottom + 15, name, "middle"))
-        parts.append(svg._text((svg.LEFT + right) / 2, svg.HEIGHT - 6, x_label, "middle"))
+            parts.append(svg.text(x_at(i + 0.1), bottom + 15, name, "middle"))
+        parts.append(svg.text((svg.LEFT + right) / 2, svg.HEIGHT - 6, x_label, "middle"))
     else:
-        parts = [svg._axes(x_top, y_top, x_label, y_label, False)]
+        parts = [svg.axes(x_top, y_top, x_label, y_label, False)]
     shift = 0.1 if x_names else 0.0
     for i, (name, some) in enumerate(series, 1):
         colour = f"var(--series-{i})"
@@ -52,7 +52,7 @@ def point_chart(
         if len(some) > 1:
             parts.append(
                 f'<polyline points="{line}" fill="none" stroke="{colour}" '
-                f'stroke-width="1.5"{svg._DASHES[i - 1]}/>'
+                f'stroke-width="1.5"{svg.DASHES[i - 1]}/>'
             )
         for x, y, low, high in some:
             px, py = x_at(x + shift), y_at(y)
@@ -65,7 +65,7 @@ def point_chart(
                 f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="{colour}">'
                 f"<title>{escape(name)}: {x:g}, {y:.2f}</title></circle>"
             )
-    return svg._figure(parts, [name for name, _ in series])
+    return svg.figure(parts, [name for name, _ in series])
 
 
 def _without_x_ticks(y_top: float, step: float, y_label: str) -> str:
@@ -74,10 +74,10 @@ def _without_x_ticks(y_top: float, step: float, y_label: str) -> str:
     for i in range(int(y_top / step + 1e-9) + 1):
         y = bottom - (bottom - svg.TOP) * i * step / y_top
         parts += [
-            svg._line(svg.LEFT, y, right, y, "--grid"),
-            svg._text(svg.LEFT - 5, y + 4, f"{i * step:g}", "end"),
+            svg.line(svg.LEFT, y, right, y, "--grid"),
+            svg.text(svg.LEFT - 5, y + 4, f"{i * step:g}", "end"),
         ]
-    parts.append(svg._line(svg.LEFT, bottom, right, bottom, "--axis"))
+    parts.append(svg.line(svg.LEFT, bottom, right, bottom, "--axis"))
     turned = f'transform="rotate(-90 11 {(svg.TOP + bottom) / 2:.0f})"'
-    parts.append(svg._text(11, (svg.TOP + bottom) / 2, y_label, "middle", turned))
+    parts.append(svg.text(11, (svg.TOP + bottom) / 2, y_label, "middle", turned))
     return "".join(parts)
