@@ -56,7 +56,7 @@ def read_episodes(folders: tuple[str, ...], robot: Robot) -> list[Episode]:
             rows = reader.rows(index)
             shown = np.flatnonzero(np.asarray(rows[f"{CAMERA}.is_rendered"]).reshape(-1))
             if len(shown) >= 2:
-                pictures = reader.frames(index, CAMERA)[shown]
+                pictures = reader.frames(index, CAMERA, shown.tolist())
                 episodes.append(_episode(rows, pictures, shown, robot))
     if not episodes:
         raise DatasetError(
@@ -80,7 +80,7 @@ def _episode(
     K = np.asarray(rows["observation.camera.agentview.K"], float).reshape(-1, 3, 3)[shown]
     T = np.asarray(rows["observation.camera.agentview.T_cam_base"], float).reshape(-1, 4, 4)[shown]
     points = transform_points(T, robot.keypoints(q))
-    pixels = np.nan_to_num(project(points, K[:, None]), nan=-1e4)
+    pixels = np.nan_to_num(project(points, K), nan=-1e4)
     return Episode(steps.astype(np.float32), pictures, np.asarray(shown), pixels.astype(np.float32))
 
 
