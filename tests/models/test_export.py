@@ -48,7 +48,8 @@ def make_action_model(denoiser="transformer"):
     model = ActionModel(config).eval()
     torch.nn.init.normal_(model.encoder.heatmap.weight, std=1.0)
     for parameter in model.denoiser.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)  # more would clip: parallel columns are no rotation
+        # More would be clipped, and parallel columns are no rotation.
+        torch.nn.init.normal_(parameter, std=0.05)
     return model
 
 
