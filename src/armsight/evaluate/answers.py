@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data.frame import Frame
-from armsight.errors import ArmsightError, ConfigError, DatasetError, OutputError
+from armsight.errors import ArmsightError, DatasetError
+from armsight.evaluate.journal import Journal
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]
@@ -73,8 +73,8 @@ def frame_key(frame: Frame) -> str:
     return digest.hexdigest()[:16]
 
 
-class AnswerFile:
-    """Answers on disk. Each is one appended line; a line that a kill cut short is dropped."""
+class AnswerFile(Journal):
+    """Answers on disk, by the name of their frame."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         """Open, or begin, the answers that were made with exactly these settings.
@@ -83,57 +83,12 @@ class AnswerFile:
             ConfigError: the file holds answers that were made with other settings.
             OutputError: it cannot be written.
         """
-        self.path = path
-        self.answers: dict[str, Answer] = {}
-        header = {"format": FORMAT, "settings": settings}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            whole = path.read_bytes() if path.exists() else b""
-            kept = whole[: whole.rfind(b"\n") + 1]
-            lines = kept.splitlines()
-            if lines:
-                self._check_header(json.loads(lines[0]), header)
-                self.answers = {line["frame"]: line for line in map(json.loads, lines[1:])}
-            self._file = path.open("ab")
-            self._file.truncate(len(kept))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path} is damaged ({error}); remove it to start anew") from error
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-        if not lines:
-            self._append(header)
+        super().__init__(path, FORMAT, settings, key="frame")
 
-    def add(self, answer: Answer) -> None:
-        """Keep an answer; it survives a kill from here on."""
-        self.answers[answer["frame"]] = answer
-        self._append(answer)
-
-    def close(self) -> None:
-        """Close the file; `answers` stay readable."""
-        self._file.close()
-
-    def _append(self, line: dict[str, Any]) -> None:
-        try:
-            self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
-
-    def _check_header(self, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-        # Through JSON, so that tuples and lists compare equal.
-        if found == json.loads(json.dumps(wanted)):
-            return
-        old, new = found.get("settings", {}), wanted["settings"]
-        differing = [
-            f"{name} {old.get(name)!r} there, {new.get(name)!r} now"
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name)
-        ]
-        raise ConfigError(
-            f"{self.path} holds answers made with other settings ({'; '.join(differing)}). "
-            "Choose another --report folder, or remove that file."
-        )
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """By frame"""
+        return self.lines
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
