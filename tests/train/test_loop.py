@@ -69,6 +69,24 @@ def test_each_stage_trains_its_part_only(config, tmp_path):
         assert moved == moves
 
 
+def test_frozen_blocks_stay_as_they_were_statistics_included(config, tmp_path):
+    from armsight.models.checkpoint import read_tensors
+    from armsight.train.pose_task import PoseTask
+    from armsight.train.task import build_model
+
+    short = dataclasses.replace(config, stage="encoder", steps=2, frozen_blocks=3)
+    before = build_model(PoseTask(), short).state_dict()
+    train(short, tmp_path / "run")
+    after = read_tensors(tmp_path / "run" / "checkpoint", "model")
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    early = ("encoder.backbone._conv_stem", "encoder.backbone._bn0",
+             *(f"encoder.backbone._blocks.{i}." for i in range(3)))  # fmt: skip
+    assert not [name for name in changed if name.startswith(early)]
+    assert any(name.startswith("encoder.backbone._blocks.3.") for name in changed)
+    with pytest.raises(ConfigError, match="frozen_blocks must be 0 to 16"):
+        dataclasses.replace(config, frozen_blocks=17)
+
+
 def test_other_settings_are_refused_on_resume(config, tmp_path):
     train(config, tmp_path / "run", until_step=2)
     with pytest.raises(ConfigError, match="learning_rate.*init_from"):
