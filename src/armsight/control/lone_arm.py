@@ -39,8 +39,8 @@ GRIPPER_SPEED = 0.01
 """Change of the gripper's command in one physics step; it runs from -1 to 1"""
 READY = np.array([0.0, -0.161037389, 0.0, -2.44459747, 0.0, 2.2267522, np.pi / 4])
 """Joint positions [rad] that LIBERO's initial states are spread around (0.02 rad)"""
-OPEN_FINGERS = 0.020833
-"""Where both fingers stand in the initial states [m]"""
+OPEN_FINGERS = 0.0387
+"""Where both fingers are once the objects have settled [m]"""
 
 
 class LoneArm:
@@ -62,16 +62,22 @@ class LoneArm:
         self._finger_middle, self._finger_half = (low + high) / 2, (high - low) / 2
         self._jacobian = np.zeros((6, self._model.nv))
         self._mass = np.zeros((self._model.nv, self._model.nv))
+        self._ready_rotation = np.eye(3)
         self.reset(READY)
+        self._ready_rotation = self.T_base_ee[:3, :3]
 
     def reset(self, joint_positions: ArrayLike) -> None:
-        """Stand still at `joint_positions` (7,) [rad] with the fingers of an initial state."""
+        """Stand still at `joint_positions` (7,) [rad], the gripper open.
+
+        As after the suite's own reset, the controller holds the ready pose's orientation until a
+        turn is commanded.
+        """
         self._mj.mj_resetData(self._model, self._data)
         self._data.qpos[:7] = joint_positions
         self._data.qpos[7:9] = OPEN_FINGERS, -OPEN_FINGERS
-        self._grip = np.zeros(2)
+        self._grip = np.array([1.0, -1.0])
         self._mj.mj_forward(self._model, self._data)
-        self._goal_rotation = self.T_base_ee[:3, :3]
+        self._goal_rotation = self._ready_rotation
 
     def reach(self, T_base_ee: ArrayLike, steps: int = 30) -> None:
         """Stand still in the pose (4, 4), as near to `READY` as the arm's spare joint allows.
@@ -194,8 +200,10 @@ def _model_xml() -> str:
     gripper = ElementTree.parse(assets / "grippers" / "panda_gripper.xml").getroot()
     hand = _find(arm, ".//body[@name='right_hand']")
     hand.append(_find(gripper, "worldbody/body"))
+    # What robosuite sets on top of the file: models/robots/{robot_model,manipulators/panda_robot}.
     for i, damping in enumerate((0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01), 1):
-        _find(arm, f".//joint[@name='joint{i}']").set("damping", str(damping))
+        joint = _find(arm, f".//joint[@name='joint{i}']")
+        joint.attrib |= {"damping": f"{damping}", "frictionloss": "0.1", "armature": f"{5 / i}"}
     motors = ElementTree.Element("actuator")
     motors.extend([*_find(arm, "actuator"), *_find(gripper, "actuator")])
     model = ElementTree.Element("mujoco", model="lone_arm")
