@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from armsight.actions.model import ActionModel
+    from armsight.actions.sequence import ActionSequence
     from armsight.errors import ArmsightError
     from armsight.estimate.camera_file import read_camera_file
     from armsight.estimate.estimator import Estimator
@@ -22,6 +24,8 @@ __version__ = "0.1.0"
 
 # Loaded on first use, so that `armsight --help` does not wait for ONNX Runtime.
 _HOMES = {
+    "ActionModel": "armsight.actions.model",
+    "ActionSequence": "armsight.actions.sequence",
     "ArmsightError": "armsight.errors",
     "Estimate": "armsight.state",
     "Estimator": "armsight.estimate.estimator",
@@ -34,6 +38,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "ActionModel",
+    "ActionSequence",
     "ArmsightError",
     "Estimate",
     "Estimator",

@@ -13,6 +13,7 @@ from armsight.errors import ArmsightError
 # One line of help here, so that `armsight --help` does not import torch or MuJoCo.
 COMMANDS = {
     "estimate": "Read an arm's joint angles and camera pose from images or a video.",
+    "actions": "Read the actions between the frames of a video.",
     "render": "Render a training or test set of a robot.",
     "make-robot": "Make a robot data file from an MJCF or URDF model.",
     "train": "Train a model.",

@@ -1,0 +1,153 @@
+"""Keyframes from anything that people have: a video, a folder of pictures, arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.data.video import SUFFIXES as VIDEO_SUFFIXES
+from armsight.data.video import VideoReader
+from armsight.errors import BadImageError, KeyframesError
+from armsight.estimate.image import SUFFIXES, ImageLike, LoadedImage, load_image
+from armsight.estimate.preprocess import whole_frame
+
+Pixels = NDArray[np.uint8]
+Frames: TypeAlias = "str | Path | NDArray[Any] | Sequence[ImageLike]"
+Progress: TypeAlias = Callable[[Iterable[Any], int | None], Iterable[Any]]
+"""Yields the same items, and may draw a bar; told how many there are, if that is known"""
+
+Read: TypeAlias = "Callable[[], LoadedImage]"
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """N pictures of one size, as the network takes them."""
+
+    images: Pixels
+    """(N, S, S, 3) RGB; the whole picture, black at its sides if it was not square"""
+    width: int
+    height: int
+    """Of the originals [px]"""
+    source: str | None = None
+    fps: float | None = None
+    """Of the video they came from"""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_keyframes(
+    frames: Frames | Keyframes, size: int, every: int = 1, progress: Progress | None = None
+) -> Keyframes:
+    """Read keyframes and bring them to the network's size.
+
+    Args:
+        frames: a video file, a folder of pictures (read in the order of the numbers in their
+            names), an array (N, H, W, 3), or pictures as `armsight.estimate.image` reads them.
+        size: sides of the result [px].
+        every: take each `every`-th frame, from the first on.
+        progress: called with the frames and their number.
+
+    Raises:
+        KeyframesError: there are none, they differ in size, or `frames` is none of the above.
+        BadImageError: a picture cannot be read, or holds NaN.
+        BadVideoError: the video cannot be read.
+    """
+    if isinstance(frames, Keyframes):
+        return frames
+    if isinstance(frames, str | Path) and Path(frames).suffix.lower() in VIDEO_SUFFIXES:
+        with VideoReader(frames) as reader:
+            total = None if reader.num_frames is None else -(-reader.num_frames // every)
+            taken = (frame for frame in reader if frame.index % every == 0)
+            reads = ((str(frame.index), _read(frame.pixels)) for frame in taken)
+            return _collect(reads, total, size, str(frames), reader.fps, progress)
+    pictures = list(_pictures(frames))[::every]
+    source = str(frames) if isinstance(frames, str | Path) else None
+    return _collect(iter(pictures), len(pictures), size, source, None, progress)
+
+
+def _read(picture: ImageLike) -> Read:
+    return lambda: load_image(picture)
+
+
+def _pictures(frames: Any) -> Iterator[tuple[str, Read]]:
+    """Name of each picture, and how to read it."""
+    if isinstance(frames, str | Path):
+        for path in _folder(Path(frames)):
+            yield path.name, _read(path)
+        return
+    if isinstance(frames, np.ndarray) and frames.ndim != 4:
+        raise KeyframesError(
+            f"frames have shape {frames.shape}; give (N, H, W, 3), two or more pictures in RGB"
+        )
+    if not hasattr(frames, "__len__"):
+        raise KeyframesError(
+            f"cannot read keyframes from {type(frames).__name__}; give a video file, a folder of "
+            "pictures, an array (N, H, W, 3) or a list of pictures"
+        )
+    for i, picture in enumerate(frames):
+        yield str(i), _read(picture)
+
+
+def _folder(folder: Path) -> list[Path]:
+    if folder.is_file():
+        raise KeyframesError(
+            f"{folder} is one file and no video; give a video ({', '.join(VIDEO_SUFFIXES)}) or a "
+            "folder of pictures"
+        )
+    if not folder.is_dir():
+        raise KeyframesError(f"{folder} does not exist; give a video or a folder of pictures")
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not found:
+        raise KeyframesError(f"{folder} holds no picture; looked for {', '.join(SUFFIXES)}")
+    return sorted(found, key=_by_number)
+
+
+def _by_number(path: Path) -> list[Any]:
+    """frame_2 before frame_10."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+
+
+def _collect(
+    reads: Iterator[tuple[str, Read]],
+    total: int | None,
+    size: int,
+    source: str | None,
+    fps: float | None,
+    progress: Progress | None,
+) -> Keyframes:
+    images: list[Pixels] = []
+    first: tuple[int, int] | None = None
+    for name, read in reads if progress is None else progress(reads, total):
+        try:
+            image = read()
+        except BadImageError as error:
+            raise BadImageError(f"frame {name}: {error}") from error
+        shape = image.width, image.height
+        first = first or shape
+        if shape != first:
+            raise KeyframesError(
+                f"frame {name} is {shape[0]}x{shape[1]} pixels, and the first is "
+                f"{first[0]}x{first[1]}; give frames of one size, from one camera"
+            )
+        images.append(_fit(image, size))
+    if first is None:
+        raise KeyframesError("there are no frames; give two or more")
+    return Keyframes(np.stack(images), *first, source, fps)
+
+
+def _fit(image: LoadedImage, size: int) -> Pixels:
+    if image.pixels.shape[:2] == (size, size):
+        return image.pixels
+    return image.cut(whole_frame(image.width, image.height), size)

@@ -1,0 +1,100 @@
+"""Consecutive keyframes as overlapping pairs (PoseDiff, arXiv 2509.24591, figure of the IDM).
+
+Keyframe i was seen before control step `steps[i]`. The pair (i, i+1) is asked for the actions of
+every control step from one keyframe to the next, both ends included: `stride + 1` of them. So two
+pairs that meet at a keyframe both say what to do there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import ConfigError, KeyframesError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """P pairs of keyframes, each with the control steps that it covers."""
+
+    indices: Ints
+    """(P, 2) into the keyframes"""
+    starts: Ints
+    """(P,) first control step, counted from the first keyframe"""
+    strides: Ints
+    """(P,) control steps from the first keyframe of the pair to its second"""
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def lengths(self) -> Ints:
+        """(P,) actions of each pair: both ends are included"""
+        return self.strides + 1
+
+    @property
+    def horizon(self) -> int:
+        """Control steps from the first keyframe to the last, both included."""
+        return int((self.starts + self.lengths).max())
+
+
+def keyframe_steps(count: int, stride: int) -> Ints:
+    """Control steps of `count` keyframes that are `stride` steps apart."""
+    return np.arange(count, dtype=np.int64) * stride
+
+
+def make_pairs(steps: Sequence[int] | Ints, max_stride: int) -> Pairs:
+    """Pairs of consecutive keyframes seen at control steps `steps`, which may be uneven.
+
+    Args:
+        steps: (N,) rising whole numbers; the first is where the actions begin.
+        max_stride: the longest gap that the model knows.
+
+    Raises:
+        KeyframesError: fewer than two keyframes.
+        ConfigError: the steps do not rise, or a gap is longer than `max_stride`.
+    """
+    times = np.asarray(steps)
+    if times.ndim != 1 or len(times) < 2:
+        raise KeyframesError(
+            f"{times.size if times.ndim else 1} keyframe gives no action: actions lie between "
+            "keyframes; give two or more frames"
+        )
+    if times.dtype.kind not in "iu":
+        raise ConfigError(f"the keyframes' steps are {times.dtype}; give whole control steps")
+    whole = times.astype(np.int64)
+    strides: Ints = whole[1:] - whole[:-1]
+    if strides.min() < 1:
+        i = int(strides.argmin())
+        raise ConfigError(
+            f"keyframe {i + 1} is at control step {times[i + 1]}, not after keyframe {i} at "
+            f"{times[i]}; give rising steps"
+        )
+    check_stride(int(strides.max()), max_stride)
+    first = np.arange(len(times) - 1, dtype=np.int64)
+    starts = whole[:-1] - whole[0]
+    return Pairs(np.stack([first, first + 1], axis=1), starts, strides)
+
+
+def check_stride(stride: SupportsIndex, max_stride: int) -> int:
+    """`stride` itself, if the model knows it.
+
+    Raises:
+        ConfigError: it is not a whole number from 1 to `max_stride`.
+    """
+    try:
+        number = stride.__index__()
+    except AttributeError:
+        number = 0
+    if not 1 <= number <= max_stride:
+        raise ConfigError(
+            f"stride {stride} is out of range; this model knows strides of 1 to {max_stride} "
+            "control steps from one keyframe to the next"
+        )
+    return number

@@ -1,0 +1,103 @@
+"""The exported action model: one ONNX graph for all pairs of keyframes, and its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.network import load_graph, read_card, run_graph
+
+Array = NDArray[np.floating]
+
+FORMAT = "armsight-actions/1"
+INPUTS = ("images", "pairs", "stride", "noise")
+OUTPUTS = ("actions", "ee_position", "ee_rotation", "gripper_opening", "presence")
+CARD_KEYS = ("task", "robot", "input_size", "max_stride", "control_hz", "action_names",
+             "action_scale")  # fmt: skip
+LARGEST_BATCH = 64
+"""Pairs in one run of the network, which bounds the memory"""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the network says of N images and P pairs of them: H hypotheses, T control steps.
+
+    Of a pair's T steps only the first stride + 1 mean something.
+    """
+
+    actions: Array
+    """(P, H, T, 7) in [-1, 1]"""
+    ee_position: Array
+    """(P, H, T, 3) [m] in the robot's base frame"""
+    ee_rotation: Array
+    """(P, H, T, 3, 3)"""
+    gripper_opening: Array
+    """(P, H, T) [m]"""
+    presence: Array
+    """(N,) probability that the robot is in view"""
+
+
+class ActionSession:
+    """The network in a weights folder: `model.onnx` and `model.json`."""
+
+    def __init__(self, folder: str | Path, threads: int = 0) -> None:
+        """Load the weights.
+
+        Args:
+            threads: CPU threads; 0 for `armsight.network.default_threads()`.
+
+        Raises:
+            WeightsError: files are missing, broken, or of another format.
+        """
+        self.folder = Path(folder)
+        self.card = read_card(self.folder, FORMAT, CARD_KEYS)
+        self.input_size = int(self.card["input_size"])
+        self._model: Any = load_graph(self.folder / "model.onnx", INPUTS, OUTPUTS, threads)
+        noise = next(node for node in self._model.get_inputs() if node.name == "noise")
+        self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
+
+    def noise(self, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
+        """The sampler's starting noise (H, T, D), the same for every pair of a video.
+
+        So hypothesis h errs alike in neighbouring pairs, a longer video begins like a shorter
+        one, and the first hypotheses are the same for every H.
+        """
+        rng = np.random.default_rng(seed)
+        return rng.standard_normal((hypotheses, *self._noise_shape), dtype=np.float32)
+
+    def read(
+        self,
+        images: NDArray[np.uint8],
+        pairs: NDArray[np.int64],
+        strides: NDArray[np.int64],
+        hypotheses: int,
+        seed: int = 0,
+    ) -> Reading:
+        """Run the network.
+
+        Args:
+            images: (N, S, S, 3) RGB.
+            pairs: (P, 2) indices into the images, consecutive pairs in order.
+            strides: (P,) control steps between the images of each pair.
+        """
+        noise = self.noise(hypotheses, seed)
+        parts: list[dict[str, Array]] = []
+        presence = np.full(len(images), np.nan)
+        for start in range(0, len(pairs), LARGEST_BATCH):
+            batch = pairs[start : start + LARGEST_BATCH]
+            low, high = int(batch.min()), int(batch.max()) + 1
+            feed: dict[str, NDArray[Any]] = {
+                "images": images[low:high],
+                "pairs": batch - low,
+                "stride": strides[start : start + LARGEST_BATCH].astype(np.float32),
+                "noise": noise[None].repeat(len(batch), axis=0),
+            }
+            values = run_graph(self._model, OUTPUTS, feed)
+            presence[low:high] = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
+            parts.append(values)
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Reading(presence=presence, **joined)

@@ -1,0 +1,205 @@
+"""`armsight actions`: keyframes in; actions as Parquet, npz and a plot out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from armsight.actions.files import read_actions, write_actions
+from armsight.actions.keyframes import Keyframes, load_keyframes
+from armsight.actions.model import ROUTES, ActionModel
+from armsight.actions.pairs import check_stride
+from armsight.actions.plot import draw_actions
+from armsight.actions.sequence import ActionSequence
+from armsight.cli._report import dumps, printable
+from armsight.errors import ArmsightError, ConfigError, OutputError
+from armsight.files import atomic_write
+
+NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight[actions]'"
+
+
+@click.command()
+@click.argument("frames", type=click.Path(path_type=Path), metavar="VIDEO|FRAMES_DIR")
+@click.option("--task", default="libero_object", show_default=True,
+              help="Name of the weights: what they were trained on.")  # fmt: skip
+@click.option("--weights", type=click.Path(path_type=Path), metavar="DIR",
+              help="Weights folder, instead of --task.")  # fmt: skip
+@click.option("--stride", type=int, metavar="N",
+              help="Control steps from frame to frame.  [default: what the weights say]")  # fmt: skip
+@click.option("--every", type=int, default=1, show_default=True, metavar="N",
+              help="Take each N-th frame as a keyframe.")  # fmt: skip
+@click.option("--route", type=click.Choice(ROUTES),
+              help="direct: the model's actions; track: those that follow its path.  "
+              "[default: what the weights say]")  # fmt: skip
+@click.option("--hypotheses", type=int, metavar="N",
+              help="Samples for each pair.  [default: what the weights say]")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+              help="Where results are written.  [default: here]")  # fmt: skip
+@click.option("--preview", is_flag=True,
+              help="Also write a video of the simulator executing the actions.")  # fmt: skip
+@click.option("--scene", metavar="TASK[:STATE]",
+              help="With --preview: task (name or number) and initial state to play them in.  "
+              "[default: by the video's name, and the state that looks like its start]")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
+def command(
+    frames: Path,
+    task: str,
+    weights: Path | None,
+    stride: int | None,
+    every: int,
+    route: str | None,
+    hypotheses: int | None,
+    out: Path,
+    preview: bool,
+    scene: str | None,
+    as_json: bool,
+) -> None:
+    """Read the actions between the frames of a video.
+
+    VIDEO|FRAMES_DIR is a video, or a folder of pictures in the order of the numbers in their
+    names; each frame is a keyframe. Written are NAME.parquet, NAME.npz and NAME.actions.svg, and
+    with --preview NAME.preview.mp4.
+    """
+    try:
+        name = frames.resolve().stem if frames.is_file() else frames.resolve().name
+        targets = find_targets(out, name, preview)
+        if every < 1:
+            raise ConfigError(f"--every is {every}; give 1 or more")
+        model = ActionModel.from_pretrained(weights or task)
+        if stride is not None:
+            check_stride(stride, model.max_stride)
+        keyframes = load_keyframes(frames, model.session.input_size, every, progress_bar)
+        sequence = model.predict_action_chunk(
+            keyframes, stride, route=route, num_hypotheses=hypotheses
+        )
+        notes = stride_notes(model, keyframes, stride, every)
+        sequence = replace(sequence, messages=(*sequence.messages, *notes))
+        sequence = write_all(sequence, targets)
+        document = {**sequence.to_json(), "horizon": len(sequence), "error": None}
+        if preview:
+            from armsight.cli._preview import write_preview
+
+            document["preview"] = write_preview(
+                sequence, keyframes, name, scene, targets["preview"], progress_bar
+            )
+        document["files"] = {key: str(path) for key, path in targets.items() if path.is_file()}
+    except ArmsightError as error:
+        click.echo(printable(f"armsight: {error}"), err=True)
+        if as_json:
+            click.echo(dumps({"source": str(frames), "task": task, "error": str(error)}))
+        sys.exit(error.exit_code)
+    if as_json:
+        click.echo(dumps(document))
+        return
+    click.echo(printable(summary(sequence, document)))
+
+
+def find_targets(out: Path, name: str, preview: bool) -> dict[str, Path]:
+    """Files to write; none of them may be something that armsight did not write.
+
+    Raises:
+        OutputError: one of them is.
+    """
+    targets = {
+        "npz": out / f"{name}.npz",
+        "parquet": out / f"{name}.parquet",
+        "plot": out / f"{name}.actions.svg",
+    }
+    if importlib.util.find_spec("pyarrow") is None:
+        del targets["parquet"]
+    for key, path in targets.items():
+        if path.exists() and not _is_ours(key, path):
+            raise OutputError(
+                f"{path} exists and was not written by armsight; it will not be overwritten. "
+                "Choose another --out"
+            )
+    if preview:
+        targets["preview"] = out / f"{name}.preview.mp4"
+    return targets
+
+
+def _is_ours(key: str, path: Path) -> bool:
+    if key == "plot":
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            return b"written by armsight" in file.read(500)
+        return False
+    with contextlib.suppress(ArmsightError):
+        read_actions(path)
+        return True
+    return False
+
+
+def stride_notes(
+    model: ActionModel, keyframes: Keyframes, stride: int | None, every: int
+) -> list[str]:
+    """What to know of the stride: that it is a default, that the video's rate says otherwise."""
+    notes = []
+    used = stride or model.default_stride
+    if stride is None:
+        notes.append(
+            f"--stride was not given: {used} control steps between frames, as the weights say"
+        )
+    if keyframes.fps:
+        shown = model.meaning.control_hz * every / keyframes.fps
+        if abs(shown - used) > 0.25 * used:
+            notes.append(
+                f"if the video plays in real time ({keyframes.fps:g} frames/s), its stride is "
+                f"{shown:.2g} control steps, not {used}"
+            )
+    return notes
+
+
+def write_all(sequence: ActionSequence, targets: dict[str, Path]) -> ActionSequence:
+    """Write the files; the sequence with a note where one could not be."""
+    if "parquet" not in targets:
+        sequence = replace(sequence, messages=(*sequence.messages, NO_PARQUET))
+    write_actions(sequence, targets["npz"])
+    if "parquet" in targets:
+        write_actions(sequence, targets["parquet"])
+    with atomic_write(targets["plot"]) as path:
+        path.write_text(draw_actions(sequence), encoding="utf-8")
+    return sequence
+
+
+def summary(sequence: ActionSequence, document: dict[str, Any]) -> str:
+    """What a person wants to know at a glance."""
+    meaning = sequence.meaning
+    closed = sequence.actions[:, -1] > 0
+    turns = np.flatnonzero(np.diff(closed.astype(int))) + 1
+    gripper = ", ".join(
+        f"{'closes' if closed[t] else 'opens'} at {sequence.times[t]:.2f} s" for t in turns
+    )
+    lines = [
+        f"{sequence.source}: {len(sequence.keyframe_steps)} keyframes -> {len(sequence)} actions "
+        f"at {meaning.control_hz:g} Hz ({sequence.times[-1]:.2f} s), route {sequence.route}",
+        f"  {meaning.controller}, {meaning.frame} frame, {meaning.gripper_sign}",
+        f"  gripper: starts {'closed' if closed[0] else 'open'}{', ' if gripper else ''}{gripper}",
+        f"  {'':8}  scale       mean |action|  ± std",
+    ]
+    for i, name in enumerate(sequence.action_names):
+        unit = "m" if i < 3 else "rad" if i < 6 else ""
+        scale = f"{meaning.action_scale[i]:g} {unit}"
+        mean, std = np.abs(sequence.actions[:, i]).mean(), sequence.std[:, i].mean()
+        lines.append(f"  {name:8}  {scale:10}  {mean:13.3f}  {std:5.3f}")
+    lines += [f"  note: {message}" for message in sequence.messages]
+    if "preview" in document:
+        lines.append(f"  preview: {document['preview']['text']}")
+    lines.append(f"  wrote {', '.join(document['files'].values())}")
+    return "\n".join(lines)
+
+
+def progress_bar(items: Iterable[Any], length: int | None) -> Iterator[Any]:
+    """The same items, with a progress bar on standard error when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(items, length=length, file=sys.stderr, show_pos=True) as bar:
+        yield from bar
