@@ -43,12 +43,6 @@ class UnknownRobotError(ArmsightError):
     exit_code = 5
 
 
-class UnknownTaskError(ArmsightError):
-    """No task, or no action model, of that name is known."""
-
-    exit_code = 5
-
-
 class BadShapeError(ArmsightError):
     """An array has the wrong shape, or holds NaN or infinity."""
 
@@ -75,6 +69,18 @@ class OutputError(ArmsightError):
 
 class ConfigError(ArmsightError):
     """A setting has an unknown name or an impossible value."""
+
+    exit_code = 2
+
+
+class ControlError(ArmsightError):
+    """A simulated task cannot be set up or carried out."""
+
+    exit_code = 10
+
+
+class UnknownTaskError(ControlError):
+    """No suite, task, split or initial state of that name is known."""
 
     exit_code = 2
 

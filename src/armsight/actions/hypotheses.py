@@ -2,8 +2,10 @@
 
 Why not simply the mean: where samples fall into two groups (round an obstacle on either side, grip
 now or two steps later), their mean does neither. Why not simply the medoid: one sample carries the
-sampler's whole noise. So `robust` averages the half of the samples around the medoid: one group,
-with its noise averaged away. With samples of one group it is close to the mean.
+sampler's whole noise, which adds up over an open-loop sequence. So `robust` takes the mean of the
+larger group: of all samples but those that lie more than twice as far from the medoid as half of
+the samples do. Samples of one group stay together (in many dimensions their distances are alike),
+and the result is then their plain mean.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from armsight.errors import ConfigError
 Array = NDArray[np.floating]
 
 MERGES = ("robust", "mean", "medoid")
+REACH = 2.0
+"""How much farther than half of the samples one may be from the medoid, to count"""
 
 
 def chosen_hypotheses(chunks: Array, how: str = "robust") -> NDArray[np.bool_]:
@@ -30,16 +34,18 @@ def chosen_hypotheses(chunks: Array, how: str = "robust") -> NDArray[np.bool_]:
     if how not in MERGES:
         raise ConfigError(f"merge is {how!r}; valid: {', '.join(MERGES)}")
     count = len(chunks)
-    if how == "mean":
+    if how == "mean" or (how == "robust" and count < 3):
         return np.ones(count, bool)
     distances = np.sqrt(((chunks[:, None] - chunks[None]) ** 2).mean(axis=(2, 3)))
-    # The median distance to the others: samples of a smaller group do not move it.
-    medoid = int(np.median(distances, axis=1).argmin())
-    keep = np.zeros(count, bool)
-    nearest = distances[medoid].argsort(kind="stable")
-    # The medoid is nearest to itself, unless another sample equals it.
-    keep[nearest[: 1 if how == "medoid" else count // 2 + 1]] = True
-    return keep
+    # How far half of the samples are at most, each counted from itself: of two groups of equal
+    # size it is one group's own width, whichever the medoid belongs to.
+    half = np.sort(distances, axis=1)[:, (count - 1) // 2]
+    medoid = int(half.argmin())
+    if how == "medoid":
+        chosen: NDArray[np.bool_] = np.arange(count) == medoid
+        return chosen
+    near: NDArray[np.bool_] = distances[medoid] <= REACH * half[medoid] + 1e-9
+    return near
 
 
 def average(chunks: Array, keep: NDArray[np.bool_]) -> Array:

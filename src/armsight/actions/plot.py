@@ -68,7 +68,7 @@ def draw_actions(sequence: ActionSequence) -> str:
         for i, axis in enumerate("xyz")
     ]
     opening = sequence.gripper_opening
-    path.append(("opening [m]", opening, np.zeros(len(opening))))
+    path.append(("grip [m]", opening, np.zeros(len(opening))))
     for i, (name, values, std) in enumerate(path):
         area = _area(1, i, half, span, _limits(values, std))
         parts.append(_panel(area, name, "gripper" if i == 3 else "end effector", keys))

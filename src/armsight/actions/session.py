@@ -60,14 +60,18 @@ class ActionSession:
         noise = next(node for node in self._model.get_inputs() if node.name == "noise")
         self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
 
-    def noise(self, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
-        """The sampler's starting noise (H, T, D), the same for every pair of a video.
+    def noise(self, pair: int, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
+        """The sampler's starting noise (H, T, D) of one pair, the same for the same seed.
 
-        So hypothesis h errs alike in neighbouring pairs, a longer video begins like a shorter
-        one, and the first hypotheses are the same for every H.
+        Every pair has its own, so that errors do not all point one way and add up when played open
+        loop. Hypotheses come in opposite twins (z, -z), whose errors cancel in the mean as far as
+        the sampler is linear. A longer video begins like a shorter one, and the first hypotheses
+        are the same for every H.
         """
-        rng = np.random.default_rng(seed)
-        return rng.standard_normal((hypotheses, *self._noise_shape), dtype=np.float32)
+        rng = np.random.default_rng([seed, pair])
+        half = rng.standard_normal((-(-hypotheses // 2), *self._noise_shape), dtype=np.float32)
+        twins = np.stack([half, -half], axis=1)
+        return twins.reshape(-1, *self._noise_shape)[:hypotheses]
 
     def read(
         self,
@@ -84,7 +88,6 @@ class ActionSession:
             pairs: (P, 2) indices into the images, consecutive pairs in order.
             strides: (P,) control steps between the images of each pair.
         """
-        noise = self.noise(hypotheses, seed)
         parts: list[dict[str, Array]] = []
         presence = np.full(len(images), np.nan)
         for start in range(0, len(pairs), LARGEST_BATCH):
@@ -94,7 +97,9 @@ class ActionSession:
                 "images": images[low:high],
                 "pairs": batch - low,
                 "stride": strides[start : start + LARGEST_BATCH].astype(np.float32),
-                "noise": noise[None].repeat(len(batch), axis=0),
+                "noise": np.stack(
+                    [self.noise(start + p, hypotheses, seed) for p in range(len(batch))]
+                ),
             }
             values = run_graph(self._model, OUTPUTS, feed)
             presence[low:high] = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
