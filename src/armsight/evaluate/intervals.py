@@ -7,7 +7,7 @@ each other too; on such sets even these intervals are too narrow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import sqrt
 from statistics import NormalDist
 
@@ -74,6 +74,31 @@ def bootstrap_interval(
     # 'nearest', because interpolating next to an infinite figure gives NaN.
     low, high = np.quantile(np.concatenate(figures), [tail, 1 - tail], method="nearest")
     return float(low), float(high)
+
+
+def clustered_rate_interval(
+    clusters: Sequence[Sequence[bool]],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Interval of a rate whose trials come in clusters: whole clusters are resampled.
+
+    Trials of one cluster (episodes of one task) resemble each other; the clusters are what was
+    drawn at random. None for fewer than two clusters.
+    """
+    counts = np.array([[sum(trials), len(trials)] for trials in clusters if len(trials)], float)
+    if len(counts) < 2:
+        return None
+
+    def pooled_rate(resamples: Array) -> Array:
+        rate: Array = resamples[..., 0].sum(1) / resamples[..., 1].sum(1)
+        return rate
+
+    return bootstrap_interval(
+        counts, pooled_rate, num_resamples=num_resamples, level=level, seed=seed
+    )
 
 
 def mean_of(resamples: Array) -> Array:

@@ -1,0 +1,290 @@
+"""Run a control evaluation: demonstrations, then every row of every episode, then films.
+
+Strictly offline: a unit's actions are computed from keyframes, written to disk, and only then is
+a simulation reset and stepped with them. Each finished unit is one appended line of
+`episodes.jsonl`; a run that was killed goes on behind the last one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.control.rollout import filming, rollout
+from armsight.control.world_models import find_keyframes, read_keyframes
+from armsight.errors import (
+    ArmsightError,
+    ConfigError,
+    DatasetError,
+    MissingExtraError,
+    OutputError,
+    WeightsError,
+)
+from armsight.evaluate.control_demos import Demonstration, DemonstrationFolder, add_strides, record
+from armsight.evaluate.control_plan import ORACLE, Plan, Unit
+from armsight.evaluate.control_result import mean_jerk
+from armsight.evaluate.control_rows import Material, RowMaker
+from armsight.evaluate.journal import Journal, Line
+from armsight.files import atomic_write
+
+Array = NDArray[np.floating]
+Task: TypeAlias = "tuple[str, Unit]"
+"""What a worker is asked for: `record`, `play` or `film`, and of which unit"""
+Progress = Callable[[int, int], None]
+
+FORMAT = "armsight-control/1"
+EPISODES = "episodes.jsonl"
+FATAL = (ConfigError, MissingExtraError, OutputError, WeightsError)
+"""Errors of the set-up; others are a row's own failure to answer"""
+
+
+def run_control(plan: Plan, progress: Progress = lambda done, total: None) -> list[Line]:
+    """Play what is not in the journal yet; all lines of the plan's units, in their order.
+
+    Args:
+        progress: called with finished and planned pieces of work.
+
+    Raises:
+        ConfigError: the folder holds results of other settings.
+        OutputError: it cannot be written.
+        ArmsightError: a model, the simulator or a worker process failed.
+    """
+    units = plan.units()
+    journal = Journal(plan.folder / EPISODES, FORMAT, plan.settings(), key="key")
+    try:
+        made_with = {unit: plan.made_with(unit) for unit in units}
+        todo = [
+            unit
+            for unit in units
+            if (line := journal.lines.get(unit.key)) is None or line["made_with"] != made_with[unit]
+        ]
+        firsts = list({(u.task, u.initial_state): u for u in todo}.values())
+        recordings = firsts if plan.keyframes == ORACLE else []
+        total, done = len(recordings) + len(units), len(units) - len(todo)
+        progress(done, total)
+        with _Pool(plan) as pool:
+            for _ in pool.run([("record", unit) for unit in recordings]):
+                done += 1
+                progress(done, total)
+            for line in pool.run([("play", unit) for unit in todo]):
+                journal.add(line)
+                done += 1
+                progress(done, total)
+            lines = [journal.lines[unit.key] for unit in units]
+            for _ in pool.run([("film", unit) for unit in to_film(plan, units, lines)]):
+                pass
+    finally:
+        journal.close()
+    return lines
+
+
+def to_film(plan: Plan, units: list[Unit], lines: list[Line]) -> list[Unit]:
+    """Failures of the default row, at most `num_videos`, from as many tasks as there are."""
+    failed = [
+        unit
+        for unit, line in zip(units, lines, strict=True)
+        if unit.row == plan.default_row
+        and unit.stride in (0, plan.stride)
+        and not line["success"]
+        and line["steps"]
+    ]
+    count = {unit.task: 0 for unit in failed}
+    turns = []
+    for unit in failed:
+        turns.append((count[unit.task], unit))
+        count[unit.task] += 1
+    chosen = [unit for _, unit in sorted(turns, key=lambda turn: turn[0])][: plan.num_videos]
+    return [unit for unit in chosen if not video_path(plan, unit).is_file()]
+
+
+def video_path(plan: Plan, unit: Unit) -> Path:
+    """Where a failure's film is."""
+    return plan.folder / "failures" / f"{unit.file_stem}.mp4"
+
+
+class Player:
+    """Does the work of one process; holds one simulation at a time."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.rows = RowMaker(plan)
+        self.demonstrations = DemonstrationFolder(plan.folder / "demonstrations")
+        self._task = ""
+        self._simulation: Any = None
+
+    def __call__(self, task: Task) -> Line | None:
+        """Do one piece of work; a played unit's line."""
+        kind, unit = task
+        if kind == "play":
+            return self.play(unit)
+        if kind == "film":
+            self.film(unit)
+        else:
+            self.demonstration(unit)
+        return None
+
+    def simulation(self, task: str) -> Any:
+        """The task's simulation, made anew when the task changes."""
+        if task != self._task:
+            if self._simulation is not None:
+                self._simulation.close()
+            self._simulation, self._task = self.plan.world.simulation(task), task
+        return self._simulation
+
+    def demonstration(self, unit: Unit) -> Demonstration:
+        """From disk, or by the expert, with the keyframes of all strides."""
+        plan, name = self.plan, (unit.task, unit.initial_state, self.plan.seed)
+        made = self.demonstrations.read(*name)
+        if made is not None:
+            try:
+                for stride in plan.all_strides():
+                    made.keyframes(stride)
+                return made
+            except DatasetError:
+                simulation = self.simulation(unit.task)
+                made = add_strides(made, simulation, unit.initial_state, plan.all_strides())
+        else:
+            simulation = self.simulation(unit.task)
+            made = record(
+                simulation,
+                plan.world.demonstrate,
+                unit.initial_state,
+                plan.all_strides(),
+                [plan.seed],
+            )
+        self.demonstrations.write(*name, made)
+        return made
+
+    def material(self, unit: Unit) -> tuple[Material, Line]:
+        """Keyframes of a unit, and what its line says of them."""
+        plan = self.plan
+        K = np.array(self.simulation(unit.task).K)
+        if plan.keyframes != ORACLE:
+            place = find_keyframes(Path(plan.keyframes), (unit.task,), unit.initial_state)
+            return Material(read_keyframes(place), K, None), {}
+        made = self.demonstration(unit)
+        facts = {"demonstration": made.success, "attempts": made.attempts}
+        actions = made.actions if unit.row == "replay" else None
+        return Material(made.keyframes(unit.stride or plan.stride), K, actions), facts
+
+    def play(self, unit: Unit) -> Line:
+        """Compute a unit's actions, then play them."""
+        line: Line = {
+            "key": unit.key,
+            "task": unit.task,
+            "initial_state": unit.initial_state,
+            "row": unit.row,
+            "stride": unit.stride,
+            "seed": self.plan.seed,
+            "made_with": self.plan.made_with(unit),
+            "success": False,
+            "steps": 0,
+            "num_actions": 0,
+            "jerk": None,
+            "seconds": None,
+            "error": None,
+        }
+        try:
+            material, facts = self.material(unit)
+            line |= facts
+            actions, seconds = self.rows.actions(unit, material)
+        except FATAL:
+            raise
+        except ArmsightError as error:
+            # No actions, no success; the reason is kept.
+            return {**line, "error": str(error)}
+        self._keep(unit, actions)
+        played = rollout(self.simulation(unit.task), actions, unit.initial_state)
+        return {
+            **line,
+            "success": played.success,
+            "steps": played.num_steps,
+            "num_actions": len(actions),
+            "jerk": round(mean_jerk(actions), 6),
+            "seconds": round(seconds, 4),
+        }
+
+    def film(self, unit: Unit) -> None:
+        """Play a unit's actions once more, with a camera."""
+        with np.load(self._actions_path(unit), allow_pickle=False) as file:
+            actions = file["actions"]
+        material, _ = self.material(unit)
+        simulation = self.simulation(unit.task)
+        stride = unit.stride or self.plan.stride
+        with (
+            atomic_write(video_path(self.plan, unit)) as path,
+            filming(path, simulation, material.frames, stride, every=4) as watch,
+        ):
+            rollout(simulation, actions, unit.initial_state, watch=watch)
+
+    def _keep(self, unit: Unit, actions: Array) -> None:
+        with atomic_write(self._actions_path(unit)) as path, path.open("wb") as file:
+            np.savez_compressed(file, actions=actions)
+
+    def _actions_path(self, unit: Unit) -> Path:
+        return self.plan.folder / "actions" / f"{unit.file_stem}.npz"
+
+    def close(self) -> None:
+        """Let go of the simulation."""
+        if self._simulation is not None:
+            self._simulation.close()
+            self._simulation, self._task = None, ""
+
+
+class _Pool:
+    """Players in this process or in several, for the length of a `with` block."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __enter__(self) -> _Pool:
+        plan = self._plan
+        self._player = Player(plan) if plan.workers <= 1 else None
+        self._pool = None
+        if self._player is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(plan.workers, context, _start_worker, (plan,))
+        return self
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Any]:
+        """Results as they come."""
+        if self._player is not None:
+            yield from map(self._player, tasks)
+            return
+        assert self._pool is not None
+        futures = [self._pool.submit(_work, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise ArmsightError(
+                f"a worker process ended unexpectedly ({error}); perhaps the memory was short. Run "
+                "the same command with fewer --workers; finished episodes are kept."
+            ) from error
+
+    def __exit__(self, *_: object) -> None:
+        if self._player is not None:
+            self._player.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+_player: Callable[[], Player]
+
+
+def _start_worker(plan: Plan) -> None:
+    global _player
+    # Called once; made with the first task, so that its errors reach the parent.
+    _player = cache(lambda: Player(plan))
+
+
+def _work(task: Task) -> Line | None:
+    return _player()(task)
