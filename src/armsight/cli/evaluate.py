@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from armsight.cli.evaluate_control import control
 from armsight.cli.evaluate_pose import pose
 from armsight.cli.evaluate_presence import presence
 from armsight.cli.evaluate_vlm import vlm
@@ -18,3 +19,4 @@ def command() -> None:
 command.add_command(pose)
 command.add_command(presence)
 command.add_command(vlm)
+command.add_command(control)

@@ -82,6 +82,39 @@ def range_chart(rows: Sequence[tuple[str, float, float, float, float]], *, x_lab
     return figure(parts, [], height)
 
 
+def interval_chart(
+    rows: Sequence[tuple[str, float, float, float]], *, x_label: str, left: int = 150
+) -> str:
+    """A rate with its interval for each row, from 0 to 100 %.
+
+    Args:
+        rows: label, rate, lower and upper bound.
+        left: room for the labels [px].
+    """
+    row_height = 26
+    height = TOP + row_height * len(rows) + BOTTOM
+
+    def x(value: float) -> float:
+        return left + (WIDTH - left - RIGHT) * value
+
+    parts = []
+    for tick in range(5):
+        parts.append(line(x(tick / 4), TOP, x(tick / 4), height - BOTTOM, "--grid"))
+        anchor = "end" if tick == 4 else "middle"
+        parts.append(text(x(tick / 4), height - BOTTOM + 14, f"{25 * tick} %", anchor))
+    for i, (label, rate, low, high) in enumerate(rows):
+        y = TOP + row_height * (i + 0.5)
+        parts += [
+            text(left - 6, y + 4, label, "end"),
+            f'<rect x="{x(low):.1f}" y="{y - 6:.1f}" width="{x(high) - x(low):.1f}" height="12" '
+            'rx="2" fill="var(--series-1)" opacity="0.4"/>',
+            f'<rect x="{x(rate) - 1.5:.1f}" y="{y - 9:.1f}" width="3" height="18" '
+            f'fill="var(--series-1)"><title>{escape(label)}: {100 * rate:.1f} %</title></rect>',
+        ]
+    parts.append(text((left + WIDTH) / 2, height - 6, x_label, "middle"))
+    return figure(parts, [], height)
+
+
 def axes(x_top: float, y_top: float, x_label: str, y_label: str, percent: bool) -> str:
     """Both axes from 0, with grid lines, tick labels and names."""
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
