@@ -41,6 +41,7 @@ class VideoPacker:
     def __init__(self, folder: Path, key: str) -> None:
         self.folder, self.key = folder, key
         self.place = Place()
+        self._extradata: bytes | None = None
         self._container: Any = None
         self._stream: Any = None
         self._frames = self._size = 0

@@ -78,7 +78,7 @@ def all_features(features: Mapping[str, Mapping[str, Any]]) -> Features:
                 raise DatasetError(
                     f"video {name!r} has shape {shape}; it must be (height, width, 3), even sides"
                 )
-            names = ["height", "width", "channels"]
+            names: Any = ["height", "width", "channels"]
         elif dtype not in DTYPES:
             raise DatasetError(
                 f"feature {name!r} has dtype {dtype!r}; valid: {', '.join(DTYPES)}, video"

@@ -109,7 +109,7 @@ class LeRobotReader:
         Raises:
             DatasetError: it is missing.
         """
-        path = self.folder / self.info["video_path"].format(
+        path: Path = self.folder / self.info["video_path"].format(
             video_key=key,
             chunk_index=record[f"videos/{key}/chunk_index"],
             file_index=record[f"videos/{key}/file_index"],

@@ -90,7 +90,8 @@ def decode(path: Path, start: float, rows: Sequence[int], fps: float) -> Pixels:
                 while row is not None and row <= index:
                     if row < index:
                         raise DatasetError(f"{path} has no frame at {start + row / fps:.3f} s")
-                    found.append(to_rgb.reformat(frame, format="rgb24").to_ndarray())
+                    pixels: Any = to_rgb.reformat(frame, format="rgb24").to_ndarray()
+                    found.append(pixels)
                     row = next(wanted, None)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise DatasetError(f"{path} cannot be read: {error}; fetch or write it again") from error
