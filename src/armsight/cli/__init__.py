@@ -22,6 +22,7 @@ COMMANDS = {
     "ask": "Ask a vision-language model for joint angles, or to check claimed ones.",
     "make-pairs": "Make a set of reference and target pictures to ask about.",
     "evaluate": "Score estimates against a data set with known answers.",
+    "control": "Make demonstrations in LIBERO-Object, and play actions there.",
     "bench": "Measure the runtime's speed on this machine.",
 }
 

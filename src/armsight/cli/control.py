@@ -1,0 +1,76 @@
+"""`armsight control`: demonstrations and rollouts in simulated tasks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+
+
+@click.group(name="control")
+def command() -> None:
+    """Make demonstrations in LIBERO-Object, and play actions there."""
+
+
+@command.command(name="demos")
+@click.option("--suite", default="libero_object", show_default=True, help="Which tasks.")
+@click.option("--tasks", "wanted", default="all", show_default=True,
+              help="Numbers, names or objects, separated by commas; such as 0,milk.")  # fmt: skip
+@click.option("--count", type=click.IntRange(min=1), required=True, help="How many episodes.")
+@click.option("--split", default="train", show_default=True,
+              help="Initial states: train 0 to 29, validation 30 to 39, test 40 on.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True,
+              help="Folder of the LeRobotDataset.")  # fmt: skip
+@click.option("--frames-every", default="random", show_default=True,
+              help="Control steps between pictures; random: 1 to 8, by episode.")  # fmt: skip
+@click.option("--image-size", type=click.IntRange(min=32, max=1024), default=128,
+              show_default=True, help="Width and height of the pictures [px].")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1,
+              show_default="number of cores", help="Processes; each takes 1 GB.")  # fmt: skip
+def demos(
+    suite: str, wanted: str, count: int, split: str, seed: int, out: Path, frames_every: str,
+    image_size: int, workers: int,
+) -> None:  # fmt: skip
+    """Let a scripted expert solve tasks, and store it as a LeRobotDataset v3.
+
+    Only episodes that solve their task are kept. Interrupted, the same command goes on where it
+    stopped, and a larger --count adds to what is there. The same seed gives the same episodes.
+    """
+    from armsight.control.demos import make_demos, plan
+    from armsight.control.suite import find_task
+    from armsight.errors import ConfigError
+
+    every = None
+    if frames_every != "random":
+        if not frames_every.isdigit() or int(frames_every) < 1:
+            raise ConfigError(
+                f"--frames-every {frames_every}: give a whole number of control steps, or 'random'"
+            )
+        every = int(frames_every)
+    chosen: tuple[int, ...] = ()
+    if wanted != "all":
+        chosen = tuple(dict.fromkeys(find_task(t, suite).index for t in wanted.split(",")))
+    jobs = plan(
+        count, split, seed, suite=suite, task_indices=chosen, frames_every=every,
+        image_size=image_size,
+    )  # fmt: skip
+    start, begun = time.monotonic(), -1
+
+    def tell(done: int, failures: int) -> None:
+        nonlocal begun
+        begun = done if begun < 0 else begun
+        rate = (time.monotonic() - start) / max(done - begun, 1)
+        left = f", {rate:.1f} s each, {rate * (count - done) / 60:.0f} min left"
+        text = f"{done} of {count} episodes{left if done > begun else ''}; {failures} tries failed"
+        click.echo(f"\r{text:<78}", err=True, nl=not sys.stderr.isatty())
+
+    try:
+        total, failures = make_demos(out, jobs, workers, tell)
+    except KeyboardInterrupt:
+        click.echo("\nstopped; the same command goes on from here", err=True)
+        sys.exit(130)
+    click.echo(f"\n{out}: {total} episodes, {failures} attempts failed and were left out", err=True)

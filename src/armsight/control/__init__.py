@@ -1,0 +1,1 @@
+"""LIBERO-Object: tasks, simulation, expert, demonstrations, rollouts."""
