@@ -226,6 +226,7 @@ class Player:
             rollout(simulation, actions, unit.initial_state, watch=watch)
 
     def _keep(self, unit: Unit, actions: Array) -> None:
+        video_path(self.plan, unit).unlink(missing_ok=True)  # of other actions
         with atomic_write(self._actions_path(unit)) as path, path.open("wb") as file:
             np.savez_compressed(file, actions=actions)
 

@@ -1,0 +1,245 @@
+"""A control evaluation from end to end in a world of grey pictures, kills and damage included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from armsight.data.video import VideoReader, VideoWriter
+from armsight.errors import ConfigError
+from armsight.evaluate import control
+from armsight.evaluate.control import EPISODES, run_control, to_film, video_path
+from armsight.evaluate.control_plan import Plan, Unit, parse_numbers, parse_rows
+from armsight.evaluate.control_report import control_table, write_control_report
+from armsight.evaluate.control_result import control_result
+from tests.evaluate.grey_world import HARD, STEPS, GreyWorld
+from tests.fake_action_weights import pictures, write_fake_action_weights
+
+TASKS = ("grey_task", "impossible_task")
+ROWS = ("replay", "direct", "direct_no_averaging", "no_action")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_fake_action_weights(tmp_path_factory.mktemp("weights")))
+
+
+def plan_for(folder: Path, weights: str | None, **changes) -> Plan:
+    settings = {"tasks": TASKS, "initial_states": (40, 41), "rows": ROWS, "weights": weights,
+                "world": GreyWorld([]), "num_videos": 1}  # fmt: skip
+    return Plan(folder, **{**settings, **changes})
+
+
+def by_key(lines) -> dict:
+    return {line["key"]: line for line in lines}
+
+
+def test_all_rows_end_as_they_must(tmp_path: Path, weights: str) -> None:
+    plan = plan_for(tmp_path, weights, strides=(2, 6))
+    seen = []
+    lines = run_control(plan, lambda done, total: seen.append((done, total)))
+    result = control_result(plan, lines)
+    rates = {name: row["overall"]["success_rate"] for name, row in result["rows"].items()}
+    # The expert cannot do the impossible task, so nobody who imitates it can.
+    assert rates == {"replay": 0.5, "direct": 0.5, "direct_no_averaging": 0.5, "no_action": 0.0}
+    assert result["per_task"]["grey_task"]["success_rate"] == 1.0
+    assert {s: f["success_rate"] for s, f in result["strides"].items()} == {
+        "2": 0.5, "3": 0.5, "6": 0.5,
+    }  # fmt: skip
+    assert result["demonstrations"] == {"recorded": 4, "failed": 2, "repeated": 2}  # to no avail
+    assert seen[0] == (0, 4 + len(lines))
+    assert seen[-1] == (4 + len(lines), 4 + len(lines))
+    direct = by_key(lines)["grey_task/40/direct/3"]
+    assert direct["num_actions"] == STEPS + 1
+    assert direct["seconds"] > 0
+    assert direct["seed"] == 0
+
+
+def test_no_simulator_call_but_step_between_the_first_step_and_the_last(
+    tmp_path: Path, weights: str
+) -> None:
+    """Offline: rendering ends with the demonstration, and actions are on disk before the reset."""
+    plan = plan_for(tmp_path, weights, tasks=("grey_task",), initial_states=(40,),
+                    rows=("direct", "no_action"), num_videos=0)  # fmt: skip
+    run_control(plan)
+    log = plan.world.log
+    resets = [i for i, (call, _) in enumerate(log) if call == "reset"]
+    assert len(resets) == 3  # the demonstration, and one for each row
+    demonstration = log[resets[0] : resets[1]]
+    assert sum(call == "render" for call, _ in demonstration) == STEPS // 3 + 1
+    for start, end in zip(resets[1:], [*resets[2:], None], strict=True):
+        assert {call for call, _ in log[start + 1 : end]} == {"step"}
+    played = np.array([action for call, action in log[resets[1] + 1 : resets[2]]])
+    with np.load(tmp_path / "actions" / "grey_task.40.direct.3.npz") as file:
+        np.testing.assert_array_equal(played, file["actions"][: len(played)])
+
+
+def test_a_killed_run_goes_on_where_it_stopped(
+    tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_for(tmp_path, weights)
+    play, played = control.Player.play, []
+
+    def killed(self, unit):
+        if len(played) == 5:
+            raise KeyboardInterrupt
+        played.append(unit.key)
+        return play(self, unit)
+
+    monkeypatch.setattr(control.Player, "play", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_control(plan)
+    # The kill came in the middle of a line, and of a demonstration's file.
+    with (tmp_path / EPISODES).open("ab") as file:
+        file.write(b'{"key": "grey_task/41/no_act')
+    kept = sorted((tmp_path / "demonstrations").iterdir())
+    kept[0].write_bytes(kept[0].read_bytes()[:100])
+    first = list(played)
+    monkeypatch.setattr(control.Player, "play", lambda s, u: played.append(u.key) or play(s, u))
+    lines = run_control(plan)
+    assert len(first) == 5
+    assert len(played) == len(set(played)) == len(plan.units()) == len(lines)
+
+    whole = run_control(plan_for(tmp_path / "another", weights))
+    timeless = [{**line, "seconds": 0} for line in lines]
+    assert timeless == [{**line, "seconds": 0} for line in whole]
+    written = [json.loads(text) for text in (tmp_path / EPISODES).read_text().splitlines()]
+    assert len(written) == 1 + len(lines)
+
+
+def test_finished_runs_need_neither_weights_nor_simulator(tmp_path: Path, weights: str) -> None:
+    lines = run_control(plan_for(tmp_path, weights))
+    again = plan_for(tmp_path, weights, world=GreyWorld(log := []))
+    assert run_control(again) == lines
+    assert not log
+
+
+def test_other_weights_are_played_anew_and_other_settings_refused(
+    tmp_path: Path, weights: str
+) -> None:
+    run_control(plan_for(tmp_path / "run", weights))
+    other = str(write_fake_action_weights(tmp_path / "other", num_hypotheses=2))
+    plan = plan_for(tmp_path / "run", other)
+    run_control(plan)
+    rows = [call for call, _ in plan.world.log].count("reset")
+    # Two rows by the model on two tasks and two states, and a film anew; the rest was kept.
+    assert rows == 8 + 1
+    with pytest.raises(ConfigError, match="seed 0 there, 1 now"):
+        run_control(plan_for(tmp_path / "run", weights, seed=1))
+
+
+def test_workers_make_the_same_lines(tmp_path: Path) -> None:
+    rows = ("replay", "no_action")
+    alone = run_control(plan_for(tmp_path / "1", None, rows=rows, world=GreyWorld(),
+                                 default_row="replay"))  # fmt: skip
+    plan = plan_for(tmp_path / "2", None, rows=rows, workers=2, world=GreyWorld(),
+                    default_row="replay")  # fmt: skip
+    assert run_control(plan) == alone
+    assert len(list((tmp_path / "2" / "failures").glob("*.mp4"))) == 1
+
+
+def test_an_expert_that_fails_tries_again(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, None, tasks=("grey_task",), initial_states=(HARD,),
+                    rows=("replay",), default_row="replay")  # fmt: skip
+    (line,) = run_control(plan)
+    assert line["attempts"] == 2
+    assert line["demonstration"]
+    assert line["success"]
+
+
+def test_failures_are_filmed_beside_their_keyframes(tmp_path: Path, weights: str) -> None:
+    plan = plan_for(tmp_path, weights, rows=("direct",))
+    lines = run_control(plan)
+    film = video_path(plan, Unit("impossible_task", 40, "direct", 3))
+    with VideoReader(film) as video:
+        frames = [frame.pixels for frame in video]
+    assert frames[0].shape == (32, 32 + 4 + 32, 3)
+    assert len(frames) == 1 + (STEPS + 1 + 20) // 4
+    result = control_result(plan, lines)
+    page = write_control_report(plan, result, lines).read_text()
+    assert page.count("<video") == 1
+    assert "data:video/mp4;base64," in page
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert len(document["episodes"]) == 4
+    assert "impossible task" in control_table(result)
+
+
+def test_films_are_shared_out_among_tasks(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, None, tasks=("a", "b"), initial_states=(1, 2, 3), rows=("replay",),
+                    default_row="replay", num_videos=3)  # fmt: skip
+    lines = [{"success": False, "steps": 3}] * 6
+    chosen = [(unit.task, unit.initial_state) for unit in to_film(plan, plan.units(), lines)]
+    assert chosen == [("a", 1), ("b", 1), ("a", 2)]
+
+
+def test_keyframes_of_others(tmp_path: Path, weights: str) -> None:
+    """Videos without any demonstration; one shows no robot, one is missing, one has one frame."""
+    folder = tmp_path / "videos" / "grey_task"
+    greys = np.linspace(80, 200, 9)
+    for state, values in ((40, greys), (41, greys[:1]), (42, np.zeros(9))):
+        (folder / str(state)).mkdir(parents=True)
+        for i, picture in enumerate(pictures(values)):
+            cv2.imwrite(str(folder / str(state) / f"{i:03d}.png"), picture)
+    plan = plan_for(tmp_path / "run", weights, tasks=("grey_task",),
+                    initial_states=(40, 41, 42, 43), keyframes=str(tmp_path / "videos"),
+                    rows=("replay", "direct"))  # fmt: skip
+    lines = by_key(run_control(plan))
+    assert len(lines) == 4  # nobody can replay what was never recorded
+    assert lines["grey_task/40/direct/3"]["num_actions"] == 25
+    assert lines["grey_task/40/direct/3"]["error"] is None
+    assert "one frame only" in lines["grey_task/41/direct/3"]["error"]
+    assert "no panda in view" in lines["grey_task/42/direct/3"]["error"]
+    assert "grey_task/43.mp4" in lines["grey_task/43/direct/3"]["error"]
+    assert not any(lines[f"grey_task/{s}/direct/3"]["success"] for s in (41, 42, 43))
+    assert control_result(plan, list(lines.values()))["rows"]["direct"]["errors"] == 3
+
+
+def test_video_files_are_keyframes_too(tmp_path: Path) -> None:
+    folder = tmp_path / "videos" / "grey_task"
+    folder.mkdir(parents=True)
+    with VideoWriter(folder / "40.mp4", 20 / 3) as video:
+        for i, picture in enumerate(pictures(np.linspace(80, 200, 5))):
+            video.write(picture, i * 0.15)
+    plan = plan_for(tmp_path, None, keyframes=str(tmp_path / "videos"), rows=("no_action",),
+                    default_row="no_action")  # fmt: skip
+    material, facts = control.Player(plan).material(Unit("grey_task", 40, "no_action", 0))
+    assert material.frames.shape == (5, 32, 32, 3)
+    assert material.demonstrated is None
+    assert facts == {}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"rows": ("replay", "magic")}, "unknown row 'magic'; known: replay, direct"),
+        ({"stride": 0}, "stride is 0"),
+        ({"strides": (1, -2)}, "stride is -2"),
+        ({"tasks": ()}, "nothing to evaluate"),
+        ({"default_row": "best"}, "unknown row 'best'"),
+    ],
+)
+def test_plans_that_make_no_sense(tmp_path: Path, changes, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_for(tmp_path, None, **changes)
+
+
+def test_numbers_and_rows_as_people_write_them() -> None:
+    assert parse_numbers("3", "--x") == (3,)
+    assert parse_numbers("40-42, 7,41", "--x") == (40, 41, 42, 7)
+    assert parse_rows("track, replay,track") == ("track", "replay")
+    assert "no_action" in parse_rows(None)
+    for text in ("", "4-", "b", "5-3", "1,,2"):
+        with pytest.raises(ConfigError, match="--x is"):
+            parse_numbers(text, "--x")
+    with pytest.raises(ConfigError, match="unknown row 'replays'"):
+        parse_rows("replays")
+
+
+def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / EPISODES).write_text('[1, 2]\n{"key": 3}\n')
+    with pytest.raises(ConfigError, match="damaged"):
+        run_control(plan_for(tmp_path, None, rows=("no_action",), default_row="no_action"))
