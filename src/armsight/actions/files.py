@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +20,9 @@ from armsight.files import atomic_write
 
 Array = NDArray[Any]
 
+_ZIP_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, AttributeError,
+               zipfile.BadZipFile, zlib.error, struct.error)  # fmt: skip
+"""What NumPy and zipfile raise in the middle of a broken file"""
 KEY = b"armsight"
 """Name of the metadata in a Parquet file's schema"""
 COLUMNS = {
@@ -92,12 +97,12 @@ def _write_npz(sequence: ActionSequence, path: Path) -> None:
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return json.loads(str(arrays.pop("metadata"))), arrays
     except KeyError:
         raise DatasetError(f"{path} holds no actions of armsight: it has no 'metadata'") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _ZIP_DAMAGE as error:
         raise DatasetError(f"{path} is broken: {error}; write it again") from error
 
 
@@ -129,7 +134,7 @@ def _write_parquet(sequence: ActionSequence, path: Path) -> None:
     document = {**sequence.metadata(), **_off_table(sequence)}
     table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(document)})
     with atomic_write(path) as temporary:
-        pa.parquet.write_table(table, temporary)
+        pa.parquet.write_table(table, temporary, write_page_checksum=True)
 
 
 def _off_table(sequence: ActionSequence) -> dict[str, Any]:
@@ -140,7 +145,7 @@ def _off_table(sequence: ActionSequence) -> dict[str, Any]:
 def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     pa = _pyarrow()
     try:
-        table = pa.parquet.ParquetFile(path).read()
+        table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
         text = (table.schema.metadata or {}).get(KEY)
         if text is None:
             raise DatasetError(f"{path} holds no actions of armsight: its metadata lack 'armsight'")

@@ -1,0 +1,62 @@
+"""Keyframes to overlapping pairs, even and uneven."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from armsight.actions.pairs import check_stride, keyframe_steps, make_pairs
+from armsight.errors import ConfigError, KeyframesError
+
+strides = st.lists(st.integers(1, 8), min_size=1, max_size=12)
+
+
+def test_the_papers_figure() -> None:
+    """Stride 3: four actions a pair, shared at the keyframe in the middle."""
+    pairs = make_pairs(keyframe_steps(3, 3), max_stride=8)
+    assert pairs.indices.tolist() == [[0, 1], [1, 2]]
+    assert pairs.starts.tolist() == [0, 3]
+    assert pairs.lengths.tolist() == [4, 4]
+    assert pairs.horizon == 7
+    assert len(pairs) == 2
+
+
+@given(strides, st.integers(-5, 100))
+def test_each_step_is_said_once_and_shared_keyframes_twice(gaps: list[int], first: int) -> None:
+    steps = first + np.concatenate([[0], np.cumsum(gaps)])
+    pairs = make_pairs(steps, max_stride=8)
+    said = np.zeros(pairs.horizon, int)
+    for start, length in zip(pairs.starts, pairs.lengths, strict=True):
+        said[start : start + length] += 1
+    shared = set((steps[1:-1] - first).tolist())
+    assert all(count == (2 if step in shared else 1) for step, count in enumerate(said))
+    assert pairs.horizon == sum(gaps) + 1
+
+
+@pytest.mark.parametrize("steps", [[], [0], [[0, 3]]])
+def test_fewer_than_two_keyframes(steps: list[int]) -> None:
+    with pytest.raises(KeyframesError, match="give two or more frames"):
+        make_pairs(steps, 8)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([0, 3, 3], "keyframe 2 is at control step 3, not after keyframe 1 at 3"),
+        ([0, 6, 3], "give rising steps"),
+        ([0, 9], "stride 9 is out of range; .* 1 to 8"),
+        ([0.0, 3.0], "whole control steps"),
+    ],
+)
+def test_steps_that_make_no_sense(steps: list[int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_pairs(steps, 8)
+
+
+def test_strides() -> None:
+    assert check_stride(np.int64(8), 8) == 8
+    for wrong in (0, -1, 9, 2.5, float("nan")):
+        with pytest.raises(ConfigError, match="strides of 1 to 8"):
+            check_stride(wrong, 8)  # type: ignore[arg-type]
