@@ -25,7 +25,8 @@ from armsight.control.suite import (
 from armsight.errors import ControlError
 from armsight.render.gl import load_mujoco
 
-CAMERA = "agentview"
+CAMERA, ROBOT = "agentview", "robot0_base"
+"""MuJoCo's names of the camera and of the robot's first body"""
 NULL_ACTION = np.array([0.0, 0, 0, 0, 0, 0, -1])
 """Stay where you are, gripper open"""
 OPENCV_FROM_MUJOCO = np.diag([1.0, -1, -1])
@@ -65,7 +66,7 @@ class Simulation:
         self._painter: Painter | None = None
         self._robot = self._env.robots[0]
         model = self.model
-        self._base = model.body("robot0_base").id
+        self._base = model.body(ROBOT).id
         self._site = model.site(self._robot.gripper.important_sites["grip_site"]).id
         self._joints = np.array(self._robot._ref_joint_pos_indexes)
         self._fingers = np.array(self._robot._ref_gripper_joint_pos_indexes)
@@ -132,7 +133,17 @@ class Simulation:
         action = np.asarray(action, np.float64)
         if action.shape != (7,) or not np.isfinite(action).all():
             raise ControlError(f"an action has 7 finite numbers, not {action!r}")
-        self._env.step(action)
+        env, sim = self._env, self._env.sim
+        # robosuite's own loop computes the same dynamics three times for each step of the physics;
+        # once gives the same bits.
+        sim.forward = _nothing
+        try:
+            for i in range(round(env.control_timestep / env.model_timestep)):
+                self._mj.mj_step1(self.model, self.data)
+                self._robot.control(action, policy_step=i == 0)
+                self._mj.mj_step2(self.model, self.data)
+        finally:
+            del sim.forward
         self.success = bool(self._env._check_success())
         return self.success
 
@@ -143,7 +154,7 @@ class Simulation:
             positions: (nq,) draw these `data.qpos` of an earlier moment, not the present ones.
         """
         if self._painter is None:
-            self._painter = Painter(self.model, self.image_size)
+            self._painter = Painter(self.model, self.image_size, ROBOT)
         seen = self.seen if positions is None else self._place(positions)
         return self._painter.draw(seen, self.K, self.T_cam_world)
 
@@ -162,6 +173,7 @@ class Simulation:
             appearance.apply(model)
         if self._painter is not None:
             self._painter.upload_texture(texture)
+            self._painter.forget()
 
     @property
     def joint_positions(self) -> NDArray[np.float64]:
@@ -226,6 +238,10 @@ class Simulation:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _nothing() -> None:
+    """Stands in for MjSim.forward where its work is done already."""
 
 
 def _transform(R: NDArray[np.floating], t: NDArray[np.floating]) -> NDArray[np.float64]:
