@@ -94,7 +94,7 @@ class LoneArm:
             error = np.concatenate([
                 goal[:3, 3] - here[:3, 3], rotvec_from_rotation(goal[:3, :3] @ here[:3, :3].T)
             ])  # fmt: skip
-            pull = 1e-4
+            pull = 1e-5
             normal = J.T @ J + pull * np.eye(7)
             change = np.linalg.solve(normal, J.T @ error + pull * (READY - q))
             q = np.clip(q + change, *limits)

@@ -7,6 +7,7 @@ slip into the actions that are read from them.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,15 +142,15 @@ class DiffusersWorldModel:
             import transformers  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("A diffusers world model", str(error.name), INSTALL) from error
-        on_gpu = torch.cuda.is_available()
-        dtype = torch.float16 if on_gpu else torch.float32
         try:
             loader: Any = diffusers.DiffusionPipeline
-            pipeline = loader.from_pretrained(name, torch_dtype=dtype)
+            pipeline = loader.from_pretrained(name)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot load the diffusers pipeline {name}: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
-        return cls(pipeline.to("cuda" if on_gpu else "cpu"), **options)
+        if torch.cuda.is_available():
+            pipeline = pipeline.to("cuda", torch.float16)
+        return cls(pipeline, **options)
 
     def keyframes(self, first_image: Frames, instruction: str) -> Frames:
         """Frames (N, H, W, 3) that the pipeline makes from the image and the instruction.
@@ -184,7 +185,8 @@ def read_keyframes(path: Path) -> Frames:
         BadImageError: the folder holds no pictures, or pictures of several sizes.
     """
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        files = [p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
+        files.sort(key=_by_number)
         if not files:
             raise BadImageError(f"{path} holds no pictures; expected {', '.join(IMAGE_SUFFIXES)}")
         frames = [load_image(file).pixels for file in files]
@@ -223,6 +225,12 @@ def find_keyframes(folder: Path, task_names: Sequence[str], initial_state: int) 
         f"{task_names[0]}/{initial_state}.mp4 or a folder {task_names[0]}/{initial_state} of "
         "pictures"
     )
+
+
+def _by_number(path: Path) -> list[str | int]:
+    """frame_2 before frame_10."""
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _size(frame: Frames) -> str:
