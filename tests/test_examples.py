@@ -12,6 +12,7 @@ from PIL import Image
 
 from armsight.data.video import VideoWriter
 from armsight.estimate import pretrained
+from tests.fake_action_weights import write_fake_action_weights
 from tests.fake_weights import write_fake_weights
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -20,6 +21,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 @pytest.fixture(autouse=True)
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fake_weights(tmp_path / "weights" / "panda")
+    write_fake_action_weights(tmp_path / "weights" / "libero_object")
     monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "weights")
 
 
@@ -77,6 +79,20 @@ def test_draw(monkeypatch: pytest.MonkeyPatch, photo: Path, tmp_path: Path) -> N
     run(monkeypatch, "05", photo, tmp_path / "drawn.png")
     with Image.open(tmp_path / "drawn.png") as drawn:
         assert drawn.size == (4 * 640, 480)
+
+
+def test_video_to_actions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VideoWriter(tmp_path / "v.mp4", 10) as writer:
+        for i, grey in enumerate((60, 90, 180, 240)):
+            writer.write(np.full((96, 96, 3), grey, np.uint8), i / 10)
+    monkeypatch.chdir(tmp_path)
+    run(monkeypatch, "06", tmp_path / "v.mp4", "2")
+    out = capsys.readouterr().out
+    assert "7 actions of OSC_POSE at 20 Hz" in out
+    assert "the gripper closes at" in out
+    assert (tmp_path / "actions.npz").is_file()
 
 
 def test_every_example_is_tested_and_short() -> None:

@@ -22,35 +22,30 @@ SIZE = 256
 def write_preview(
     sequence: ActionSequence,
     keyframes: Keyframes,
-    name: str,
-    scene: str | None,
+    scene: tuple[Task, int | None],
     target: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     """Execute the actions open loop and film it.
 
     Args:
-        name: of the input; tells the task when `scene` does not.
-        scene: `TASK`, `TASK:STATE` or None.
+        scene: task and initial state, see `find_scene`; a state of None: the one whose picture is
+            most like the first keyframe.
         target: MP4 to write.
 
     Returns:
         What was executed where, and whether it solved the task; `text` says it in one line.
 
     Raises:
-        ConfigError: it cannot be told which task to execute the actions in.
-        UnknownTaskError: no such task or initial state.
         MissingExtraError: the simulator is not installed.
         OutputError: the video cannot be written.
     """
     from armsight.control.resemblance import most_alike
     from armsight.control.rollout import filming, rollout
     from armsight.control.simulation import Simulation
-    from armsight.control.suite import NUM_INITIAL_STATES, split_of
+    from armsight.control.suite import NUM_INITIAL_STATES
 
-    task, state = find_scene(scene, name, sequence.task)
-    if state is not None:
-        split_of(state)
+    task, state = scene
     alike: float | None = None
     with Simulation(task, image_size=SIZE) as simulation:
         if state is None:
@@ -80,10 +75,16 @@ def write_preview(
 def find_scene(scene: str | None, name: str, suite: str) -> tuple[Task, int | None]:
     """Task and initial state of `--scene`; the task from the input's name where it is None.
 
+    Args:
+        scene: `TASK`, `TASK:STATE` or None.
+        name: of the input.
+
     Raises:
         ConfigError: neither says which.
+        UnknownTaskError: no such task or initial state.
+        MissingExtraError: the simulator is not installed.
     """
-    from armsight.control.suite import SUITES, find_task
+    from armsight.control.suite import SUITES, find_task, split_of
 
     suite = suite if suite in SUITES else SUITES[0]
     if scene is None:
@@ -97,4 +98,6 @@ def find_scene(scene: str | None, name: str, suite: str) -> tuple[Task, int | No
     text, _, state = scene.partition(":")
     if state and not state.isdigit():
         raise ConfigError(f"--scene is {scene!r}; give TASK or TASK:STATE, e.g. milk:40")
+    if state:
+        split_of(int(state))
     return find_task(text, suite), int(state) if state else None

@@ -33,7 +33,7 @@ NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight
 @click.option("--weights", type=click.Path(path_type=Path), metavar="DIR",
               help="Weights folder, instead of --task.")  # fmt: skip
 @click.option("--stride", type=int, metavar="N",
-              help="Control steps from frame to frame.  [default: what the weights say]")  # fmt: skip
+              help="Control steps from frame to frame.  [default: the weights' own]")  # fmt: skip
 @click.option("--every", type=int, default=1, show_default=True, metavar="N",
               help="Take each N-th frame as a keyframe.")  # fmt: skip
 @click.option("--route", type=click.Choice(ROUTES),
@@ -47,7 +47,7 @@ NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight
               help="Also write a video of the simulator executing the actions.")  # fmt: skip
 @click.option("--scene", metavar="TASK[:STATE]",
               help="With --preview: task (name or number) and initial state to play them in.  "
-              "[default: by the video's name, and the state that looks like its start]")  # fmt: skip
+              "[default: by the video's name, and the state most like its start]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
     frames: Path,
@@ -76,6 +76,11 @@ def command(
         model = ActionModel.from_pretrained(weights or task)
         if stride is not None:
             check_stride(stride, model.max_stride)
+        place: Any = None
+        if preview:  # what is wrong with it is said before anything is written
+            from armsight.cli._preview import find_scene, write_preview
+
+            place = find_scene(scene, name, model.task)
         keyframes = load_keyframes(frames, model.session.input_size, every, progress_bar)
         sequence = model.predict_action_chunk(
             keyframes, stride, route=route, num_hypotheses=hypotheses
@@ -85,10 +90,8 @@ def command(
         sequence = write_all(sequence, targets)
         document = {**sequence.to_json(), "horizon": len(sequence), "error": None}
         if preview:
-            from armsight.cli._preview import write_preview
-
             document["preview"] = write_preview(
-                sequence, keyframes, name, scene, targets["preview"], progress_bar
+                sequence, keyframes, place, targets["preview"], progress_bar
             )
         document["files"] = {key: str(path) for key, path in targets.items() if path.is_file()}
     except ArmsightError as error:
