@@ -134,9 +134,8 @@ def read_episodes(folder: Path, stats: bool = False) -> list[dict[str, Any]]:
     """
     records: list[dict[str, Any]] = []
     for path in sorted((folder / "meta" / "episodes").glob("chunk-*/file-*.parquet")):
-        table = read_table(path)
+        table = read_table(path, lambda name: stats or not name.startswith("stats/"))
         if missing := [name for name in NEEDED if name not in table.column_names]:
             raise DatasetError(f"{path} has no column {', '.join(missing)}")
-        names = [name for name in table.column_names if stats or not name.startswith("stats/")]
-        records += table.select(names).to_pylist()
+        records += table.to_pylist()
     return sorted(records, key=lambda record: int(record["episode_index"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,11 @@ def to_columns(table: Any, features: Features, path: Path) -> Columns:
     return found
 
 
-def read_table(path: Path) -> Any:
+def read_table(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> Any:
     """A Parquet file as an Arrow table.
+
+    Args:
+        wanted: says which columns, by name.
 
     Raises:
         DatasetError: the file is missing or broken.
@@ -97,7 +100,8 @@ def read_table(path: Path) -> Any:
     if not path.is_file():
         raise DatasetError(f"{path} is missing; fetch or write the data set again")
     try:
-        return pa.parquet.ParquetFile(path).read()
+        file = pa.parquet.ParquetFile(path)
+        return file.read(columns=[name for name in file.schema_arrow.names if wanted(name)])
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(
             f"{path} is broken: {error}; fetch or write the data set again"
