@@ -147,6 +147,12 @@ class Simulation:
         self.success = bool(self._env._check_success())
         return self.success
 
+    def step_as_libero(self, action: NDArray[np.floating]) -> bool:
+        """The same with LIBERO's own code, which is slower; for comparison."""
+        self._env.step(np.asarray(action, np.float64))
+        self.success = bool(self._env._check_success())
+        return self.success
+
     def render(self, positions: NDArray[np.floating] | None = None) -> NDArray[np.uint8]:
         """(S, S, 3) RGB of the agent's camera, upright; the state stays as it is.
 
@@ -174,6 +180,11 @@ class Simulation:
         if self._painter is not None:
             self._painter.upload_texture(texture)
             self._painter.forget()
+
+    @property
+    def state(self) -> NDArray[np.float64]:
+        """(1 + nq + nv,) time, positions, velocities: what a replay is compared by."""
+        return np.asarray(self._env.sim.get_state().flatten())
 
     @property
     def joint_positions(self) -> NDArray[np.float64]:
