@@ -143,7 +143,7 @@ def test_arrays_that_contradict_each_other(sequence: ActionSequence) -> None:
         ("actions", np.full_like(sequence.actions, np.nan), "actions holds NaN"),
         ("presence", sequence.presence[1:], "presence has shape"),
         ("keyframe_steps", np.array([0, 2, 7, 9]), "do not end at the last keyframe"),
-        ("pair_actions", sequence.pair_actions[1:], "pair_actions has shape"),
+        ("pair_actions", sequence.pair_actions[1:], r"pair_actions has shape \(2, 6, 7\), for"),
     ):
         with pytest.raises(BadShapeError, match=message):
             replace(sequence, **{name: array})

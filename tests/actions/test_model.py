@@ -84,6 +84,24 @@ def test_shared_keyframes_are_averaged(model: ActionModel) -> None:
     assert len(other) == len(sequence)
 
 
+def test_wider_spans_average_more_opinions(model: ActionModel) -> None:
+    """In the fake the middle keyframe is not on the line between its neighbours, and each pair
+    says so: what comes out is the mean of what the pairs say."""
+    options: dict[str, Any] = {"num_hypotheses": 2, "merge": "mean"}
+    sequence = model.predict_action_chunk(pictures([60, 150, 120]), 2, span=2, **options)
+    a = np.array([60, 150, 120]) / 255
+    assert sequence.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+    neighbours = [a[0], a[:2].mean(), a[1], a[1:].mean(), a[2]]
+    wide = np.linspace(a[0], a[2], 5)
+    expected = [(x + y) / 2 for x, y in zip(neighbours, wide, strict=True)]
+    expected[2] = (2 * a[1] + wide[2]) / 3  # two neighbouring pairs say the middle
+    np.testing.assert_allclose(sequence.actions[:, 0], expected, atol=1e-6)
+    assert sequence.keyframe_steps.tolist() == [0, 2, 4]
+    assert sequence.stride == 2
+    # Pairs wider than the model knows are left out.
+    assert len(model.predict_action_chunk(pictures(GREYS), 5, span=2).pairs) == 5
+
+
 def test_std_is_that_of_the_hypotheses(model: ActionModel) -> None:
     sequence = model.predict_action_chunk(pictures(np.full(9, 128)), 3, num_hypotheses=64)
     assert np.median(sequence.std) == pytest.approx(SPREAD, rel=0.1)

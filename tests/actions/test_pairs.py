@@ -35,6 +35,27 @@ def test_each_step_is_said_once_and_shared_keyframes_twice(gaps: list[int], firs
     assert pairs.horizon == sum(gaps) + 1
 
 
+@given(strides, st.integers(1, 5))
+def test_longer_spans_are_all_pairs_that_the_model_knows(gaps: list[int], span: int) -> None:
+    steps = np.concatenate([[0], np.cumsum(gaps)])
+    pairs = make_pairs(steps, 8, span)
+    expected = {
+        (i, j)
+        for i in range(len(steps))
+        for j in range(len(steps))
+        if 0 < j - i <= span and steps[j] - steps[i] <= 8
+    }
+    found = list(map(tuple, pairs.indices.tolist()))
+    assert set(found) == expected
+    assert len(found) == len(expected)
+    assert found == sorted(found)
+    np.testing.assert_array_equal(pairs.starts, steps[pairs.indices[:, 0]])
+    np.testing.assert_array_equal(pairs.strides, np.diff(steps[pairs.indices])[:, 0])
+    assert pairs.horizon == steps[-1] + 1
+    with pytest.raises(ConfigError, match="span is 0"):
+        make_pairs(steps, 8, 0)
+
+
 @pytest.mark.parametrize("steps", [[], [0], [[0, 3]]])
 def test_fewer_than_two_keyframes(steps: list[int]) -> None:
     with pytest.raises(KeyframesError, match="give two or more frames"):

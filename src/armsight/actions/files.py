@@ -139,7 +139,9 @@ def _write_parquet(sequence: ActionSequence, path: Path) -> None:
 
 def _off_table(sequence: ActionSequence) -> dict[str, Any]:
     document = sequence.to_json()
-    return {name: document[name] for name in ("keyframe_steps", "presence", "pair_actions")}
+    return {
+        name: document[name] for name in ("keyframe_steps", "presence", "pairs", "pair_actions")
+    }
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -159,6 +161,7 @@ def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
                 values = values.flatten()
             arrays[name] = values.to_numpy(zero_copy_only=False).reshape(shape)
         arrays["keyframe_steps"] = np.array(document["keyframe_steps"], np.int64)
+        arrays["pairs"] = np.array(document["pairs"], np.int64)
         arrays["presence"] = np.array(document["presence"], float)
         arrays["pair_actions"] = padded([np.array(chunk) for chunk in document["pair_actions"]])
     except ArmsightError:

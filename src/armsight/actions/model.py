@@ -1,6 +1,6 @@
 """`ActionModel`: keyframes of a video in, the actions between them out.
 
-1. Consecutive keyframes become overlapping pairs, all in one batch (pairs.py).
+1. Keyframes become overlapping pairs, all in one batch (pairs.py).
 2. The network samples H chunks of `stride + 1` actions for every pair (session.py).
 3. A pair's hypotheses become one chunk (hypotheses.py).
 4. Chunks are averaged where they overlap; gripper commands are voted (ensemble.py).
@@ -55,6 +55,7 @@ class ActionModel:
         self.robot = str(self.card["robot"])
         self.max_stride = int(self.card["max_stride"])
         self.default_stride = int(self.card.get("default_stride", DEFAULT_STRIDE))
+        self.default_span = int(self.card.get("default_span", 1))
         self.default_route = str(self.card.get("default_route", "direct"))
         self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
         self.meaning = Meaning(
@@ -79,6 +80,7 @@ class ActionModel:
         stride: int | None = None,
         *,
         steps: Sequence[int] | None = None,
+        span: int | None = None,
         route: str | None = None,
         num_hypotheses: int | None = None,
         seed: int = 0,
@@ -94,6 +96,8 @@ class ActionModel:
                 them, or a video.
             stride: control steps from each frame to the next; by default the card's.
             steps: instead of `stride`, the control step of each frame, rising, perhaps uneven.
+            span: how many keyframes apart a pair may be, see `pairs.py`; by default the card's,
+                or 1 as in the paper.
             route: "direct" takes the model's actions; "track" takes those with which a simulated
                 arm follows the model's end-effector path; by default the card's.
             num_hypotheses: samples for each pair; by default the card's.
@@ -121,24 +125,23 @@ class ActionModel:
         if stride is not None:
             check_stride(stride, self.max_stride)  # before a long video is read
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
-        pairs = self._pairs(keyframes, stride, steps)
+        pairs = self._pairs(keyframes, stride, steps, span or self.default_span)
         reading = self.session.read(keyframes.images, pairs.indices, pairs.strides, count, seed)
         messages = self._check_presence(reading.presence)
         sequence = self._assemble(keyframes, pairs, reading, merge, weights, messages)
         return follow(sequence, tracker) if route == "track" else sequence
 
     def _pairs(
-        self, keyframes: Keyframes, stride: int | None, steps: Sequence[int] | None
+        self, keyframes: Keyframes, stride: int | None, steps: Sequence[int] | None, span: int
     ) -> Pairs:
         if steps is None:
-            return make_pairs(
-                keyframe_steps(len(keyframes), stride or self.default_stride), self.max_stride
-            )
+            steps = keyframe_steps(len(keyframes), stride or self.default_stride).tolist()
+            return make_pairs(steps, self.max_stride, span)
         if stride is not None:
             raise ConfigError("give only one of stride and steps")
         if len(steps) != len(keyframes):
             raise ConfigError(f"{len(steps)} steps for {len(keyframes)} frames; give one for each")
-        return make_pairs(steps, self.max_stride)
+        return make_pairs(steps, self.max_stride, span)
 
     def _check_presence(self, presence: Array) -> tuple[str, ...]:
         threshold = float(self.card.get("presence_threshold", PRESENCE_THRESHOLD))
@@ -188,11 +191,14 @@ class ActionModel:
                 return temporal_ensemble([values], [0], voted=voted)
             return temporal_ensemble(chunks[name], starts, weights, voted=voted)
 
-        strides = set(pairs.strides.tolist())
+        # Neighbours are pairs of their own, whatever the span.
+        neighbours = pairs.indices[:, 1] - pairs.indices[:, 0] == 1
+        keys = np.append(starts[neighbours], pairs.horizon - 1)
+        strides = set(np.diff(keys).tolist())
         return ActionSequence(
             actions=joined("actions", (GRIPPER,)),
             std=ensemble_std(chunks["actions"], chunks["std"], starts, spread),
-            keyframe_steps=np.append(starts, starts[-1] + pairs.strides[-1]),
+            keyframe_steps=keys,
             ee_position=joined("position"),
             ee_position_std=ensemble_std(
                 chunks["position"], chunks["position_std"], starts, spread
@@ -200,6 +206,7 @@ class ActionModel:
             ee_rotation=mean_rotation(joined("turn")),
             gripper_opening=joined("opening"),
             presence=reading.presence,
+            pairs=pairs.indices,
             pair_actions=padded(chunks["actions"]),
             stride=strides.pop() if len(strides) == 1 else None,
             task=self.task,

@@ -1,8 +1,11 @@
-"""Consecutive keyframes as overlapping pairs (PoseDiff, arXiv 2509.24591, figure of the IDM).
+"""Keyframes as overlapping pairs (PoseDiff, arXiv 2509.24591, figure of the IDM).
 
 Keyframe i was seen before control step `steps[i]`. The pair (i, i+1) is asked for the actions of
 every control step from one keyframe to the next, both ends included: `stride + 1` of them. So two
 pairs that meet at a keyframe both say what to do there.
+
+With a `span` above 1 there are also pairs (i, i+2) and so on, as far as the model knows their
+stride: then every step is said several times, and the ensemble averages more opinions.
 """
 
 from __future__ import annotations
@@ -49,16 +52,20 @@ def keyframe_steps(count: int, stride: int) -> Ints:
     return np.arange(count, dtype=np.int64) * stride
 
 
-def make_pairs(steps: Sequence[int] | Ints, max_stride: int) -> Pairs:
-    """Pairs of consecutive keyframes seen at control steps `steps`, which may be uneven.
+def make_pairs(steps: Sequence[int] | Ints, max_stride: int, span: int = 1) -> Pairs:
+    """Pairs of keyframes seen at control steps `steps`, which may be uneven.
 
     Args:
         steps: (N,) rising whole numbers; the first is where the actions begin.
         max_stride: the longest gap that the model knows.
+        span: how many keyframes apart a pair may be; 1 for neighbours only, as in the paper.
+
+    Returns:
+        Pairs in the order of their first keyframe, then of their second.
 
     Raises:
         KeyframesError: fewer than two keyframes.
-        ConfigError: the steps do not rise, or a gap is longer than `max_stride`.
+        ConfigError: the steps do not rise, a gap is longer than `max_stride`, or no such span.
     """
     times = np.asarray(steps)
     if times.ndim != 1 or len(times) < 2:
@@ -77,9 +84,20 @@ def make_pairs(steps: Sequence[int] | Ints, max_stride: int) -> Pairs:
             f"{times[i]}; give rising steps"
         )
     check_stride(int(strides.max()), max_stride)
-    first = np.arange(len(times) - 1, dtype=np.int64)
-    starts = whole[:-1] - whole[0]
-    return Pairs(np.stack([first, first + 1], axis=1), starts, strides)
+    if span < 1:
+        raise ConfigError(f"span is {span}; give 1 for neighbours, 2 for one keyframe between")
+    count = len(times)
+    indices = np.array(
+        [
+            (i, j)
+            for i in range(count - 1)
+            for j in range(i + 1, min(i + span, count - 1) + 1)
+            if whole[j] - whole[i] <= max_stride
+        ],
+        dtype=np.int64,
+    )
+    begin, end = whole[indices.T]
+    return Pairs(indices, begin - whole[0], end - begin)
 
 
 def check_stride(stride: SupportsIndex, max_stride: int) -> int:

@@ -29,6 +29,7 @@ ARRAYS = (
     "ee_rotation",
     "gripper_opening",
     "presence",
+    "pairs",
     "pair_actions",
 )
 """Fields of `ActionSequence` that are arrays"""
@@ -85,8 +86,10 @@ class ActionSequence:
     """(N,) [m] distance between the fingers"""
     presence: Array
     """(K,) belief in [0, 1] that the robot is in view"""
+    pairs: NDArray[np.int64]
+    """(P, 2) pairs of keyframes"""
     pair_actions: Array
-    """(K - 1, L, 7) what each pair of keyframes said before averaging; NaN behind its end"""
+    """(P, L, 7) what each pair said before averaging; NaN behind its end"""
     stride: int | None = None
     """Control steps from keyframe to keyframe; None where they differ"""
     task: str = ""
@@ -128,8 +131,10 @@ class ActionSequence:
             raise BadShapeError(
                 f"{steps} actions do not end at the last keyframe, step {self.keyframe_steps[-1:]}"
             )
-        if len(self.pair_actions) != keyframes - 1 or self.pair_actions.ndim != 3:
-            raise BadShapeError(f"pair_actions has shape {self.pair_actions.shape}")
+        if self.pair_actions.ndim != 3 or self.pairs.shape != (len(self.pair_actions), 2):
+            raise BadShapeError(
+                f"pair_actions has shape {self.pair_actions.shape}, for pairs {self.pairs.shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -185,7 +190,7 @@ class ActionSequence:
     def to_json(self) -> dict[str, Any]:
         """The metadata and every array as lists; `pair_actions` without padding."""
         arrays = {name: getattr(self, name).tolist() for name in ARRAYS if name != "pair_actions"}
-        lengths = np.diff(self.keyframe_steps) + 1
-        said = zip(self.pair_actions, lengths, strict=True)
+        begin, end = self.keyframe_steps[self.pairs.T]
+        said = zip(self.pair_actions, end - begin + 1, strict=True)
         pairs = [chunk[:length].tolist() for chunk, length in said]
         return {**self.metadata(), **arrays, "pair_actions": pairs}
