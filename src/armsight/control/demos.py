@@ -8,6 +8,7 @@ run that is killed goes on where it stopped.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -281,5 +282,6 @@ def _made(jobs: list[Job], workers: int) -> Iterator[Episode]:
     if workers == 1 or len(blocks) < 2:
         yield from map(_make, ordered)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # the first process hears it, and ends the others
+    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, ignore) as pool:
         yield from pool.imap(_make, ordered, chunksize=BLOCK)

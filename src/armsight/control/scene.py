@@ -96,7 +96,8 @@ def grasps(scene: dict[str, Body], target: str, depth: float, lowest: float) -> 
     body = scene[target]
     z = max(body.high[2] - depth, body.low[2] + lowest)
     points = body.slice(z)[:, :2]
-    others = np.concatenate([b.boxes.reshape(-1, 3) for n, b in scene.items() if n != target])
+    beside = [b.boxes.reshape(-1, 3) for name, b in scene.items() if name != target]
+    others = np.concatenate([np.zeros((0, 3)), *beside])
     found = []
     for yaw in np.radians(np.arange(-90, 90, 7.5)):
         along = np.array([-np.sin(yaw), np.cos(yaw)])
@@ -109,7 +110,8 @@ def grasps(scene: dict[str, Body], target: str, depth: float, lowest: float) -> 
         fingers = (side < _FINGER_REACH) & (front < _FINGER_WIDTH) & (others[:, 2] > z - 0.02)
         palm = (side < _PALM[0]) & (front < _PALM[1]) & (others[:, 2] > z + _PALM[2])
         cost = 20 * max(width - 0.055, 0) + 6 * max(width - 0.068, 0) / 0.01
-        cost += 0.05 * np.count_nonzero(fingers) + 0.05 * np.count_nonzero(palm)
+        for hit in (fingers, palm):
+            cost += 0.4 * bool(hit.any()) + 0.05 * np.count_nonzero(hit)
         cost += 0.15 * abs(yaw)
         found.append(Grasp(np.array([*centre, z]), float(yaw), width, float(cost)))
     return sorted(found, key=lambda grasp: grasp.cost)
