@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ from armsight.geometry import rotation_from_rotvec
 
 Array = NDArray[np.floating]
 Chunks = tuple[list[Array], list[int]]
+few = settings(max_examples=40, deadline=None)
 WEIGHTS: list[Weights] = [equal, middle_first, earlier_first(0.3), earlier_first(-0.2)]
 
 
@@ -70,6 +71,7 @@ def oracle(chunks: list[Array], starts: list[int], weights: Weights, voted: int)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
+@few
 @given(made=covering_chunks())
 def test_against_brute_force(weights: Weights, made: Chunks) -> None:
     chunks, starts = made
@@ -78,6 +80,7 @@ def test_against_brute_force(weights: Weights, made: Chunks) -> None:
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
+@few
 @given(made=covering_chunks())
 def test_never_beyond_what_is_said(weights: Weights, made: Chunks) -> None:
     chunks, starts = made
@@ -88,6 +91,7 @@ def test_never_beyond_what_is_said(weights: Weights, made: Chunks) -> None:
     assert set(result[:, 2]) <= {OPEN, CLOSE}
 
 
+@few
 @given(made=covering_chunks(), scale=st.floats(0.1, 10))
 def test_weights_count_by_their_ratio_only(made: Chunks, scale: float) -> None:
     chunks, starts = made
@@ -96,6 +100,7 @@ def test_weights_count_by_their_ratio_only(made: Chunks, scale: float) -> None:
     np.testing.assert_allclose(one, other, atol=1e-12)
 
 
+@few
 @given(made=covering_chunks())
 def test_chunks_that_agree_are_left_alone(made: Chunks) -> None:
     """Windows of one sequence give that sequence, whatever the weights."""
@@ -141,6 +146,7 @@ def test_gripper_votes() -> None:
     assert vote(0.0) == OPEN
 
 
+@few
 @given(made=covering_chunks(), spread=st.floats(0, 2))
 def test_std_is_that_of_all_hypotheses_together(made: Chunks, spread: float) -> None:
     chunks, starts = made

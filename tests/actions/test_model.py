@@ -11,7 +11,7 @@ import pytest
 
 from armsight import ActionModel
 from armsight.actions.ensemble import middle_first
-from armsight.errors import ConfigError, KeyframesError, UnknownTaskError
+from armsight.errors import ConfigError, KeyframesError, MissingExtraError, UnknownTaskError
 from armsight.estimate import pretrained
 from armsight.geometry import make_transform
 from tests.fake_action_weights import (
@@ -138,6 +138,24 @@ def test_track_follows_the_path(model: ActionModel) -> None:
     assert (tracked.actions == 0.25).all()
     assert (tracked.route, direct.route) == ("track", "direct")
     np.testing.assert_array_equal(tracked.pair_actions, direct.pair_actions)
+
+
+def test_track_without_the_simulator(tmp_path: Path) -> None:
+    """What was asked for fails; what is only the default is replaced, and it is said."""
+
+    def absent(path: np.ndarray, gripper: np.ndarray) -> Any:
+        raise MissingExtraError("LIBERO", "robosuite", "pip install it")
+
+    model = ActionModel.from_pretrained(write_fake_action_weights(tmp_path, default_route="track"))
+    with pytest.raises(MissingExtraError, match="pip install it"):
+        model.predict_action_chunk(pictures(GREYS), 3, route="track", tracker=absent)
+    sequence = model.predict_action_chunk(pictures(GREYS), 3, tracker=absent)
+    assert sequence.route == "direct"
+    assert "better with route track" in sequence.messages[0]
+    assert "pip install it" in sequence.messages[0]
+    asked = model.predict_action_chunk(pictures(GREYS), 3, route="direct", tracker=absent)
+    assert asked.messages == ()
+    np.testing.assert_array_equal(asked.actions, sequence.actions)
 
 
 def test_one_frame_is_too_few(model: ActionModel) -> None:

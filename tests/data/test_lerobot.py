@@ -283,7 +283,7 @@ def test_unknown_episodes_and_videos_are_named(folder: Path) -> None:
 def test_without_pyarrow(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for use in (lambda: LeRobotReader(folder), lambda: writer(tmp_path)):
-        with pytest.raises(MissingExtraError, match="pip install pyarrow"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'armsight\[actions\]'"):
             use()
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.actions.sequence import ARRAYS, FORMAT, ActionSequence, Meaning
-from armsight.errors import ArmsightError, BadShapeError, DatasetError, MissingExtraError
+from armsight.data.parquet import pyarrow
+from armsight.errors import ArmsightError, BadShapeError, DatasetError
 from armsight.files import atomic_write
 
 Array = NDArray[Any]
@@ -106,19 +107,8 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         raise DatasetError(f"{path} is broken: {error}; write it again") from error
 
 
-def _pyarrow() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtraError(
-            "a Parquet file", "pyarrow", "pip install 'armsight[actions]'"
-        ) from None
-    return pyarrow
-
-
 def _write_parquet(sequence: ActionSequence, path: Path) -> None:
-    pa = _pyarrow()
+    pa = pyarrow()
     columns = {
         "step": pa.array(np.arange(len(sequence))),
         "timestamp": pa.array(sequence.times),
@@ -145,7 +135,7 @@ def _off_table(sequence: ActionSequence) -> dict[str, Any]:
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    pa = _pyarrow()
+    pa = pyarrow()
     try:
         table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
         text = (table.schema.metadata or {}).get(KEY)

@@ -32,7 +32,7 @@ from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyfram
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
 from armsight.actions.sequence import GRIPPER, ActionSequence, Meaning
 from armsight.actions.session import ActionSession, Reading
-from armsight.errors import ConfigError, KeyframesError
+from armsight.errors import ConfigError, KeyframesError, MissingExtraError
 from armsight.estimate.pretrained import ACTIONS, weights_folder
 
 Array = NDArray[np.floating]
@@ -99,7 +99,8 @@ class ActionModel:
             span: how many keyframes apart a pair may be, see `pairs.py`; by default the card's,
                 or 1 as in the paper.
             route: "direct" takes the model's actions; "track" takes those with which a simulated
-                arm follows the model's end-effector path; by default the card's.
+                arm follows the model's end-effector path; by default the card's, or "direct" with
+                a message where the simulator is not installed.
             num_hypotheses: samples for each pair; by default the card's.
             seed: of the sampler's noise.
             merge: how hypotheses become one, see `hypotheses.py`.
@@ -114,11 +115,11 @@ class ActionModel:
             KeyframesError: one frame only, sizes differ, or no robot is in view.
             ConfigError: stride, steps, route or merge make no sense.
             BadImageError, BadVideoError: a frame cannot be read.
-            MissingExtraError: "track", and the simulator is not installed.
+            MissingExtraError: "track" was asked for, and the simulator is not installed.
         """
-        route = route or self.default_route
-        if route not in ROUTES:
-            raise ConfigError(f"route is {route!r}; valid: {', '.join(ROUTES)}")
+        wanted = route or self.default_route
+        if wanted not in ROUTES:
+            raise ConfigError(f"route is {wanted!r}; valid: {', '.join(ROUTES)}")
         count = self.num_hypotheses if num_hypotheses is None else num_hypotheses
         if count < 1:
             raise ConfigError(f"num_hypotheses is {count}; give 1 or more")
@@ -129,7 +130,15 @@ class ActionModel:
         reading = self.session.read(keyframes.images, pairs.indices, pairs.strides, count, seed)
         messages = self._check_presence(reading.presence)
         sequence = self._assemble(keyframes, pairs, reading, merge, weights, messages)
-        return follow(sequence, tracker) if route == "track" else sequence
+        if wanted == "direct":
+            return sequence
+        try:
+            return follow(sequence, tracker)
+        except MissingExtraError as error:
+            if route is not None:  # it was asked for, not just a default
+                raise
+            note = f"route direct, although the weights are better with route track: {error}"
+            return replace(sequence, messages=(*sequence.messages, note))
 
     def _pairs(
         self, keyframes: Keyframes, stride: int | None, steps: Sequence[int] | None, span: int

@@ -27,6 +27,7 @@ from armsight.data.lerobot_tables import (
     write_tasks,
 )
 from armsight.data.lerobot_video import describe, encode
+from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError
 from armsight.files import atomic_write
 
@@ -58,7 +59,7 @@ class LeRobotWriter:
             DatasetError: a feature is wrong, or `folder` holds a data set with other features.
             MissingExtraError: pyarrow is not installed.
         """
-        layout.pyarrow()
+        pyarrow()
         self.folder = Path(folder)
         self.features = layout.all_features(features)
         self.info = layout.make_info(self.features, fps, robot_type)

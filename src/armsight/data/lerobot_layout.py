@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from armsight.errors import DatasetError, MissingExtraError
+from armsight.errors import DatasetError
 from armsight.files import atomic_write
 
 VERSION = "v3.0"
@@ -39,20 +39,6 @@ AUTOMATIC: dict[str, dict[str, Any]] = {
 DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
 
 Features = dict[str, dict[str, Any]]
-
-
-def pyarrow() -> Any:
-    """The pyarrow package.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtraError("Parquet", "pyarrow", "pip install pyarrow") from None
-    return pyarrow
 
 
 def all_features(features: Mapping[str, Mapping[str, Any]]) -> Features:

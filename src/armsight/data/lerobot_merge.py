@@ -20,6 +20,7 @@ from armsight.data.lerobot_tables import (
     write_table,
     write_tasks,
 )
+from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError, OutputError
 
 
@@ -111,7 +112,7 @@ class Packer:
         combine_extra: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
     ) -> None:
         """Copy all episodes, then write the metadata."""
-        pa = layout.pyarrow()
+        pa = pyarrow()
         place, writer, size = Place(), None, 0
         try:
             for reader in readers:

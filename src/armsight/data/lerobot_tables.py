@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot_layout import Features, columns, pyarrow
+from armsight.data.lerobot_layout import Features, columns
+from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError
 from armsight.files import atomic_write
 
