@@ -21,6 +21,8 @@ POINTING_DOWN = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
 POSITION_SCALE, ROTATION_SCALE = 0.05, 0.5
 OPEN, CLOSE = -1.0, 1.0
 MAX_STEPS = 420
+MOST_OPEN = 0.078
+"""Between the fingers [m]"""
 WORKSPACE = np.array([[0.35, -0.28, 0.12], [0.8, 0.32, 0.36]])
 """Corners of the box that detours go through, base frame [m]"""
 
@@ -111,6 +113,8 @@ class Leg:
     max_steps: int = 120
     stay: bool = False
     """Hold still for `min_steps`"""
+    straight: float = np.inf
+    """Go down only while the horizontal error is about this small [m]"""
 
 
 class Expert:
@@ -160,13 +164,18 @@ class Expert:
                 yield Leg(np.array([x, y, z]), yaw, OPEN, 0.04)
         start = self.sim.T_base_ee[:3, 3]
         yaw = grasp.yaw + style.yaw_offset * (attempt == 0)
-        offset = np.array([*style.grasp_offset, 0.0]) * (attempt == 0)
+        # What is nearly as wide as the open gripper must be met in the middle.
+        margin = max((MOST_OPEN - grasp.width) / 2, 0.004)
+        offset = np.array([*style.grasp_offset, 0.0]) * (attempt == 0) * min(1, margin / 0.015)
         over = grasp.position + offset + [0, 0, style.approach]
         tall = max(body.high[2] for body in scene.values()) + 0.02
         if attempt and start[2] < tall:
             yield Leg(np.array([*start[:2], tall]), yaw, OPEN, 0.03)
-        yield Leg(over, yaw, OPEN, 0.008)
-        yield Leg(grasp.position + offset, yaw, OPEN, 0.004, style.descent)
+        exact = min(0.4 * margin, 0.008)
+        yield Leg(over, yaw, OPEN, max(exact, 0.003))
+        yield Leg(grasp.position + offset, yaw, OPEN, 0.004, style.descent, straight=exact)
+        if self.sim.T_base_ee[2, 3] > grasp.position[2] + 0.015:
+            return  # a finger stands on something
         held = self.sim.T_base_ee[:3, 3]
         yield Leg(held, yaw, CLOSE, 0.0, min_steps=style.close_steps, stay=True)
 
@@ -215,6 +224,9 @@ class Expert:
             move = style.gain * error / POSITION_SCALE
             limit = style.speed * leg.speed
             move *= min(1.0, limit / max(float(np.linalg.norm(move)), 1e-9))
+            aside = float(np.linalg.norm(error[:2]))
+            if move[2] < 0 and aside > leg.straight:
+                move[2] *= max(0.0, 1 - (aside - leg.straight) / 0.005)
             turn = style.gain * turn / ROTATION_SCALE
             turn *= min(1.0, 0.5 * limit / max(float(np.linalg.norm(turn)), 1e-9))
             yield self._command(np.concatenate([move, turn]), leg.gripper)
