@@ -16,8 +16,8 @@ SOURCE = Path(armsight.__file__).parent
 ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "armsight"}
 """What the runtime may import besides the standard library."""
 RUNTIME = ("estimate", "actions", "robots", "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
-           "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py", "cli/estimate.py",
-           "cli/actions.py", "cli/bench.py", "cli/_inputs.py", "cli/_report.py",
+           "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py",
+           "cli/estimate.py", "cli/actions.py", "cli/bench.py", "cli/_inputs.py", "cli/_report.py",
            "cli/_video.py", "state.py", "errors.py", "files.py", "geometry.py", "network.py",
            "__init__.py")  # fmt: skip
 OPTIONAL = {"huggingface_hub", "onnx", "pyarrow"}

@@ -106,7 +106,7 @@ class ActionModel:
             merge: how hypotheses become one, see `hypotheses.py`.
             weights: of the overlap averaging; None for no averaging.
             tracker: for the route "track"; by default `armsight.control.track.track_path`.
-            progress: see `load_keyframes`.
+            progress: sees the frames as they are read, then the batches of pairs.
 
         Returns:
             A sequence of `(N - 1) * stride + 1` actions (horizon, 7).
@@ -127,7 +127,9 @@ class ActionModel:
             check_stride(stride, self.max_stride)  # before a long video is read
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
         pairs = self._pairs(keyframes, stride, steps, span or self.default_span)
-        reading = self.session.read(keyframes.images, pairs.indices, pairs.strides, count, seed)
+        reading = self.session.read(
+            keyframes.images, pairs.indices, pairs.strides, count, seed, progress
+        )
         messages = self._check_presence(reading.presence)
         sequence = self._assemble(keyframes, pairs, reading, merge, weights, messages)
         if wanted == "direct":

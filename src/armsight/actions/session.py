@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.actions.keyframes import Progress
 from armsight.network import load_graph, read_card, run_graph
 
 Array = NDArray[np.floating]
@@ -80,6 +81,7 @@ class ActionSession:
         strides: NDArray[np.int64],
         hypotheses: int,
         seed: int = 0,
+        progress: Progress | None = None,
     ) -> Reading:
         """Run the network.
 
@@ -87,10 +89,14 @@ class ActionSession:
             images: (N, S, S, 3) RGB.
             pairs: (P, 2) indices into the images, consecutive pairs in order.
             strides: (P,) control steps between the images of each pair.
+            hypotheses: samples for each pair.
+            seed: of the sampler's noise.
+            progress: called with the batches and their number.
         """
         parts: list[dict[str, Array]] = []
         presence = np.full(len(images), np.nan)
-        for start in range(0, len(pairs), LARGEST_BATCH):
+        batches = range(0, len(pairs), LARGEST_BATCH)
+        for start in batches if progress is None else progress(batches, len(batches)):
             batch = pairs[start : start + LARGEST_BATCH]
             low, high = int(batch.min()), int(batch.max()) + 1
             feed: dict[str, NDArray[Any]] = {

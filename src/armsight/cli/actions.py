@@ -83,7 +83,7 @@ def command(
             place = find_scene(scene, name, model.task)
         keyframes = load_keyframes(frames, model.session.input_size, every, progress_bar)
         sequence = model.predict_action_chunk(
-            keyframes, stride, route=route, num_hypotheses=hypotheses
+            keyframes, stride, route=route, num_hypotheses=hypotheses, progress=progress_bar
         )
         notes = stride_notes(model, keyframes, stride, every)
         sequence = replace(sequence, messages=(*sequence.messages, *notes))
