@@ -54,9 +54,20 @@ def load_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str], thread
 def run_graph(
     session: Any, names: Sequence[str], feed: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[np.floating]]:
-    """Outputs `names` as float64; what the graph does not take is left out of `feed`."""
+    """Outputs `names` as float64; what the graph does not take is left out of `feed`.
+
+    Raises:
+        WeightsError: the graph does not take what its card promises.
+    """
     given = {node.name for node in session.get_inputs()}
-    outputs = session.run(names, {name: array for name, array in feed.items() if name in given})
+    try:
+        outputs = session.run(names, {name: array for name, array in feed.items() if name in given})
+    except Exception as error:  # as above
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in feed.items())
+        raise WeightsError(
+            f"the network refuses its input ({shapes}): {error}; graph and card do not belong "
+            "together, export them again"
+        ) from error
     return {n: np.asarray(value, dtype=float) for n, value in zip(names, outputs, strict=True)}
 
 

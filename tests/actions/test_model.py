@@ -11,7 +11,13 @@ import pytest
 
 from armsight import ActionModel
 from armsight.actions.ensemble import middle_first
-from armsight.errors import ConfigError, KeyframesError, MissingExtraError, UnknownTaskError
+from armsight.errors import (
+    ConfigError,
+    KeyframesError,
+    MissingExtraError,
+    UnknownTaskError,
+    WeightsError,
+)
 from armsight.estimate import pretrained
 from armsight.geometry import make_transform
 from tests.fake_action_weights import (
@@ -183,6 +189,7 @@ def test_no_robot_in_view(model: ActionModel) -> None:
         ({"steps": [0, 3, 6, 9, 12, 30]}, "stride 18 is out of range"),
         ({"route": "fast"}, "'fast'; valid: direct, track"),
         ({"num_hypotheses": 0}, "num_hypotheses is 0"),
+        ({"span": 0}, "span is 0"),
         ({"merge": "best"}, "'best'; valid: robust"),
     ],
 )
@@ -215,3 +222,11 @@ def test_a_card_may_choose(tmp_path: Path) -> None:
     sequence = model.predict_action_chunk(pictures([5, 5]))
     assert (sequence.stride, sequence.control_hz, model.num_hypotheses) == (2, 10, 6)
     np.testing.assert_allclose(sequence.actions[:, 6], np.sign(OFFSETS[6]))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_stride": "many"}, {"control_hz": 0}, {"action_scale": [1, 1]}]
+)
+def test_cards_that_make_no_sense(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(WeightsError, match=r"model\.json is broken"):
+        ActionModel.from_pretrained(write_fake_action_weights(tmp_path, **wrong))

@@ -85,3 +85,9 @@ def test_weights_of_the_other_kind_are_told_apart(folder: Path, tmp_path: Path) 
     (mixed / "model.json").write_text(json.dumps(ActionSession(folder).card))
     with pytest.raises(WeightsError, match="has no images, pairs, stride, actions"):
         ActionSession(mixed)
+
+
+def test_a_graph_that_refuses_what_the_card_promises(tmp_path: Path) -> None:
+    session = ActionSession(write_fake_action_weights(tmp_path, input_size=48))
+    with pytest.raises(WeightsError, match="do not belong together"):
+        session.read(pictures([9, 9], 48, 48), consecutive(1), np.array([3]), 1)

@@ -112,6 +112,7 @@ def test_a_killed_run_leaves_whole_episodes_and_is_continued(tmp_path: Path) -> 
     # Killed in the middle of the third episode: data and video are there, its record is not.
     add(target, 7, 2)
     (tmp_path / "meta/episodes/chunk-000/file-002.parquet").unlink()
+    (tmp_path / ".writing" / "half.parquet").write_bytes(b"half")
     reader = LeRobotReader(tmp_path)
     assert len(reader) == 2
     check_episode(reader, 1, 8, 1)
@@ -119,6 +120,7 @@ def test_a_killed_run_leaves_whole_episodes_and_is_continued(tmp_path: Path) -> 
     with writer(tmp_path) as again:
         assert len(again) == 2
         assert again.extra == {"failures": 1}
+        assert not list(tmp_path.rglob("half*"))
         add(again, 5, 2)
     whole = LeRobotReader(tmp_path)
     assert (whole.info["total_episodes"], whole.info["total_frames"]) == (3, 19)
@@ -145,7 +147,7 @@ def test_an_interrupt_while_a_video_is_written_leaves_nothing_half(
         patch.setattr(module, "encode", interrupted)
         with pytest.raises(KeyboardInterrupt):
             add(target, 6, 1)
-    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    assert not list((tmp_path / ".writing").iterdir())
     add(target, 6, 1)
     check_episode(LeRobotReader(tmp_path), 1, 6, 1)
 
@@ -295,3 +297,21 @@ def test_readers_travel_to_other_processes(folder: Path) -> None:
     reader.rows(0)
     check_episode(pickle.loads(pickle.dumps(reader)), 2, 12, 2)
     assert issubclass(DatasetError, ArmsightError)
+
+
+def test_nothing_unfinished_is_where_readers_look(tmp_path: Path) -> None:
+    """LeRobot opens whatever ends in .parquet, hidden files too."""
+    target = writer(tmp_path)
+    seen: list[Path] = []
+    real = module.encode
+
+    def spy(path: Path, *rest: object) -> int:
+        seen.append(path)
+        return real(path, *rest)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "encode", spy)
+        add(target, 4, 0)
+    assert [path.parent for path in seen] == [tmp_path / ".writing"]
+    target.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "meta", "videos"]

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,9 +30,9 @@ from armsight.actions.files import padded
 from armsight.actions.hypotheses import average, chosen_hypotheses
 from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyframes
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
-from armsight.actions.sequence import GRIPPER, ActionSequence, Meaning
+from armsight.actions.sequence import DIMENSIONS, GRIPPER, ActionSequence, Meaning
 from armsight.actions.session import ActionSession, Reading
-from armsight.errors import ConfigError, KeyframesError, MissingExtraError
+from armsight.errors import ConfigError, KeyframesError, MissingExtraError, WeightsError
 from armsight.estimate.pretrained import ACTIONS, weights_folder
 
 Array = NDArray[np.floating]
@@ -49,20 +49,36 @@ class ActionModel:
     """An inverse dynamics model: what the robot did between the frames of a video."""
 
     def __init__(self, session: ActionSession) -> None:
+        """Run the network of `session`.
+
+        Raises:
+            WeightsError: its card holds impossible values.
+        """
         self.session = session
         self.card = session.card
-        self.task = str(self.card["task"])
-        self.robot = str(self.card["robot"])
-        self.max_stride = int(self.card["max_stride"])
-        self.default_stride = int(self.card.get("default_stride", DEFAULT_STRIDE))
-        self.default_span = int(self.card.get("default_span", 1))
-        self.default_route = str(self.card.get("default_route", "direct"))
-        self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
-        self.meaning = Meaning(
-            action_names=tuple(self.card["action_names"]),
-            action_scale=tuple(map(float, self.card["action_scale"])),
-            control_hz=float(self.card["control_hz"]),
-        )
+        try:
+            self._read_card(self.card)
+        except (TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{session.folder / 'model.json'} is broken: {error}; export the weights again"
+            ) from error
+
+    def _read_card(self, card: Mapping[str, Any]) -> None:
+        self.task = str(card["task"])
+        self.robot = str(card["robot"])
+        self.max_stride = int(card["max_stride"])
+        self.default_stride = int(card.get("default_stride", DEFAULT_STRIDE))
+        self.default_span = int(card.get("default_span", 1))
+        self.default_route = str(card.get("default_route", "direct"))
+        self.num_hypotheses = int(card.get("num_hypotheses", DEFAULT_HYPOTHESES))
+        self.presence_threshold = float(card.get("presence_threshold", PRESENCE_THRESHOLD))
+        names, scale = tuple(card["action_names"]), tuple(map(float, card["action_scale"]))
+        if not len(names) == len(scale) == DIMENSIONS:
+            raise ValueError(f"{len(names)} action names and {len(scale)} scales, not {DIMENSIONS}")
+        control_hz = float(card["control_hz"])
+        if control_hz <= 0:
+            raise ValueError(f"control_hz is {control_hz}")
+        self.meaning = Meaning(action_names=names, action_scale=scale, control_hz=control_hz)
 
     @classmethod
     def from_pretrained(cls, name: str | Path, threads: int = 0) -> ActionModel:
@@ -126,7 +142,7 @@ class ActionModel:
         if stride is not None:
             check_stride(stride, self.max_stride)  # before a long video is read
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
-        pairs = self._pairs(keyframes, stride, steps, span or self.default_span)
+        pairs = self._pairs(keyframes, stride, steps, self.default_span if span is None else span)
         reading = self.session.read(
             keyframes.images, pairs.indices, pairs.strides, count, seed, progress
         )
@@ -155,8 +171,7 @@ class ActionModel:
         return make_pairs(steps, self.max_stride, span)
 
     def _check_presence(self, presence: Array) -> tuple[str, ...]:
-        threshold = float(self.card.get("presence_threshold", PRESENCE_THRESHOLD))
-        missing = np.flatnonzero(presence < threshold)
+        missing = np.flatnonzero(presence < self.presence_threshold)
         if 2 * len(missing) > len(presence):
             raise KeyframesError(
                 f"no {self.robot} in view in {len(missing)} of {len(presence)} frames; these "

@@ -7,6 +7,8 @@ killed leaves a data set of whole episodes, which LeRobot opens and which the ne
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data import lerobot_layout as layout
-from armsight.data.lerobot_merge import merge, own_names, stats_of
+from armsight.data.lerobot_merge import RESERVED, merge, own_names, stats_of
 from armsight.data.lerobot_reader import LeRobotReader, read_episodes
 from armsight.data.lerobot_stats import Stats, column_stats, combine, image_stats
 from armsight.data.lerobot_tables import (
@@ -29,7 +31,6 @@ from armsight.data.lerobot_tables import (
 from armsight.data.lerobot_video import describe, encode
 from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError
-from armsight.files import atomic_write
 
 __all__ = ["LeRobotReader", "LeRobotWriter", "merge"]
 
@@ -99,6 +100,8 @@ class LeRobotWriter:
             OutputError: it cannot be written.
         """
         table, length = self._checked(rows, frames)
+        own = dict(episode or {})
+        self._check_own(own)
         number = len(self.episodes)
         start = self.episodes[-1]["dataset_to_index"] if self.episodes else 0
         tasks = self.tasks if task in self.tasks else [*self.tasks, task]
@@ -123,7 +126,7 @@ class LeRobotWriter:
         }
         for key in layout.video_keys(self.features):
             path = self.folder / layout.VIDEO.format(video_key=key, **place)
-            with atomic_write(path) as temporary:
+            with layout.staged(path, self.folder) as temporary:
                 height, width, _ = self.features[key]["shape"]
                 encode(temporary, frames[key], self.fps, (height, width))
             self.features[key].setdefault("info", describe(path))
@@ -131,43 +134,42 @@ class LeRobotWriter:
             record |= {f"videos/{key}/{name}": value for name, value in place.items()}
             record[f"videos/{key}/from_timestamp"] = 0.0
             record[f"videos/{key}/to_timestamp"] = length / self.fps
-        write_table(to_table(table, self.features), self.folder / layout.DATA.format(**place))
+        path = self.folder / layout.DATA.format(**place)
+        write_table(to_table(table, self.features), path, self.folder)
         if tasks != self.tasks:
-            write_tasks(tasks, self.folder / layout.TASKS)
+            write_tasks(tasks, self.folder)
             self.tasks = tasks
-        self._add_record(record, stats, {"task_index": tasks.index(task), **(episode or {})}, place)
+        record |= {"task_index": tasks.index(task), **own}
+        self._add_record(record, stats, place)
         return number
 
     def close(self) -> None:
         """Write `info.json` and `stats.json` once more, with what `extra` holds now."""
         self._write_info()
+        with contextlib.suppress(OSError):
+            (self.folder / layout.STAGING).rmdir()
 
-    def _add_record(
-        self,
-        record: dict[str, Any],
-        stats: Stats,
-        episode: Mapping[str, Scalar],
-        place: dict[str, int],
-    ) -> None:
-        if taken := [name for name in episode if name in record or "/" in name]:
+    def _check_own(self, episode: Mapping[str, Scalar]) -> None:
+        """Raise DatasetError where an episode's own entries have reserved or other names."""
+        if taken := [name for name in episode if name in RESERVED or "/" in name]:
             raise DatasetError(f"an episode's record may not hold {', '.join(taken)}; rename it")
-        if self.episodes and (odd := set(episode) ^ set(self._own_names())):
+        before = {*own_names(self.episodes[0])} - {"task_index"} if self.episodes else set(episode)
+        if odd := set(episode) ^ before:
             raise DatasetError(
-                f"episode {record['episode_index']} and those before it differ in "
-                f"{', '.join(sorted(odd))}; give every episode the same"
+                f"episode {len(self)} and those before it differ in {', '.join(sorted(odd))}; "
+                "give every episode the same"
             )
-        record = {**record, **episode}
+
+    def _add_record(self, record: dict[str, Any], stats: Stats, place: dict[str, int]) -> None:
         for name, feature_stats in stats.items():
             record |= {f"stats/{name}/{key}": value for key, value in feature_stats.items()}
         record |= {f"meta/episodes/{name}": value for name, value in place.items()}
         # From here on the episode is part of the data set.
-        write_table(to_episodes([record]), self.folder / layout.EPISODES.format(**place))
+        path = self.folder / layout.EPISODES.format(**place)
+        write_table(to_episodes([record]), path, self.folder)
         self.episodes.append({k: v for k, v in record.items() if not k.startswith("stats/")})
         self._stats = combine([self._stats, stats]) if self._stats else stats
         self._write_info()
-
-    def _own_names(self) -> list[str]:
-        return own_names(self.episodes[0])
 
     def _checked(
         self, rows: Mapping[str, Array], frames: Mapping[str, Sequence[Array] | Array]
@@ -210,6 +212,7 @@ class LeRobotWriter:
         for name, known in described.items():
             if known is not None:
                 self.features[name]["info"] = known
+        shutil.rmtree(self.folder / layout.STAGING, ignore_errors=True)
         records = read_episodes(self.folder, stats=True)
         if any(record["data/file_index"] != i % layout.CHUNK_FILES
                for i, record in enumerate(records)):  # fmt: skip

@@ -7,13 +7,15 @@ writes. Many episodes share a file; `meta/episodes` says which rows and which se
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
-from armsight.errors import DatasetError
+from armsight.errors import DatasetError, OutputError
 from armsight.files import atomic_write
 
 VERSION = "v3.0"
@@ -22,6 +24,8 @@ CHUNK_FILES = 1000
 DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
 """Size at which packed files are full [MB]"""
 
+STAGING = ".writing"
+"""Folder of files that are not whole yet"""
 INFO, STATS, TASKS = "meta/info.json", "meta/stats.json", "meta/tasks.parquet"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -133,6 +137,29 @@ def read_info(folder: Path) -> dict[str, Any]:
         if key not in info:
             raise DatasetError(f"{path} lacks {key!r}; the data set was not written to its end")
     return info
+
+
+@contextmanager
+def staged(path: Path, folder: Path) -> Iterator[Path]:
+    """Yield a temporary path in the data set `folder`, off the folders that readers search;
+    rename it to `path` when the block succeeds.
+
+    LeRobot opens whatever ends in .parquet, hidden or not, so that what a killed run left beside
+    its files would make them unreadable.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    temporary = folder / STAGING / f"{uuid4().hex}{path.suffix}"
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -23,6 +23,16 @@ from armsight.data.lerobot_tables import (
 from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError, OutputError
 
+RESERVED = (
+    "episode_index",
+    "tasks",
+    "task_index",
+    "length",
+    "dataset_from_index",
+    "dataset_to_index",
+)
+"""Names in an episode's record that the writer fills"""
+
 
 def merge(
     folders: Sequence[str | Path],
@@ -68,9 +78,12 @@ def merge(
 
 
 def own_names(record: Mapping[str, Any]) -> list[str]:
-    """Names in an episode's record that are not LeRobot's."""
-    lerobots = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
-    return [name for name in record if name not in lerobots and "/" not in name]
+    """Names in an episode's record that are not LeRobot's; with the task's number."""
+    return [
+        name
+        for name in record
+        if "/" not in name and (name not in RESERVED or name == "task_index")
+    ]
 
 
 def stats_of(record: Mapping[str, Any], features: layout.Features) -> Stats:
@@ -181,9 +194,10 @@ class Packer:
         self.records.append({**new, "meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0})
 
     def _finish(self, extra: Mapping[str, Any]) -> None:
-        write_tasks(self.tasks, self.folder / layout.TASKS)
+        write_tasks(self.tasks, self.folder)
         path = self.folder / layout.EPISODES.format(chunk_index=0, file_index=0)
-        write_table(to_episodes(self.records), path)
+        write_table(to_episodes(self.records), path, self.folder)
+        (self.folder / layout.STAGING).rmdir()
         layout.write_json(self.folder / layout.STATS, combine(self.stats))
         self.info |= {
             "total_episodes": len(self.records),

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot_layout import Features, columns
+from armsight.data.lerobot_layout import TASKS, Features, columns, staged
 from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError
-from armsight.files import atomic_write
 
 Array = NDArray[Any]
 Columns = dict[str, Array]
@@ -109,14 +108,14 @@ def read_table(path: Path, wanted: Callable[[str], bool] = lambda name: True) ->
         ) from error
 
 
-def write_table(table: Any, path: Path) -> None:
-    """Write an Arrow table whole or not at all."""
+def write_table(table: Any, path: Path, folder: Path) -> None:
+    """Write an Arrow table of the data set `folder`, whole or not at all."""
     pa = pyarrow()
-    with atomic_write(path) as temporary:
+    with staged(path, folder) as temporary:
         pa.parquet.write_table(table, temporary, compression="snappy", use_dictionary=True)
 
 
-def write_tasks(tasks: Sequence[str], path: Path) -> None:
+def write_tasks(tasks: Sequence[str], folder: Path) -> None:
     """`tasks.parquet`: a pandas frame whose index is the task and whose column its number."""
     pa = pyarrow()
     table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), TASK_COLUMN: tasks})
@@ -140,7 +139,8 @@ def write_tasks(tasks: Sequence[str], path: Path) -> None:
         "creator": {"library": "pyarrow", "version": pa.__version__},
         "pandas_version": "2.0.0",
     }
-    write_table(table.replace_schema_metadata({"pandas": json.dumps(pandas)}), path)
+    table = table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+    write_table(table, folder / TASKS, folder)
 
 
 def read_tasks(path: Path) -> list[str]:
