@@ -180,8 +180,9 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     for message, wrong in bad.items():
         with pytest.raises(DatasetError, match=message):
             target.add_episode(wrong, {CAMERA: frames}, "task 0", {})
+    own = {"initial_state": 1, "split": "train", "success": True}
     with pytest.raises(DatasetError, match=r"frame 0 is uint8 \(32, 64, 3\)"):
-        target.add_episode(rows, {CAMERA: frames[:, :32]}, "task 0", {})
+        target.add_episode(rows, {CAMERA: frames[:, :32]}, "task 0", own)
     with pytest.raises(DatasetError, match="differ in initial_state, split, success"):
         target.add_episode(rows, {CAMERA: frames}, "task 0", {})
     with pytest.raises(DatasetError, match="may not hold length"):
