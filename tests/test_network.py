@@ -1,0 +1,57 @@
+"""Graphs and cards that poses and actions share; more in tests of the two sessions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from armsight import network
+from armsight.errors import WeightsError
+from armsight.network import default_threads, load_graph, read_card, run_graph
+from tests.fake_action_weights import pictures, write_fake_action_weights
+
+INPUTS, OUTPUTS = ("images", "pairs", "stride", "noise"), ("actions", "presence")
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(None, 1), (1, 1), (2, 1), (6, 3), (64, 4)])
+def test_threads(monkeypatch: pytest.MonkeyPatch, cores: int | None, threads: int) -> None:
+    monkeypatch.setattr(network.os, "cpu_count", lambda: cores)
+    assert default_threads() == threads
+
+
+def test_a_graph_runs_and_ignores_what_it_does_not_take(tmp_path: Path) -> None:
+    session = load_graph(write_fake_action_weights(tmp_path) / "model.onnx", INPUTS, OUTPUTS)
+    feed = {
+        "images": pictures([100, 200]),
+        "pairs": np.array([[0, 1]]),
+        "stride": np.array([2], np.float32),
+        "noise": np.zeros((1, 1, 9, 18), np.float32),
+        "camera": np.zeros((1, 4), np.float32),
+    }
+    values = run_graph(session, OUTPUTS, feed)
+    assert set(values) == set(OUTPUTS)
+    assert {array.dtype for array in values.values()} == {np.dtype(float)}
+    np.testing.assert_allclose(
+        values["actions"][0, 0, :3, 0], [100 / 255, 150 / 255, 200 / 255], rtol=1e-5
+    )
+    feed["stride"] = np.array([2, 2, 2], np.float32)
+    with pytest.raises(WeightsError, match=r"refuses its input .*stride \(3,\)"):
+        run_graph(session, OUTPUTS, feed)
+
+
+def test_cards(tmp_path: Path) -> None:
+    folder = write_fake_action_weights(tmp_path)
+    assert read_card(folder, "armsight-actions/1", ("task",))["task"] == "libero_object"
+    with pytest.raises(WeightsError, match="lacks 'colour'"):
+        read_card(folder, "armsight-actions/1", ("colour",))
+    for found, hint in (
+        ("armsight-actions/2", "update armsight"),
+        ("armsight-weights/1", "armsight estimate"),
+        (None, "update armsight"),
+    ):
+        (folder / "model.json").write_text(json.dumps({"format": found}))
+        with pytest.raises(WeightsError, match=hint):
+            read_card(folder, "armsight-actions/1", ())
