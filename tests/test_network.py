@@ -37,8 +37,8 @@ def test_a_graph_runs_and_ignores_what_it_does_not_take(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         values["actions"][0, 0, :3, 0], [100 / 255, 150 / 255, 200 / 255], rtol=1e-5
     )
-    feed["stride"] = np.array([2, 2, 2], np.float32)
-    with pytest.raises(WeightsError, match=r"refuses its input .*stride \(3,\)"):
+    feed["images"] = pictures([100, 200], 48, 48)
+    with pytest.raises(WeightsError, match=r"refuses its input \(images \(2, 48, 48, 3\)"):
         run_graph(session, OUTPUTS, feed)
 
 
