@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from armsight.control.simulation import Simulation
+from armsight.control.simulation import NULL_ACTION, Simulation
+from armsight.control.suite import SETTLE_STEPS, load_initial_states, load_libero
 from armsight.errors import ControlError, UnknownTaskError
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
@@ -26,6 +27,22 @@ def test_replay_is_exact_and_liberos_own(sim: Simulation) -> None:
             step(action)
             assert sim.T_base_ee.shape == (4, 4)
             np.testing.assert_array_equal(sim.state, state)
+
+
+def test_a_fresh_environment_of_liberos_gives_the_same_bits(sim: Simulation) -> None:
+    """Full reset, observations and all, as others evaluate with it."""
+    wrapper = load_libero("libero.libero.envs.env_wrapper").ControlEnv(
+        str(sim.task.bddl_file), use_camera_obs=False, has_offscreen_renderer=False
+    )
+    wrapper.reset()
+    wrapper.set_init_state(load_initial_states(sim.task)[3])
+    for _ in range(SETTLE_STEPS):
+        wrapper.step(NULL_ACTION)
+    for action in wiggle(12):
+        wrapper.step(action)
+        sim.step(action)
+    np.testing.assert_array_equal(sim.state, wrapper.get_sim_state())
+    wrapper.close()
 
 
 def test_initial_states_differ(sim: Simulation) -> None:

