@@ -90,15 +90,15 @@ def test_a_quarter_of_each_step_is_realised() -> None:
 
 
 def test_an_exact_path_is_followed_to_a_millimetre(arm, path, actions) -> None:
-    tracked = track_path(path, actions[:, 6], arm=arm, tracking=Tracking(smoothing=0))
+    tracked = track_path(path, actions[:, 6], arm=arm, tracking=Tracking(effort=1e-3))
     assert tracked.actions.shape == (STEPS, 7)
     assert distances(tracked.T_base_ee, path).max() < 4e-3
     assert distances(tracked.T_base_ee, path).mean() < 1e-3
     turned = pose_error(tracked.T_base_ee, path)[:, 3:]
     assert np.degrees(np.abs(turned)).max() < 2
     # Played again, the actions lead where they were said to lead.
-    arm.reach(path[0])
-    np.testing.assert_allclose(arm.play(tracked.actions)[:-1], tracked.T_base_ee, atol=1e-9)
+    arm.reach(tracked.T_base_ee[0])
+    np.testing.assert_allclose(arm.play(tracked.actions)[:-1], tracked.T_base_ee, atol=1e-3)
 
 
 def test_defaults_smooth_out_noise(arm, path, actions) -> None:
@@ -151,6 +151,20 @@ def test_a_pose_out_of_reach_does_no_harm(arm, path, actions) -> None:
     assert np.abs(tracked.actions).max() <= 1
 
 
+def test_suggested_actions_that_are_right_stay_as_they_are(arm, path, actions) -> None:
+    tracked = track_path(path, actions[:, 6], READY, suggested=actions, arm=arm)
+    # Not to the last digit: a turn of exactly zero keeps an older goal, see LoneArm.step.
+    assert np.sqrt(np.mean((tracked.actions - actions) ** 2)) < 0.03
+
+
+def test_suggested_actions_that_drift_are_held_to_the_path(arm, path, actions) -> None:
+    drifting = actions + [0.1, 0.1, 0, 0, 0, 0, 0]
+    arm.reset(READY)
+    assert distances(arm.play(drifting)[:-1], path)[-1] > 0.05
+    tracked = track_path(path, actions[:, 6], suggested=drifting, arm=arm)
+    assert distances(tracked.T_base_ee, path).max() < 0.02
+
+
 def test_smoothing_keeps_parabolas_and_damps_zigzags() -> None:
     t = np.linspace(0, 1, 30)
     T = make_transform(
@@ -182,3 +196,12 @@ def test_short_paths(arm, path, actions) -> None:
 def test_paths_that_make_no_sense(poses, gripper, message: str) -> None:
     with pytest.raises(BadShapeError, match=message):
         track_path(poses, gripper)
+
+
+@pytest.mark.parametrize(
+    "suggested, message",
+    [(np.zeros((4, 6)), "expected \\(5, 6\\)"), (np.full((5, 7), np.inf), "NaN or infinity")],
+)
+def test_suggestions_that_make_no_sense(suggested, message: str) -> None:
+    with pytest.raises(BadShapeError, match=message):
+        track_path(np.tile(np.eye(4), (5, 1, 1)), np.zeros(5), suggested=suggested)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from armsight.cli.control_rollout import rollout
+
 
 @click.group(name="control")
 def command() -> None:
@@ -66,11 +68,17 @@ def demos(
         rate = (time.monotonic() - start) / max(done - begun, 1)
         left = f", {rate:.1f} s each, {rate * (count - done) / 60:.0f} min left"
         text = f"{done} of {count} episodes{left if done > begun else ''}; {failures} tries failed"
-        click.echo(f"\r{text:<78}", err=True, nl=not sys.stderr.isatty())
+        if sys.stderr.isatty():
+            click.echo(f"\r{text:<78}", err=True, nl=False)
+        else:
+            click.echo(text, err=True)
 
     try:
         total, failures = make_demos(out, jobs, workers, tell)
     except KeyboardInterrupt:
         click.echo("\nstopped; the same command goes on from here", err=True)
         sys.exit(130)
-    click.echo(f"\n{out}: {total} episodes, {failures} attempts failed and were left out", err=True)
+    click.echo(f"\n{out}: {total} episodes; {failures} attempts failed", err=True)
+
+
+command.add_command(rollout)

@@ -62,7 +62,7 @@ class LoneArm:
         self._finger_middle, self._finger_half = (low + high) / 2, (high - low) / 2
         self._jacobian = np.zeros((6, self._model.nv))
         self._mass = np.zeros((self._model.nv, self._model.nv))
-        self._ready_rotation = np.eye(3)
+        self._ready_rotation: Array = np.eye(3)
         self.reset(READY)
         self._ready_rotation = self.T_base_ee[:3, :3]
 
@@ -120,15 +120,15 @@ class LoneArm:
 
     def step(self, action: ArrayLike) -> None:
         """One control step (1/20 s) of an action (7,) in [-1, 1]; larger values are clipped."""
-        action = np.clip(np.asarray(action, dtype=float), -1, 1)
+        command: Array = np.clip(np.asarray(action, dtype=float), -1, 1)
         here = self.T_base_ee
-        goal = here[:3, 3] + POSITION_SCALE * action[:3]
+        goal = here[:3, 3] + POSITION_SCALE * command[:3]
         # As in robosuite, a command without any turn keeps the orientation asked for before.
-        if np.any(action[3:6] != 0):
-            turn = rotation_from_rotvec(ROTATION_SCALE * action[3:6])
+        if np.any(command[3:6] != 0):
+            turn = rotation_from_rotvec(ROTATION_SCALE * command[3:6])
             self._goal_rotation = turn @ here[:3, :3]
         # Closing takes the first finger's command to -1 (0 m), the second's, mirrored, to 1.
-        change = GRIPPER_SPEED * np.sign(action[6]) * np.array([-1.0, 1.0])
+        change = GRIPPER_SPEED * np.sign(command[6]) * np.array([-1.0, 1.0])
         for _ in range(SUBSTEPS):
             self._mj.mj_step1(self._model, self._data)
             self._grip = np.clip(self._grip + change, -1, 1)

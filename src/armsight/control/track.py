@@ -7,8 +7,11 @@ every control step, is exact for one axis alone:
     x(T) = x + (1 - (1 + wT) e^-wT) d + T e^-wT v          w = sqrt(KP), T = 1 / CONTROL_HZ
     v(T) = w^2 T e^-wT d + (1 - wT) e^-wT v                d: the commanded step [m] or [rad]
 
-1. The path is smoothed; the arm alone (lone_arm.py) is put where it begins.
-2. Least squares on that model plans all steps at once, so that each looks ahead.
+1. The arm alone (lone_arm.py) is put where the path begins, and plays the actions that the video
+   model suggests, if there are any.
+2. Least squares on that model plans corrections of all steps at once, so that each looks ahead:
+   the path is followed as far as it takes only likely corrections (a maximum a posteriori
+   estimate: the path is sure of where the arm is, the suggested actions of how it gets there).
 3. The arm plays them. What the model leaves out (position and orientation disturb each other) is
    corrected on the way by feedback of position and velocity. What was commanded are the actions.
 
@@ -29,18 +32,22 @@ from armsight.geometry import make_transform, rotation_from_rotvec, rotvec_from_
 
 Array = NDArray[np.floating]
 
+LIMIT = np.repeat([POSITION_SCALE, ROTATION_SCALE], 3)
+"""Largest steps of an axis: [m], [rad]"""
+START_SMOOTHING = 10.0
+"""How strongly a path is smoothed for a first guess of where it begins"""
+
 
 @dataclass(frozen=True)
 class Tracking:
     """How closely a path is followed; tuned on initial states of the training split."""
 
-    smoothing: float = 10.0
-    """Weight of the path's squared third differences against its squared changes: how much of
-    the path is taken for noise"""
-    effort: float = 1e-2
-    """Weight of squared second differences of the commanded steps against squared path errors"""
+    trust: float = 0.3
+    """Weight of squared corrections of suggested steps against squared path errors"""
+    effort: float = 0.1
+    """Without suggestions: weight of the steps' squared second differences"""
     caution: float = 2e-2
-    """Weight of squared corrections against the squared errors that they correct"""
+    """Weight of squared feedback against the squared errors that it corrects"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ def track_path(
     gripper: ArrayLike,
     initial_joint_positions: ArrayLike | None = None,
     *,
+    suggested: ArrayLike | None = None,
     tracking: Tracking | None = None,
     arm: LoneArm | None = None,
 ) -> Tracked:
@@ -69,6 +77,7 @@ def track_path(
         gripper: (N,) gripper commands: negative opens, positive closes. They keep their times.
         initial_joint_positions: (7,) [rad]; without them the arm starts in the path's first
             pose, near the ready pose of the suite.
+        suggested: (N, 6) or (N, 7) actions in [-1, 1] that roughly take this path.
         tracking: how closely to follow.
         arm: an arm to play with, if one was made before.
 
@@ -76,37 +85,65 @@ def track_path(
         BadShapeError: the arrays do not fit together, or hold NaN or infinity.
     """
     path, commands = _checked(T_base_ee, gripper)
+    hints = _checked_hints(suggested, len(path))
     tracking = tracking or Tracking()
     arm = arm or LoneArm()
-    wanted = smooth_path(path, tracking.smoothing)
-    if initial_joint_positions is None:
-        arm.reach(wanted[0])
-        initial_joint_positions = arm.joint_positions
-    arm.reset(initial_joint_positions)
-    plan, coming, speeds = _plan(wanted, arm.T_base_ee, tracking.effort)
-    gain, damping = _feedback(tracking.caution)
-    limit = np.repeat([POSITION_SCALE, ROTATION_SCALE], 3)
-    actions, poses = np.empty((len(path), 7)), np.empty((len(path), 4, 4))
-    for t in range(len(path)):
+    free = initial_joint_positions is None
+    if free:
+        arm.reach(smooth_path(path, START_SMOOTHING)[0])
+    start = arm.joint_positions if initial_joint_positions is None else initial_joint_positions
+    arm.reset(start)
+    steps, coming, speeds = _first_guess(arm, hints, commands)
+    # Behind its end the path stands still, so that the last step has somewhere to go.
+    error = pose_error(np.concatenate([path, path[-1:]]), coming)
+    weight = tracking.effort if hints is None else tracking.trust
+    model = _linear_model(len(path), weight, hints is None, free)
+    correction = model.solve @ error
+    if free:
+        shift, correction = correction[0], correction[1:]
+        coming = _moved(coming, np.broadcast_to(shift, error.shape))
+        arm.reach(coming[0])
+    else:
+        arm.reset(start)
+    steps = steps + correction
+    coming = _moved(coming, model.position @ correction)
+    speeds = speeds + model.velocity @ correction
+    return _play_with_feedback(arm, steps, coming, speeds, commands, tracking.caution)
+
+
+def _first_guess(arm: LoneArm, hints: Array | None, commands: Array) -> tuple[Array, Array, Array]:
+    """Steps (N, 6), and poses (N + 1, 4, 4) and velocities (N + 1, 6) before, between, after."""
+    num = len(commands)
+    if hints is None:
+        still = np.repeat(arm.T_base_ee[None], num + 1, 0)
+        return np.zeros((num, 6)), still, np.zeros((num + 1, 6))
+    poses: list[Array] = [arm.T_base_ee]
+    speeds: list[Array] = [arm.velocity]
+    for action in np.column_stack([hints, commands]):
+        arm.step(action)
+        poses.append(arm.T_base_ee)
+        speeds.append(arm.velocity)
+    return hints * LIMIT, np.array(poses), np.array(speeds)
+
+
+def _play_with_feedback(
+    arm: LoneArm, steps: Array, coming: Array, speeds: Array, commands: Array, caution: float
+) -> Tracked:
+    gain, damping = _feedback(caution)
+    actions, poses = np.empty((len(steps), 7)), np.empty((len(steps), 4, 4))
+    for t, step in enumerate(steps):
         poses[t] = arm.T_base_ee
         slip = pose_error(coming[t : t + 1], poses[t : t + 1])[0]
-        step = plan[t] + gain * slip + damping * (speeds[t] - arm.velocity)
-        actions[t] = np.append(np.clip(step / limit, -1, 1), commands[t])
+        step = step + gain * slip + damping * (speeds[t] - arm.velocity)
+        actions[t] = np.append(np.clip(step / LIMIT, -1, 1), commands[t])
         arm.step(actions[t])
     return Tracked(actions, poses)
 
 
-def _plan(wanted: Array, start: Array, effort: float) -> tuple[Array, Array, Array]:
-    """Steps (N, 6) for poses (N, 4, 4), and the poses and velocities (N, 6) before each."""
-    # Behind its end the path stands still, so that the last step has somewhere to go.
-    goals = np.concatenate([wanted[1:], wanted[-1:]])
-    position, velocity, solve = _linear_model(len(wanted), effort)
-    steps = solve @ pose_error(goals, np.broadcast_to(start, goals.shape))
-    moves = np.concatenate([np.zeros((1, 6)), (position @ steps)[:-1]])
-    coming = make_transform(
-        rotation_from_rotvec(moves[:, 3:]) @ start[:3, :3], moves[:, :3] + start[:3, 3]
-    )
-    return steps, coming, np.concatenate([np.zeros((1, 6)), (velocity @ steps)[:-1]])
+def _moved(T: Array, moves: Array) -> Array:
+    """Poses (N, 4, 4) after moves (N, 6) in the base frame: translation, rotation vector."""
+    turned = rotation_from_rotvec(moves[:, 3:]) @ T[:, :3, :3]
+    return make_transform(turned, T[:, :3, 3] + moves[:, :3])
 
 
 def pose_error(T_goal: Array, T_here: Array) -> Array:
@@ -131,21 +168,44 @@ def smooth_path(T: Array, smoothing: float) -> Array:
     return make_transform(rotation_from_rotvec(smooth[:, 3:]) @ first, smooth[:, :3])
 
 
+@dataclass(frozen=True)
+class _LinearModel:
+    """One axis over N steps."""
+
+    position: Array
+    """(N + 1, N) from steps to positions before, between and after them"""
+    velocity: Array
+    """(N + 1, N) the same of velocities"""
+    solve: Array
+    """(N, N + 1) from path errors to corrections of the steps; with a first row for the error of
+    the start where that is free"""
+
+
 @lru_cache(maxsize=8)
-def _linear_model(num: int, effort: float) -> tuple[Array, Array, Array]:
-    """(N, N) each: from steps to positions, to velocities, and from positions back to steps."""
+def _linear_model(num: int, weight: float, differences: bool, free_start: bool) -> _LinearModel:
+    """The model, and its least squares.
+
+    Args:
+        weight: of the squared corrections, or of their second differences.
+        free_start: the start is not known either.
+    """
     A, B = one_axis()
-    impulse = np.empty((2, num))
+    impulse = np.zeros((2, num + 1))
     state = B
-    for i in range(num):
+    for i in range(1, num + 1):
         impulse[:, i] = state
         state = A @ state
-    lag = np.subtract.outer(np.arange(num), np.arange(num))
+    lag = np.subtract.outer(np.arange(num + 1), np.arange(num))
     position, velocity = np.where(lag >= 0, impulse[:, np.abs(lag)], 0.0)
-    D = np.diff(np.eye(num), 2, axis=0)
+    D = np.diff(np.eye(num), 2, axis=0) if differences else np.eye(num)
     # A trace of ridge: the last steps hardly move anything within the path.
-    normal = position.T @ position + effort * D.T @ D + 1e-6 * np.eye(num)
-    return position, velocity, np.linalg.solve(normal, position.T)
+    penalty = weight * D.T @ D + 1e-6 * np.eye(num)
+    unknown = position
+    if free_start:
+        unknown = np.column_stack([np.ones(num + 1), position])
+        penalty = np.pad(penalty, ((1, 0), (1, 0)))
+    solve = np.linalg.solve(unknown.T @ unknown + penalty, unknown.T)
+    return _LinearModel(position, velocity, solve)
 
 
 def one_axis() -> tuple[Array, Array]:
@@ -179,3 +239,17 @@ def _checked(T_base_ee: ArrayLike, gripper: ArrayLike) -> tuple[Array, Array]:
     if not (np.isfinite(path).all() and np.isfinite(commands).all()):
         raise BadShapeError("the path or its gripper commands hold NaN or infinity")
     return path, np.clip(commands, -1.0, 1.0)
+
+
+def _checked_hints(suggested: ArrayLike | None, num: int) -> Array | None:
+    if suggested is None:
+        return None
+    hints = np.asarray(suggested, float)
+    if hints.ndim != 2 or len(hints) != num or hints.shape[1] not in (6, 7):
+        raise BadShapeError(
+            f"{num} poses and suggested actions of shape {hints.shape}; expected ({num}, 6)"
+        )
+    if not np.isfinite(hints).all():
+        raise BadShapeError("the suggested actions hold NaN or infinity")
+    limited: Array = np.clip(hints[:, :6], -1, 1)
+    return limited
