@@ -67,8 +67,10 @@ class HuggingFaceVision(ModelAPI):
         """Processor and model; downloaded when first used, or read from a local folder."""
         import transformers
 
-        processor = transformers.AutoProcessor.from_pretrained(self.model_name)
-        model = transformers.AutoModelForImageTextToText.from_pretrained(
+        processors: Any = transformers.AutoProcessor
+        models: Any = transformers.AutoModelForImageTextToText
+        processor = processors.from_pretrained(self.model_name)
+        model = models.from_pretrained(
             self.model_name, dtype="auto", **self.model_args
         )
         return processor, model.eval()
