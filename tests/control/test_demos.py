@@ -141,8 +141,8 @@ def test_full_disk_keeps_what_is_there(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("armsight.data.lerobot.write_table", full)
-        with pytest.raises((OutputError, OSError), match="No space left"):
+        patch.setattr("armsight.files.tempfile.mkstemp", full)
+        with pytest.raises(OutputError, match="No space left"):
             make_demos(tmp_path, jobs)
     assert len(LeRobotReader(tmp_path).episodes) == 3
     assert make_demos(tmp_path, jobs)[0] == 8
