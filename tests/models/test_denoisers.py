@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from armsight.errors import ConfigError
-from armsight.models.denoisers import DENOISERS, DenoiserConfig, FilmDenoiser, make_denoiser
+from armsight.models.denoisers import (
+    DENOISERS,
+    REGRESSIONS,
+    DenoiserConfig,
+    FilmDenoiser,
+    make_denoiser,
+)
 
 TOKENS, DIM, FIXED, CONTEXT = 9, 3, 4, 7
 
@@ -38,7 +44,7 @@ def test_only_regression_ignores_noise_and_step(name):
     x = torch.randn(1, 1, TOKENS, DIM)
     first = denoiser(x, torch.tensor([[5]]), prepared)
     same = torch.equal(first, denoiser(x + 1, torch.tensor([[80]]), prepared))
-    assert same == (name == "regression")
+    assert same == (name in REGRESSIONS)
 
 
 @pytest.mark.parametrize("name", DENOISERS)

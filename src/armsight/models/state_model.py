@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from armsight.models.denoisers import DenoiserConfig, make_denoiser
+from armsight.models.denoisers import REGRESSIONS, DenoiserConfig, make_denoiser
 from armsight.models.diffusion import Diffusion, DiffusionConfig
 from armsight.models.encoder import Encoder, EncoderConfig, Encoding
 from armsight.models.lite0 import TAPS
@@ -134,7 +134,7 @@ class StateModel(nn.Module):
             out: Tensor = self.denoiser(x, step, prepared)
             return out
 
-        if self.config.denoiser.name == "regression":
+        if self.config.denoiser.name in REGRESSIONS:
             tokens = denoise(noise, 0)
         else:
             tokens = self.diffusion.sample(denoise, noise, num_inference_steps)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from armsight.models.action_model import ACTION_CHANNELS, ActionModel
 from armsight.train.config import TrainConfig
+from armsight.train.encoded import encode
 from armsight.train.objective import Losses, denoising_error, encoder_losses
 
 CHANNEL_WEIGHTS = (1.0,) * ACTION_CHANNELS + (10.0,) * 3 + (1.0,) * 6 + (2.0,)
@@ -26,7 +27,7 @@ class ActionObjective(nn.Module):
         g = torch.Generator().manual_seed(seed)
         frozen = self.config.stage == "denoiser"
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            encoding = self.model.encoder(batch["image"].float())
+            encoding = encode(self.model.encoder, batch)
         losses: Losses = {} if frozen else encoder_losses(encoding, batch)
         if self.config.stage != "encoder":
             context = self.model.context(encoding, batch["pairs"], batch["stride"])

@@ -54,6 +54,10 @@ class TrainConfig:
     """actions: consecutive keyframes that share their encoder passes"""
     max_stride: int = 8
     """actions: most control steps between two keyframes"""
+    cached_batches: int = 0
+    """stage `denoiser`: encode so many augmented batches once, and train from memory"""
+    cached_per_step: int = 8
+    """how many of them make up a step"""
     hide_features: float = 0.15
     """share of the batches whose denoiser sees geometry alone"""
     loss_weights: dict[str, float] = field(
@@ -92,11 +96,21 @@ class TrainConfig:
             )
         if not 0 <= self.frozen_blocks <= 16:
             raise ConfigError(f"frozen_blocks must be 0 to 16, not {self.frozen_blocks}")
-        for name in ("batch_size", "steps", "noise_draws", "log_every", "checkpoint_every"):
+        for name in (
+            "batch_size", "steps", "noise_draws", "log_every", "checkpoint_every",
+            "cached_per_step",
+        ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.cached_batches and self.stage != "denoiser":
+            raise ConfigError("cached_batches needs stage 'denoiser', whose encoder is frozen")
         if self.stage != "kinematic" and not self.data:
             raise ConfigError("no training data: set `data` to folders made by `armsight render`")
+
+    @property
+    def samples_per_step(self) -> int:
+        """Rows, or windows, that one step sees in one process."""
+        return self.batch_size * (self.cached_per_step if self.cached_batches else 1)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -23,6 +23,7 @@ from armsight.models.checkpoint import (
 )
 from armsight.train.config import TrainConfig
 from armsight.train.ema import Ema
+from armsight.train.encoded import remembered_batches
 from armsight.train.optimiser import (
     learning_rate_fraction,
     make_optimiser,
@@ -89,7 +90,12 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     objective = task.objective(model, config)
     objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective, optimiser = accelerator.prepare(objective, optimiser)
-    source = task.batches(config, step, accelerator.process_index)
+    rank = accelerator.process_index
+    if config.cached_batches:
+        fresh = task.batches(config, 0, rank)
+        source = remembered_batches(model.encoder, fresh, config, step, rank)
+    else:
+        source = task.batches(config, step, rank)
     losses: dict[str, Tensor] = {}
     last = min(config.steps, until_step or config.steps)
     with ExitStack() as stack:
@@ -101,7 +107,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
             batch = {k: v.to(accelerator.device) for k, v in next(source).items()}
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * learning_rate_fraction(step, config)
-            draw_seed = _draw_seed(config.seed, step, accelerator.process_index)
+            draw_seed = _draw_seed(config.seed, step, rank)
             total, losses = objective(batch, draw_seed)
             if not torch.isfinite(total):
                 raise ConfigError(

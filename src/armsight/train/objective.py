@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from armsight.models.denoisers import REGRESSIONS
 from armsight.models.encoder import HEATMAP_STRIDE, Encoding
 from armsight.models.kinematics import TorchKinematics
 from armsight.models.pose_model import PoseModel
 from armsight.models.state_model import Measurements, StateModel, measure
 from armsight.train.config import TrainConfig
+from armsight.train.encoded import encode
 from armsight.train.kinematic import draw_samples
 
 HEATMAP_SIGMA_CELLS = 0.9
@@ -55,7 +57,7 @@ class PoseObjective(nn.Module):
     def _image_losses(self, batch: dict[str, Tensor], g: torch.Generator) -> Losses:
         frozen = self.config.stage == "denoiser"
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            encoding = self.model.encoder(batch["image"].float())
+            encoding = encode(self.model.encoder, batch)
         losses: Losses = {} if frozen else encoder_losses(encoding, batch)
         if self.config.stage != "encoder":
             hide = bool(torch.rand((), generator=g) < self.config.hide_features)
@@ -97,7 +99,7 @@ def denoising_error(
         weight: of every channel, broadcastable to (B, T, D).
         draws: noisy states per context; they share one image pass.
     """
-    diffusion, regression = model.diffusion, model.config.denoiser.name == "regression"
+    diffusion, regression = model.diffusion, model.config.denoiser.name in REGRESSIONS
     x_0 = x_0[:, None].expand(-1, 1 if regression else draws, -1, -1)
     noise = torch.randn(x_0.shape, generator=g).to(x_0.device)
     T = diffusion.config.num_train_timesteps

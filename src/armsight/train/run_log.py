@@ -37,7 +37,7 @@ class RunLog:
         parts = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         print(
             f"step {step}/{self._config.steps} {parts} | "
-            f"{rate * self._config.batch_size:.0f} samples/s, {minutes:.0f} min left",
+            f"{rate * self._config.samples_per_step:.0f} samples/s, {minutes:.0f} min left",
             flush=True,
         )
 
