@@ -67,11 +67,12 @@ def test_no_such_video(tmp_path: Path) -> None:
 
 
 def test_oracle_takes_every_picture_of_its_stride() -> None:
-    recorded = [np.full((4, 4, 3), i, np.uint8) if i % 3 == 0 else None for i in range(10)]
-    frames = Oracle(recorded, 3).keyframes()
-    assert frames[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
-    with pytest.raises(BadVideoError, match="not rendered at stride 2"):
-        Oracle(recorded, 2).keyframes()
+    pictures = {i: np.full((4, 4, 3), i, np.uint8) for i in (0, 3, 6, 9, 10, 12)}
+    for actions, last in ((10, 12), (9, 9), (7, 9), (1, 3)):
+        frames = Oracle(pictures, actions, 3).keyframes()
+        assert frames[:, 0, 0, 0].tolist() == list(range(0, last + 1, 3))
+    with pytest.raises(BadVideoError, match=r"not rendered at steps \[2, 4, 8\]"):
+        Oracle(pictures, 10, 2).keyframes()
 
 
 def test_keyframes_are_found_by_task_and_state(tmp_path: Path) -> None:

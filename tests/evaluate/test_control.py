@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from armsight.control.world_models import DiffusersWorldModel
 from armsight.data.video import VideoReader, VideoWriter
 from armsight.errors import ConfigError
 from armsight.evaluate import control
@@ -198,6 +199,27 @@ def test_keyframes_of_others(tmp_path: Path, weights: str) -> None:
     assert control_result(plan, list(lines.values()))["rows"]["direct"]["errors"] == 3
 
 
+def test_a_world_model_dreams_from_the_first_picture(
+    tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Dreams:
+        def keyframes(self, first_image, instruction):
+            asked.append((int(first_image[0, 0, 0]), instruction))
+            return pictures(np.linspace(first_image[0, 0, 0], 200, 5))
+
+    monkeypatch.setattr(DiffusersWorldModel, "from_pretrained", lambda name, **_: Dreams())
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "model_index.json").write_text("{}")
+    plan = plan_for(tmp_path / "run", weights, tasks=("grey_task",), rows=("direct",),
+                    keyframes=str(tmp_path / "pipeline"), strides=(2,))  # fmt: skip
+    lines = by_key(run_control(plan))
+    assert asked == [(80, "grey_task")] * 2  # once for each initial state, not for each unit
+    assert lines["grey_task/40/direct/3"]["num_actions"] == 13
+    assert lines["grey_task/41/direct/2"]["num_actions"] == 9
+
+
 def test_video_files_are_keyframes_too(tmp_path: Path) -> None:
     folder = tmp_path / "videos" / "grey_task"
     folder.mkdir(parents=True)
@@ -206,7 +228,7 @@ def test_video_files_are_keyframes_too(tmp_path: Path) -> None:
             video.write(picture, i * 0.15)
     plan = plan_for(tmp_path, None, keyframes=str(tmp_path / "videos"), rows=("no_action",),
                     default_row="no_action")  # fmt: skip
-    material, facts = control.Player(plan).material(Unit("grey_task", 40, "no_action", 0))
+    material, facts = control.Player(plan).sources.material(Unit("grey_task", 40, "no_action", 0))
     assert material.frames.shape == (5, 32, 32, 3)
     assert material.demonstrated is None
     assert facts == {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,25 +61,32 @@ class VideoFile:
 
 @dataclass(frozen=True)
 class Oracle:
-    """A perfect world model: every `stride`-th picture of a demonstration, seen elsewhere.
+    """A perfect world model: pictures of a demonstration, seen elsewhere. It holds nothing else."""
 
-    It holds pictures only. `recorded` (T, H, W, 3) has one for each control step, or None at
-    those that were not rendered.
-    """
-
-    recorded: Sequence[Frames | None]
+    pictures: Mapping[int, Frames]
+    """(H, W, 3) by the number of actions done before"""
+    num_actions: int
     stride: int
 
     def keyframes(self, first_image: Frames | None = None, instruction: str = "") -> Frames:
-        """Pictures 0, s, 2s, ... of the demonstration.
+        """Pictures at steps 0, s, 2s, ..., the last one not before the last action.
 
         Raises:
-            BadVideoError: one of them was not rendered.
+            BadVideoError: some of them were not rendered.
         """
-        chosen = [frame for frame in self.recorded[:: self.stride] if frame is not None]
-        if len(chosen) < len(range(0, len(self.recorded), self.stride)):
-            raise BadVideoError(f"the demonstration was not rendered at stride {self.stride}")
-        return np.stack(chosen)
+        steps = keyframe_steps(self.num_actions, self.stride)
+        missing = [step for step in steps if step not in self.pictures]
+        if missing:
+            raise BadVideoError(
+                f"the demonstration was not rendered at steps {missing[:5]}, which stride "
+                f"{self.stride} needs"
+            )
+        return np.stack([self.pictures[step] for step in steps])
+
+
+def keyframe_steps(num_actions: int, stride: int) -> range:
+    """Steps of keyframes: from 0 to the first multiple of the stride behind all actions."""
+    return range(0, -(-num_actions // stride) * stride + 1, stride)
 
 
 class DiffusersWorldModel:
@@ -202,6 +209,11 @@ def read_keyframes(path: Path) -> Frames:
     if len(frames) < 2:
         raise BadVideoError(f"{path} holds one frame only; a step needs two keyframes at least")
     return np.stack(frames)
+
+
+def is_pipeline(folder: Path) -> bool:
+    """Whether a folder holds a diffusers pipeline."""
+    return (folder / "model_index.json").is_file()
 
 
 def find_keyframes(folder: Path, task_names: Sequence[str], initial_state: int) -> Path:

@@ -19,19 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.control.rollout import filming, rollout
-from armsight.control.world_models import find_keyframes, read_keyframes
 from armsight.errors import (
     ArmsightError,
     ConfigError,
-    DatasetError,
     MissingExtraError,
     OutputError,
     WeightsError,
 )
-from armsight.evaluate.control_demos import Demonstration, DemonstrationFolder, add_strides, record
 from armsight.evaluate.control_plan import ORACLE, Plan, Unit
 from armsight.evaluate.control_result import mean_jerk
-from armsight.evaluate.control_rows import Material, RowMaker
+from armsight.evaluate.control_rows import RowMaker
+from armsight.evaluate.control_sources import Sources
 from armsight.evaluate.journal import Journal, Line
 from armsight.files import atomic_write
 
@@ -116,7 +114,7 @@ class Player:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.rows = RowMaker(plan)
-        self.demonstrations = DemonstrationFolder(plan.folder / "demonstrations")
+        self.sources = Sources(plan, self.simulation)
         self._task = ""
         self._simulation: Any = None
 
@@ -128,7 +126,7 @@ class Player:
         if kind == "film":
             self.film(unit)
         else:
-            self.demonstration(unit)
+            self.sources.demonstration(unit)
         return None
 
     def simulation(self, task: str) -> Any:
@@ -138,42 +136,6 @@ class Player:
                 self._simulation.close()
             self._simulation, self._task = self.plan.world.simulation(task), task
         return self._simulation
-
-    def demonstration(self, unit: Unit) -> Demonstration:
-        """From disk, or by the expert, with the keyframes of all strides."""
-        plan, name = self.plan, (unit.task, unit.initial_state, self.plan.seed)
-        made = self.demonstrations.read(*name)
-        if made is not None:
-            try:
-                for stride in plan.all_strides():
-                    made.keyframes(stride)
-                return made
-            except DatasetError:
-                simulation = self.simulation(unit.task)
-                made = add_strides(made, simulation, unit.initial_state, plan.all_strides())
-        else:
-            simulation = self.simulation(unit.task)
-            made = record(
-                simulation,
-                plan.world.demonstrate,
-                unit.initial_state,
-                plan.all_strides(),
-                [plan.seed],
-            )
-        self.demonstrations.write(*name, made)
-        return made
-
-    def material(self, unit: Unit) -> tuple[Material, Line]:
-        """Keyframes of a unit, and what its line says of them."""
-        plan = self.plan
-        K = np.array(self.simulation(unit.task).K)
-        if plan.keyframes != ORACLE:
-            place = find_keyframes(Path(plan.keyframes), (unit.task,), unit.initial_state)
-            return Material(read_keyframes(place), K, None), {}
-        made = self.demonstration(unit)
-        facts = {"demonstration": made.success, "attempts": made.attempts}
-        actions = made.actions if unit.row == "replay" else None
-        return Material(made.keyframes(unit.stride or plan.stride), K, actions), facts
 
     def play(self, unit: Unit) -> Line:
         """Compute a unit's actions, then play them."""
@@ -193,7 +155,7 @@ class Player:
             "error": None,
         }
         try:
-            material, facts = self.material(unit)
+            material, facts = self.sources.material(unit)
             line |= facts
             actions, seconds = self.rows.actions(unit, material)
         except FATAL:
@@ -216,7 +178,7 @@ class Player:
         """Play a unit's actions once more, with a camera."""
         with np.load(self._actions_path(unit), allow_pickle=False) as file:
             actions = file["actions"]
-        material, _ = self.material(unit)
+        material, _ = self.sources.material(unit)
         simulation = self.simulation(unit.task)
         stride = unit.stride or self.plan.stride
         with (

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.control.rollout import Stepped
-from armsight.errors import ControlError, DatasetError
+from armsight.control.world_models import Oracle, keyframe_steps
+from armsight.errors import ControlError
 from armsight.files import atomic_write
 
 Array = NDArray[np.floating]
@@ -46,22 +47,9 @@ class Demonstration:
     frames: dict[int, Frames]
     """Pictures (H, W, 3) by the number of actions done before"""
 
-    def keyframes(self, stride: int) -> Frames:
-        """Pictures (K, H, W, 3) at 0, s, 2s, ..., the last one not before the last action.
-
-        Raises:
-            DatasetError: it was not rendered at this stride.
-        """
-        rows = keyframe_rows(len(self.actions), stride)
-        missing = [row for row in rows if row not in self.frames]
-        if missing:
-            raise DatasetError(f"the demonstration was not rendered at steps {missing[:5]}")
-        return np.stack([self.frames[row] for row in rows])
-
-
-def keyframe_rows(num_actions: int, stride: int) -> range:
-    """Steps of the keyframes: from 0 to the first multiple of the stride behind all actions."""
-    return range(0, -(-num_actions // stride) * stride + 1, stride)
+    def oracle(self, stride: int) -> Oracle:
+        """Its pictures alone, as a world model."""
+        return Oracle(self.frames, len(self.actions), stride)
 
 
 def record(
@@ -114,7 +102,7 @@ def _run_out(
 ) -> None:
     """Stand still up to each stride's last keyframe, so that none is cut off."""
     hold = np.append(np.zeros(6), actions[-1, 6])
-    last = sorted({keyframe_rows(len(actions), stride)[-1] for stride in strides})
+    last = sorted({keyframe_steps(len(actions), stride)[-1] for stride in strides})
     step = len(actions)
     for row in last:
         while step < row:
