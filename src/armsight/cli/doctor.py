@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from dataclasses import asdict
 
 import click
 
@@ -34,6 +35,6 @@ def command(suite: str, task: str, as_json: bool) -> None:
                 click.echo(textwrap.indent(check.fix, "      -> "))
     ok = all(check.ok for check in checks)
     if as_json:
-        document = {"ok": ok, "checks": [c.to_json() for c in checks], "versions": installed()}
+        document = {"ok": ok, "checks": [asdict(c) for c in checks], "versions": installed()}
         click.echo(dumps(document))
     sys.exit(0 if ok else 1)

@@ -55,10 +55,6 @@ class Check:
     fix: str = ""
     """What to do, where it is not ok"""
 
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {"name": self.name, "ok": self.ok, "detail": self.detail, "fix": self.fix}
-
 
 class _Wrong(Exception):
     """A check failed: what was found, and what to do."""
@@ -97,16 +93,12 @@ def examine(task: str | int = 1, suite: str = "libero_object") -> Iterator[Check
             ("action axes", action_axes),
             ("replay", replay),
         ):
-            yield _run(name, partial(_only_text, test, sim))[0]
+            yield _run(name, partial(test, sim))[0]
 
 
-def _only_text(test: Callable[[Simulation], str], sim: Simulation) -> tuple[str, None]:
-    return test(sim), None
-
-
-def _run(name: str, test: Callable[[], tuple[str, Any]]) -> tuple[Check, Any]:
+def _run(name: str, test: Callable[[], str | tuple[str, Any]]) -> tuple[Check, Any]:
     try:
-        detail, result = test()
+        found = test()
     except _Wrong as wrong:
         return Check(name, False, str(wrong), wrong.fix), None
     except ArmsightError as error:
@@ -114,6 +106,7 @@ def _run(name: str, test: Callable[[], tuple[str, Any]]) -> tuple[Check, Any]:
     except Exception as error:
         fix = f"install the tested versions again: {INSTALL}"
         return Check(name, False, f"{type(error).__name__}: {error}", fix), None
+    detail, result = found if isinstance(found, tuple) else (found, None)
     return Check(name, True, detail), result
 
 
@@ -126,7 +119,7 @@ def installed() -> dict[str, str]:
     return found
 
 
-def versions() -> tuple[str, None]:
+def versions() -> str:
     """The installed versions are those that were tried."""
     found = installed()
     for package, (low, high) in EXPECTED.items():
@@ -144,10 +137,10 @@ def versions() -> tuple[str, None]:
             "pip uninstall -y opencv-python opencv-python-headless && "
             "pip install opencv-python-headless",
         )
-    return ", ".join(f"{name} {version}" for name, version in found.items()), None
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
-def libero_files(suite: str) -> tuple[str, None]:
+def libero_files(suite: str) -> str:
     """Tasks, scenes and initial states are there."""
     known = tasks(suite)
     for task in known:
@@ -158,7 +151,7 @@ def libero_files(suite: str) -> tuple[str, None]:
             raise _Wrong(f"{task.name} has {count} initial states, not 50", f"run: {INSTALL}")
     load_libero("libero.libero.envs")
     split = ", ".join(f"{k} {v.start}-{v.stop - 1}" for k, v in SPLITS.items())
-    return f"{suite}: {len(known)} tasks with 50 initial states ({split})", None
+    return f"{suite}: {len(known)} tasks with 50 initial states ({split})"
 
 
 def build(task: Task) -> tuple[str, Simulation]:
