@@ -17,7 +17,9 @@ def command() -> None:
     """Make demonstrations in LIBERO-Object, and play actions there."""
 
 
-@command.command(name="demos")
+@command.command(
+    name="demos", short_help="Demonstrations of a scripted expert, as a LeRobotDataset."
+)
 @click.option("--suite", default="libero_object", show_default=True, help="Which tasks.")
 @click.option("--tasks", "wanted", default="all", show_default=True,
               help="Numbers, names or objects, separated by commas; such as 0,milk.")  # fmt: skip
