@@ -20,7 +20,7 @@ from armsight.cli.evaluate_options import print_result, progress_bar
 @click.option("--init-states", metavar="40-49", help="These initial states in place of a split.")
 @click.option("--keyframes", default="oracle", show_default=True, metavar="oracle|DIR",
               help="Demonstrations recorded for this; a folder with DIR/<task>/<state>.mp4 or "
-              "DIR/<task>/<state>/*.png; or one with a diffusers image-to-video pipeline.")  # fmt: skip
+              "DIR/<task>/<state>/*.png, or with a diffusers image-to-video pipeline.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1), default=3, show_default=True,
               help="Control steps (1/20 s) from keyframe to keyframe.")  # fmt: skip
 @click.option("--strides", metavar="1-8", help="Also a curve of success against stride.")
