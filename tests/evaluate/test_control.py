@@ -11,7 +11,7 @@ import pytest
 
 from armsight.control.world_models import DiffusersWorldModel
 from armsight.data.video import VideoReader, VideoWriter
-from armsight.errors import ConfigError
+from armsight.errors import ConfigError, DatasetError
 from armsight.evaluate import control
 from armsight.evaluate.control import EPISODES, run_control, to_film, video_path
 from armsight.evaluate.control_plan import Plan, Unit, parse_numbers, parse_rows
@@ -218,6 +218,15 @@ def test_a_world_model_dreams_from_the_first_picture(
     assert asked == [(80, "grey_task")] * 2  # once for each initial state, not for each unit
     assert lines["grey_task/40/direct/3"]["num_actions"] == 13
     assert lines["grey_task/41/direct/2"]["num_actions"] == 9
+
+
+def test_a_folder_without_keyframes_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "videos" / "grey_task").mkdir(parents=True)
+    plan = plan_for(tmp_path / "run", None, keyframes=str(tmp_path / "videos"),
+                    rows=("no_action",), default_row="no_action")  # fmt: skip
+    with pytest.raises(DatasetError, match=r"expected such as .*grey_task/40\.mp4"):
+        run_control(plan)
+    assert not (tmp_path / "run").exists()
 
 
 def test_video_files_are_keyframes_too(tmp_path: Path) -> None:

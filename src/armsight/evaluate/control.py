@@ -29,7 +29,7 @@ from armsight.errors import (
 from armsight.evaluate.control_plan import ORACLE, Plan, Unit
 from armsight.evaluate.control_result import mean_jerk
 from armsight.evaluate.control_rows import RowMaker
-from armsight.evaluate.control_sources import Sources
+from armsight.evaluate.control_sources import Sources, check_keyframes
 from armsight.evaluate.journal import Journal, Line
 from armsight.files import atomic_write
 
@@ -52,10 +52,12 @@ def run_control(plan: Plan, progress: Progress = lambda done, total: None) -> li
 
     Raises:
         ConfigError: the folder holds results of other settings.
+        DatasetError: the plan's folder of keyframes has none of these tasks.
         OutputError: it cannot be written.
         ArmsightError: a model, the simulator or a worker process failed.
     """
     units = plan.units()
+    check_keyframes(plan)
     journal = Journal(plan.folder / EPISODES, FORMAT, plan.settings(), key="key")
     try:
         made_with = {unit: plan.made_with(unit) for unit in units}

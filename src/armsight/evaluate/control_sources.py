@@ -18,7 +18,7 @@ from armsight.control.world_models import (
     find_keyframes,
     is_pipeline,
 )
-from armsight.errors import BadVideoError
+from armsight.errors import BadVideoError, DatasetError
 from armsight.evaluate.control_demos import Demonstration, DemonstrationFolder, add_strides, record
 from armsight.evaluate.control_plan import ORACLE, Plan, Unit
 from armsight.evaluate.control_rows import Material
@@ -26,6 +26,29 @@ from armsight.evaluate.journal import Line
 from armsight.files import atomic_write
 
 Frames = NDArray[np.uint8]
+
+
+def check_keyframes(plan: Plan) -> None:
+    """Look whether there are any keyframes at all, before anything is played.
+
+    Raises:
+        DatasetError: the folder has none of any planned episode.
+    """
+    folder = Path(plan.keyframes)
+    if plan.keyframes == ORACLE or is_pipeline(folder):
+        return
+    for task in plan.tasks:
+        for state in plan.initial_states:
+            try:
+                find_keyframes(folder, (task,), state)
+                return
+            except BadVideoError:
+                continue
+    raise DatasetError(
+        f"{folder} has no keyframes of the tasks and initial states to be played; expected such as "
+        f"{folder / plan.tasks[0] / str(plan.initial_states[0])}.mp4, or a folder of pictures "
+        f"{folder / plan.tasks[0] / str(plan.initial_states[0])}"
+    )
 
 
 class Sources:
