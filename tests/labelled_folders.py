@@ -85,3 +85,17 @@ def edit_json(path: Path, change: Any) -> None:
     data = json.loads(path.read_text())
     change(data)
     write_json(path, data)
+
+
+def without_angles(folder: Path) -> Path:
+    """Take the joint angles out of all labels."""
+    for file in folder.glob("0*.json"):
+        edit_json(file, lambda data: data.pop("sim_state"))
+    return folder
+
+
+def other_robot(data: Any) -> None:
+    """Turn the labelled robot into another maker's."""
+    data["objects"][0]["class"] = "kuka"
+    for k in data["objects"][0]["keypoints"]:
+        k["name"] = k["name"].replace("panda", "iiwa7")
