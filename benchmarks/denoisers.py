@@ -1,58 +1,98 @@
 """Which denoiser, which prediction type, how many steps? One table, one encoder, one data order.
 
-    python benchmarks/denoisers.py CHECKPOINT --train SHARDS... --test SHARDS --steps 600
+    python benchmarks/denoisers.py CHECKPOINT --train SHARDS... --test SHARDS --work DIR
 
-All denoisers are trained side by side on the same batches behind the same frozen encoder, so
-that rows differ in the denoiser alone. Errors are the network's own: the median of its
-hypotheses, before any geometry. `transformer, kinematic start` gets as many extra steps on
-kinematics alone first, without images.
+All denoisers learn the same pictures in the same order behind the same frozen encoder, whose pass
+runs once per picture (cached_encodings.py), so that rows differ in the denoiser alone. Test rows
+come from another render seed; this is checked. Errors are the network's own, before any geometry:
+the absolute error of all joints but the last, averaged over a picture.
+
+Four readings of the hypotheses: their median (the answer), their mean (what a regression would
+say), one alone, and the best of them by the true angles (what they hold, if one could choose).
+`minus regression` is the paired difference to the regression of the same family and start.
+
+A `kinematic start` means so many steps on kinematics alone first, without pictures, and then the
+same steps on pictures as everyone. A variant that is already in the work folder is not run again.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from cached_encodings import Rows, check_disjoint, context_of, encoded_rows, truth_of
+from numpy.typing import NDArray
 from torch import Tensor
 
-from armsight.evaluate.intervals import bootstrap_interval, mean_of
+from armsight.evaluate.intervals import bootstrap_interval, mean_of, median_of
+from armsight.files import atomic_write
 from armsight.models.checkpoint import load_pose_model
-from armsight.models.denoisers import DenoiserConfig
+from armsight.models.denoisers import REGRESSIONS, DenoiserConfig
 from armsight.models.diffusion import DiffusionConfig
 from armsight.models.kinematics import TorchKinematics
 from armsight.models.pose_model import PoseModel
-from armsight.models.state_model import measure
 from armsight.robots import load_robot
-from armsight.train.batches import batches, make_batch
 from armsight.train.config import TrainConfig
 from armsight.train.objective import PoseObjective
 from armsight.train.optimiser import learning_rate_fraction, make_optimiser
-from armsight.train.sources import open_table
 
-VARIANTS = {
-    "transformer, x0": ("transformer", "sample"),
-    "transformer, noise": ("transformer", "epsilon"),
-    "transformer, x0, kinematic start": ("transformer", "sample"),
-    "film, x0": ("film", "sample"),
-    "film, noise (PoseDiff's)": ("film", "epsilon"),
-    "regression": ("regression", "sample"),
-}
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table."""
+
+    denoiser: str
+    prediction_type: str = "sample"
+    kinematic_start: bool = False
+
+    @property
+    def name(self) -> str:
+        kind = {"sample": "x0", "epsilon": "noise"}[self.prediction_type]
+        name = self.denoiser if self.denoiser in REGRESSIONS else f"{self.denoiser}, {kind}"
+        return name + (", kinematic start" if self.kinematic_start else "")
+
+    @property
+    def baseline(self) -> str:
+        """The regression that this one is compared with."""
+        family = "mlp_regression" if self.denoiser.startswith("mlp") else "regression"
+        return Variant(family, kinematic_start=self.kinematic_start).name
+
+
+VARIANTS = (
+    Variant("mlp_regression", kinematic_start=True),
+    Variant("mlp", kinematic_start=True),
+    Variant("mlp_regression"),
+    Variant("mlp"),
+    Variant("mlp", "epsilon"),
+    Variant("film"),
+    Variant("film", "epsilon"),
+    Variant("regression"),
+    Variant("transformer"),
+    Variant("transformer", "epsilon"),
+)
+"""Cheap ones first"""
 STEPS = (1, 2, 5, 10, 100)
-HYPOTHESES = 16
+MANY_STEPS = 100
+"""From so many sampling steps on, fewer pictures are scored"""
+SCORE_BATCH = 32
 
 
-def make_variant(base: PoseModel, denoiser: str, prediction_type: str) -> PoseModel:
-    """A new denoiser behind the base's encoder; the encoder itself is shared."""
+def make_variant(base: PoseModel, variant: Variant) -> PoseModel:
+    """A new denoiser with fresh input layers behind the base's encoder, which is shared."""
     config = replace(
         base.config,
-        denoiser=DenoiserConfig(denoiser),
-        diffusion=DiffusionConfig(prediction_type=prediction_type),
+        denoiser=DenoiserConfig(variant.denoiser),
+        diffusion=DiffusionConfig(prediction_type=variant.prediction_type),
     )
     torch.manual_seed(0)
     model = PoseModel(config)
@@ -60,121 +100,200 @@ def make_variant(base: PoseModel, denoiser: str, prediction_type: str) -> PoseMo
     return model
 
 
-def train_all(models: dict[str, PoseModel], args: argparse.Namespace) -> dict[str, float]:
-    """Train the variants side by side; returns the time of each [s], without the encoder's."""
-    table = open_table(tuple(args.train), args.robot)
-    kinematics = TorchKinematics(load_robot(args.robot))
-    base = TrainConfig(
-        stage="denoiser", data=tuple(args.train), steps=args.steps, batch_size=args.batch_size,
-        learning_rate=1e-3, warmup_steps=50, hide_features=0.0, noise_draws=args.noise_draws,
-    )  # fmt: skip
-    runs: dict[str, Any] = {}
-    for name, model in models.items():
-        config = replace(base, denoiser=VARIANTS[name][0])
-        runs[name] = (PoseObjective(model, config, kinematics), make_optimiser(model, config))
-        if "kinematic" in name:
-            train_on_kinematics(model, replace(config, stage="kinematic"), kinematics)
-    encoder = next(iter(models.values())).encoder.eval()
-    size = next(iter(models.values())).config.input_size
-    seconds = dict.fromkeys(models, 0.0)
-    source = batches(table, size, base.batch_size, base.seed, 0)
-    for step in range(base.steps):
-        batch = next(source)
-        with torch.no_grad():
-            encoding = encoder(batch["image"].float())
-        for name, (objective, optimiser) in runs.items():
-            started = time.perf_counter()
-            for group in optimiser.param_groups:
-                group["lr"] = group["base_lr"] * learning_rate_fraction(step, base)
-            context = objective.model.context(measure(encoding, batch["camera"]), encoding)
-            g = torch.Generator().manual_seed(step)
-            loss = objective.denoise(context, batch, batch["robot_found"], g)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(objective.model.parameters(), base.gradient_clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            seconds[name] += time.perf_counter() - started
-        if (step + 1) % 50 == 0:
-            print(f"step {step + 1}/{base.steps}", flush=True)
-    source.close()
-    return seconds
-
-
-def train_on_kinematics(model: PoseModel, config: TrainConfig, kin: TorchKinematics) -> None:
-    objective, optimiser = PoseObjective(model, config, kin), make_optimiser(model, config)
+def train(model: PoseModel, rows: Rows | None, config: TrainConfig) -> float:
+    """Train on encoded rows, or on kinematics alone where there are none; returns the time [s]."""
+    objective = PoseObjective(model, config, TorchKinematics(load_robot(config.robot)))
+    optimiser = make_optimiser(model, config)
+    order = _order(len(rows["camera"]), config.batch_size) if rows else None
+    started = time.process_time()
     for step in range(config.steps):
         for group in optimiser.param_groups:
             group["lr"] = group["base_lr"] * learning_rate_fraction(step, config)
-        total, _ = objective({}, step)
-        total.backward()
+        if order is None or rows is None:
+            loss, _ = objective({}, step)
+        else:
+            which = next(order)
+            truth = truth_of(rows, which)
+            g = torch.Generator().manual_seed(step)
+            context = context_of(model, rows, which)
+            loss = objective.denoise(context, truth, truth["robot_found"], g)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        if (step + 1) % 200 == 0:
+            print(f"  step {step + 1} of {config.steps}: {float(loss.detach()):.4f}", flush=True)
+    return time.process_time() - started
+
+
+def _order(count: int, batch_size: int) -> Iterator[Tensor]:
+    """Endless batches of row numbers, each epoch in another order, the same for every variant."""
+    g = torch.Generator().manual_seed(0)
+    while True:
+        order = torch.randperm(count, generator=g)
+        for first in range(0, count - batch_size + 1, batch_size):
+            yield order[first : first + batch_size]
 
 
 @torch.no_grad()
 def joint_errors(
-    models: dict[str, PoseModel], args: argparse.Namespace
-) -> dict[tuple[str, int], Tensor]:
-    """(variant, sampling steps) -> (N, J) absolute errors [deg] on the test rows."""
-    table = open_table((args.test,), args.robot)
-    errors: dict[tuple[str, int], list[Tensor]] = {}
+    model: PoseModel, rows: Rows, steps: int, hypotheses: int, limit: int
+) -> dict[str, Array]:
+    """Absolute errors (N, J - 1) [deg] of each reading of the hypotheses, on the first rows."""
+    model.eval()
     g = torch.Generator().manual_seed(0)
-    found = np.flatnonzero(table.labels["robot_found"])[: args.limit]
-    for first in range(0, len(found), 32):
-        rows = found[first : first + 32]
-        size = next(iter(models.values())).config.input_size
-        rngs = [np.random.default_rng(0) for _ in rows]
-        batch = make_batch(table, rows, size, rngs, None, strength=0.0)
-        encoding = next(iter(models.values())).encoder(batch["image"].float())
-        for name, model in models.items():
-            context = model.context(measure(encoding, batch["camera"]), encoding)
-            regression = VARIANTS[name][0] == "regression"
-            count = 1 if regression else HYPOTHESES
-            shape = (len(rows), count, model.spec.num_tokens, model.spec.dim)
-            noise = torch.randn(shape, generator=g)
-            for steps in (1,) if regression else STEPS:
-                q = model.sample(context, noise, steps)["joint_positions"][..., 0]
-                error = (q.median(1).values - batch["joint_positions"]).abs()
-                errors.setdefault((name, steps), []).append(torch.rad2deg(error))
-    return {key: torch.cat(parts) for key, parts in errors.items()}
+    parts: dict[str, list[Tensor]] = {}
+    count = 1 if model.config.denoiser.name in REGRESSIONS else hypotheses
+    for which in torch.arange(min(limit, len(rows["camera"]))).split(SCORE_BATCH):
+        shape = (len(which), count, model.spec.num_tokens, model.spec.dim)
+        noise = torch.randn(shape, generator=g)
+        q = model.sample(context_of(model, rows, which), noise, steps)["joint_positions"]
+        q, truth = q[..., :-1, 0], rows["true_joint_positions"][which, None, :-1]
+        each = (q - truth).abs()
+        best = each.mean(-1).argmin(1)
+        readings = {
+            "median": (q.median(1).values - truth[:, 0]).abs(),
+            "mean": (q.mean(1) - truth[:, 0]).abs(),
+            "single": each[:, 0],
+            "best": each[torch.arange(len(which)), best],
+        }
+        for name, errors in readings.items():
+            parts.setdefault(name, []).append(torch.rad2deg(errors))
+    return {name: torch.cat(errors).numpy() for name, errors in parts.items()}
+
+
+def run_variant(
+    variant: Variant, base: PoseModel, train_rows: Rows, test_rows: Rows, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Train and score one variant: seconds of training, and errors by sampling steps."""
+    config = TrainConfig(
+        robot=base.config.robot, stage="denoiser", data=tuple(args.train), steps=args.steps,
+        batch_size=args.batch_size, learning_rate=args.learning_rate, warmup_steps=50,
+        noise_draws=args.noise_draws, hide_features=0.0, denoiser=variant.denoiser,
+        prediction_type=variant.prediction_type,
+    )  # fmt: skip
+    model = make_variant(base, variant)
+    result: dict[str, Any] = {"kinematic_seconds": 0.0}
+    if variant.kinematic_start:
+        start = replace(
+            config, stage="kinematic", steps=args.kinematic_steps, batch_size=args.kinematic_batch
+        )
+        result["kinematic_seconds"] = train(model, None, start)
+    result["train_seconds"] = train(model, train_rows, config)
+    result["errors"] = {}
+    for steps in (1,) if variant.denoiser in REGRESSIONS else STEPS:
+        limit = args.many_steps_limit if steps >= MANY_STEPS else args.limit
+        errors = joint_errors(model, test_rows, steps, args.hypotheses, limit)
+        result["errors"][str(steps)] = {name: e.round(3).tolist() for name, e in errors.items()}
+    return result
+
+
+def table_rows(results: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table's rows: figures with intervals of each variant and number of sampling steps."""
+    baselines = {v.name: v.baseline for v in VARIANTS}
+    rows = []
+    for name, result in results.items():
+        for steps, readings in result["errors"].items():
+            errors = {key: np.asarray(value) for key, value in readings.items()}
+            answer = errors["median"]
+            row = {
+                "denoiser": name,
+                "sampling_steps": int(steps),
+                "images": len(answer),
+                "mean_deg": float(answer.mean()),
+                "mean_interval": bootstrap_interval(answer, mean_of),
+                "median_deg": float(np.median(answer)),
+                "median_interval": bootstrap_interval(answer, median_of),
+                **{f"{key}_of_hypotheses_deg": float(e.mean()) for key, e in errors.items()},
+                "train_seconds": result["train_seconds"],
+                "kinematic_seconds": result["kinematic_seconds"],
+            }
+            other = results.get(baselines[name])
+            if other is not None and name != baselines[name]:
+                theirs = np.asarray(other["errors"]["1"]["median"])[: len(answer)]
+                difference = answer.mean(1) - theirs.mean(1)
+                row["minus_regression_deg"] = float(difference.mean())
+                row["minus_regression_interval"] = bootstrap_interval(difference, mean_of)
+            rows.append(row)
+    return rows
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    print("denoiser | sampling steps | images | mean [deg] | median [deg] | minus regression | "
+          "mean of hyp. | one hyp. | best hyp. | training [s]")  # fmt: skip
+    for r in rows:
+        difference = "-"
+        if "minus_regression_deg" in r:
+            low, high = r["minus_regression_interval"]
+            difference = f"{r['minus_regression_deg']:+.1f} [{low:+.1f}, {high:+.1f}]"
+        mean, median = (
+            f"{r[f'{k}_deg']:.1f} [{r[f'{k}_interval'][0]:.1f}, {r[f'{k}_interval'][1]:.1f}]"
+            for k in ("mean", "median")
+        )
+        seconds = f"{r['kinematic_seconds']:.0f} + {r['train_seconds']:.0f}"
+        print(f"{r['denoiser']} | {r['sampling_steps']} | {r['images']} | {mean} | {median} | "
+              f"{difference} | {r['mean_of_hypotheses_deg']:.1f} | "
+              f"{r['single_of_hypotheses_deg']:.1f} | {r['best_of_hypotheses_deg']:.1f} | "
+              f"{seconds}")  # fmt: skip
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path, help="a pose model whose encoder is used")
+    parser.add_argument("--train", nargs="+", required=True, metavar="SHARDS")
+    parser.add_argument("--test", required=True, metavar="SHARDS")
+    parser.add_argument("--work", type=Path, default=Path("runs/denoisers"), metavar="DIR")
+    parser.add_argument("--backgrounds", type=Path, metavar="DIR")
+    parser.add_argument("--pictures", type=int, default=16_000, help="training pictures")
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--noise-draws", type=int, default=1)
+    parser.add_argument("--kinematic-steps", type=int, default=600)
+    parser.add_argument("--kinematic-batch", type=int, default=256)
+    parser.add_argument("--hypotheses", type=int, default=4)
+    parser.add_argument("--limit", type=int, default=100_000, help="test pictures")
+    parser.add_argument("--many-steps-limit", type=int, default=64,
+                        help="test pictures at 100 sampling steps")  # fmt: skip
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="names of variants")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--train", nargs="+", required=True)
-    parser.add_argument("--test", required=True)
-    parser.add_argument("--robot", default="panda")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--noise-draws", type=int, default=1)
-    parser.add_argument("--limit", type=int, default=500)
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
+    args = parse_arguments()
+    torch.set_num_threads(args.threads)
+    check_disjoint(args.train, args.test)
     base, _ = load_pose_model(args.checkpoint)
-    models = {name: make_variant(base, *which) for name, which in VARIANTS.items()}
-    seconds = train_all(models, args)
-    rows = []
-    for model in models.values():
-        model.eval()
-    for (name, steps), errors in joint_errors(models, args).items():
-        per_image = errors[:, :-1].mean(1).numpy()  # all joints but the last: 1 to 6 of the Panda
-        low, high = bootstrap_interval(per_image, mean_of)
-        rows.append(
-            {"denoiser": name, "sampling_steps": steps, "images": len(per_image),
-             "joint_mean_deg": float(per_image.mean()), "joint_median_deg":
-             float(errors[:, :-1].median()), "low": low, "high": high,
-             "train_seconds": seconds[name]}
-        )  # fmt: skip
+    args.work.mkdir(parents=True, exist_ok=True)
+    train_rows = encoded_rows(
+        base, args.train, limit=args.pictures, work=args.work, strength=1.0,
+        backgrounds=args.backgrounds,
+    )  # fmt: skip
+    test_rows = encoded_rows(base, [args.test], limit=args.limit, work=args.work, strength=0.0)
+    settings = {k: str(v) for k, v in vars(args).items() if k not in ("json", "only", "threads")}
+    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
+    results: dict[str, dict[str, Any]] = {}
+    for variant in VARIANTS:
+        if args.only and variant.name not in args.only:
+            continue
+        path = args.work / f"{variant.name.replace(', ', '-').replace(' ', '-')}-{key}.json"
+        if not path.exists():
+            print(variant.name, flush=True)
+            result = run_variant(variant, base, train_rows, test_rows, args)
+            with atomic_write(path) as temporary:
+                temporary.write_text(json.dumps(result))
+        results[variant.name] = json.loads(path.read_text())
+        if not args.json:
+            print_table(table_rows({variant.name: results[variant.name]}))
+    rows = table_rows(results)
     if args.json:
-        print(json.dumps({"steps": args.steps, "rows": rows}, indent=1))
-        return
-    print(f"{'denoiser':34} steps  mean joint error 1-6 [deg]  95 % interval  median")
-    for row in rows:
-        print(
-            f"{row['denoiser']:34} {row['sampling_steps']:5}  {row['joint_mean_deg']:26.2f}  "
-            f"{row['low']:.2f} to {row['high']:.2f}  {row['joint_median_deg']:.2f}"
-        )
+        print(json.dumps({"settings": settings, "rows": rows}, indent=1))
+    else:
+        print_table(rows)
 
 
 if __name__ == "__main__":

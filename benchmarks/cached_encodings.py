@@ -1,0 +1,138 @@
+"""What a frozen encoder says of many pictures, computed once and kept in a file.
+
+Denoisers that are compared share their encoder. Its pass is the dear part on a CPU, so it runs once
+per picture; every denoiser then trains on, and is scored on, the very same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from armsight.errors import ConfigError
+from armsight.files import atomic_write
+from armsight.models.encoder import Encoding
+from armsight.models.pose_model import PoseModel
+from armsight.models.state_model import Measurements, measure
+from armsight.train.augment import Backgrounds
+from armsight.train.batches import make_batch
+from armsight.train.sources import open_table
+
+TRUTH = ("joint_positions", "keypoints_2d", "log_depth", "robot_found")
+BATCH = 32
+
+Rows = dict[str, Tensor]
+
+
+def check_disjoint(train: list[str], test: str) -> None:
+    """Make sure that no test row can also be a training row.
+
+    Every random number of a rendered row follows from its data set's seed, split and row.
+
+    Raises:
+        ConfigError: a training folder has the seed and split of the test rows.
+    """
+    for folder in train:
+        if _origin(folder) == _origin(test):
+            seed, split = _origin(test)
+            raise ConfigError(
+                f"test rows {test} and training rows {folder} both come from seed {seed}, split "
+                f"{split!r}: they are the same rows; render test rows with another --seed"
+            )
+
+
+def _origin(folder: str) -> tuple[int, str]:
+    index = json.loads((Path(folder) / "dataset.json").read_text())
+    return int(index["seed"]), str(index.get("settings", {}).get("split", "train"))
+
+
+def encoded_rows(
+    model: PoseModel, folders: list[str], *, limit: int, work: Path, strength: float,
+    backgrounds: Path | None = None, seed: int = 0,
+) -> Rows:  # fmt: skip
+    """Up to `limit` pictures with a robot, each once, augmented by `strength`, encoded.
+
+    Returns:
+        one row per picture: `Measurements` by name, features (half precision), and the true state
+        as `true_...`. Read from `work` if the same encoder and folders were asked for before.
+    """
+    path = (
+        work / f"encodings-{_key(model, folders, limit, strength, backgrounds, seed)}.safetensors"
+    )
+    if not path.exists():
+        rows = _encode(model, folders, limit, strength, backgrounds, seed)
+        with atomic_write(path) as temporary:
+            save_file(rows, temporary)
+    return dict(load_file(path))
+
+
+def _key(
+    model: PoseModel, folders: list[str], limit: int, strength: float, backgrounds: Path | None,
+    seed: int,
+) -> str:  # fmt: skip
+    key = hashlib.sha256()
+    for value in model.encoder.state_dict().values():
+        key.update(value.contiguous().numpy().tobytes())
+    where = [str(Path(folder).resolve()) for folder in folders]
+    what = [where, limit, strength, str(backgrounds), seed, model.config.input_size]
+    key.update(json.dumps(what).encode())
+    return key.hexdigest()[:12]
+
+
+@torch.no_grad()
+def _encode(
+    model: PoseModel, folders: list[str], limit: int, strength: float, backgrounds: Path | None,
+    seed: int,
+) -> Rows:  # fmt: skip
+    table = open_table(tuple(folders), model.config.robot)
+    found = np.flatnonzero(table.labels["robot_found"])
+    # Training rows at random, test rows as they come; sorted, because neighbours share a file.
+    chosen = np.random.default_rng(seed).permutation(found) if strength else found
+    chosen = np.sort(chosen[:limit])
+    pictures = Backgrounds(backgrounds) if backgrounds and strength else None
+    model.encoder.eval().to(memory_format=torch.channels_last)
+    parts: dict[str, list[Tensor]] = {}
+    for first in range(0, len(chosen), BATCH):
+        rows = chosen[first : first + BATCH]
+        rngs = [np.random.default_rng([seed, int(row)]) for row in rows]
+        batch = make_batch(table, rows, model.config.input_size, rngs, pictures, strength)
+        images = batch["image"].float().contiguous(memory_format=torch.channels_last)
+        encoding = model.encoder(images)
+        values = {
+            **measure(encoding, batch["camera"])._asdict(),
+            "keypoint_features": encoding.keypoint_features.half(),
+            "coarse_features": encoding.coarse_features.half(),
+            **{f"true_{name}": batch[name] for name in TRUTH},
+        }
+        for name, value in values.items():
+            parts.setdefault(name, []).append(value)
+        if first % (BATCH * 64) == 0:
+            print(f"encoded {first + len(rows)} of {len(chosen)} pictures", flush=True)
+    return {name: torch.cat(values).contiguous() for name, values in parts.items()}
+
+
+def context_of(model: PoseModel, rows: Rows, which: Tensor) -> Tensor:
+    """The context tokens (B, C, d) of some rows, through the model's own input layers."""
+    measurements = Measurements(*(rows[name][which] for name in Measurements._fields))
+    unused = torch.empty(0)
+    encoding = Encoding(
+        measurements.keypoints_2d,
+        measurements.keypoints_log_std,
+        measurements.keypoints_seen,
+        rows["keypoint_features"][which].float(),
+        rows["coarse_features"][which].float(),
+        presence=unused,
+        heatmap_logits=unused,
+    )
+    return model.context(measurements, encoding)
+
+
+def truth_of(rows: Rows, which: Tensor) -> Rows:
+    """The true state of some rows, named as the training objective wants it."""
+    return {name: rows[f"true_{name}"][which] for name in TRUTH}
