@@ -11,8 +11,9 @@ Four readings of the hypotheses: their median (the answer), their mean (what a r
 say), one alone, and the best of them by the true angles (what they hold, if one could choose).
 `minus regression` is the paired difference to the regression of the same family and start.
 
-A `kinematic start` means so many steps on kinematics alone first, without pictures, and then the
-same steps on pictures as everyone. A variant that is already in the work folder is not run again.
+A `kinematic start` means kinematics alone first, without pictures: `--kinematic-steps` of them, or
+what a checkpoint of that stage learned (`--kinematic`), and then the same steps on pictures as
+everyone. A variant that is already in the work folder is not run again.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from typing import Any
 import numpy as np
 import torch
 from cached_encodings import Rows, check_disjoint, context_of, encoded_rows, truth_of
+from denoiser_table import print_table, table_rows
 from numpy.typing import NDArray
 from torch import Tensor
 
-from armsight.evaluate.intervals import bootstrap_interval, mean_of, median_of
 from armsight.files import atomic_write
-from armsight.models.checkpoint import load_pose_model
+from armsight.models.checkpoint import load_matching, load_pose_model, read_tensors
 from armsight.models.denoisers import REGRESSIONS, DenoiserConfig
 from armsight.models.diffusion import DiffusionConfig
 from armsight.models.kinematics import TorchKinematics
@@ -85,6 +86,7 @@ STEPS = (1, 2, 5, 10, 100)
 MANY_STEPS = 100
 """From so many sampling steps on, fewer pictures are scored"""
 SCORE_BATCH = 32
+ALL = 100_000
 
 
 def make_variant(base: PoseModel, variant: Variant) -> PoseModel:
@@ -162,6 +164,18 @@ def joint_errors(
     return {name: torch.cat(errors).numpy() for name, errors in parts.items()}
 
 
+def start_from_kinematics(model: PoseModel, config: TrainConfig, args: argparse.Namespace) -> float:
+    """Everything but the encoder learns from kinematics; returns the time [s], 0 if it was read."""
+    if args.kinematic is None:
+        start = replace(
+            config, stage="kinematic", steps=args.kinematic_steps, batch_size=args.kinematic_batch
+        )
+        return train(model, None, start)
+    tensors = read_tensors(args.kinematic, "ema")
+    load_matching(model, {k: v for k, v in tensors.items() if not k.startswith("encoder.")})
+    return 0.0
+
+
 def run_variant(
     variant: Variant, base: PoseModel, train_rows: Rows, test_rows: Rows, args: argparse.Namespace
 ) -> dict[str, Any]:
@@ -175,10 +189,7 @@ def run_variant(
     model = make_variant(base, variant)
     result: dict[str, Any] = {"kinematic_seconds": 0.0}
     if variant.kinematic_start:
-        start = replace(
-            config, stage="kinematic", steps=args.kinematic_steps, batch_size=args.kinematic_batch
-        )
-        result["kinematic_seconds"] = train(model, None, start)
+        result["kinematic_seconds"] = start_from_kinematics(model, config, args)
     result["train_seconds"] = train(model, train_rows, config)
     result["errors"] = {}
     for steps in (1,) if variant.denoiser in REGRESSIONS else STEPS:
@@ -186,55 +197,6 @@ def run_variant(
         errors = joint_errors(model, test_rows, steps, args.hypotheses, limit)
         result["errors"][str(steps)] = {name: e.round(3).tolist() for name, e in errors.items()}
     return result
-
-
-def table_rows(results: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table's rows: figures with intervals of each variant and number of sampling steps."""
-    baselines = {v.name: v.baseline for v in VARIANTS}
-    rows = []
-    for name, result in results.items():
-        for steps, readings in result["errors"].items():
-            errors = {key: np.asarray(value) for key, value in readings.items()}
-            answer = errors["median"]
-            row = {
-                "denoiser": name,
-                "sampling_steps": int(steps),
-                "images": len(answer),
-                "mean_deg": float(answer.mean()),
-                "mean_interval": bootstrap_interval(answer, mean_of),
-                "median_deg": float(np.median(answer)),
-                "median_interval": bootstrap_interval(answer, median_of),
-                **{f"{key}_of_hypotheses_deg": float(e.mean()) for key, e in errors.items()},
-                "train_seconds": result["train_seconds"],
-                "kinematic_seconds": result["kinematic_seconds"],
-            }
-            other = results.get(baselines[name])
-            if other is not None and name != baselines[name]:
-                theirs = np.asarray(other["errors"]["1"]["median"])[: len(answer)]
-                difference = answer.mean(1) - theirs.mean(1)
-                row["minus_regression_deg"] = float(difference.mean())
-                row["minus_regression_interval"] = bootstrap_interval(difference, mean_of)
-            rows.append(row)
-    return rows
-
-
-def print_table(rows: list[dict[str, Any]]) -> None:
-    print("denoiser | sampling steps | images | mean [deg] | median [deg] | minus regression | "
-          "mean of hyp. | one hyp. | best hyp. | training [s]")  # fmt: skip
-    for r in rows:
-        difference = "-"
-        if "minus_regression_deg" in r:
-            low, high = r["minus_regression_interval"]
-            difference = f"{r['minus_regression_deg']:+.1f} [{low:+.1f}, {high:+.1f}]"
-        mean, median = (
-            f"{r[f'{k}_deg']:.1f} [{r[f'{k}_interval'][0]:.1f}, {r[f'{k}_interval'][1]:.1f}]"
-            for k in ("mean", "median")
-        )
-        seconds = f"{r['kinematic_seconds']:.0f} + {r['train_seconds']:.0f}"
-        print(f"{r['denoiser']} | {r['sampling_steps']} | {r['images']} | {mean} | {median} | "
-              f"{difference} | {r['mean_of_hypotheses_deg']:.1f} | "
-              f"{r['single_of_hypotheses_deg']:.1f} | {r['best_of_hypotheses_deg']:.1f} | "
-              f"{seconds}")  # fmt: skip
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -251,10 +213,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--noise-draws", type=int, default=1)
+    parser.add_argument("--kinematic", type=Path, metavar="CHECKPOINT",
+                        help="of stage `kinematic`, in place of the kinematic steps")  # fmt: skip
     parser.add_argument("--kinematic-steps", type=int, default=600)
     parser.add_argument("--kinematic-batch", type=int, default=256)
     parser.add_argument("--hypotheses", type=int, default=4)
-    parser.add_argument("--limit", type=int, default=100_000, help="test pictures")
+    parser.add_argument("--limit", type=int, default=ALL, help="test pictures")
     parser.add_argument("--many-steps-limit", type=int, default=64,
                         help="test pictures at 100 sampling steps")  # fmt: skip
     parser.add_argument("--only", nargs="+", metavar="NAME", help="names of variants")
@@ -273,10 +237,11 @@ def main() -> None:
         base, args.train, limit=args.pictures, work=args.work, strength=1.0,
         backgrounds=args.backgrounds,
     )  # fmt: skip
-    test_rows = encoded_rows(base, [args.test], limit=args.limit, work=args.work, strength=0.0)
+    test_rows = encoded_rows(base, [args.test], limit=ALL, work=args.work, strength=0.0)
     settings = {k: str(v) for k, v in vars(args).items() if k not in ("json", "only", "threads")}
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
     results: dict[str, dict[str, Any]] = {}
+    baselines = {variant.name: variant.baseline for variant in VARIANTS}
     for variant in VARIANTS:
         if args.only and variant.name not in args.only:
             continue
@@ -288,8 +253,8 @@ def main() -> None:
                 temporary.write_text(json.dumps(result))
         results[variant.name] = json.loads(path.read_text())
         if not args.json:
-            print_table(table_rows({variant.name: results[variant.name]}))
-    rows = table_rows(results)
+            print_table(table_rows({variant.name: results[variant.name]}, baselines))
+    rows = table_rows(results, baselines)
     if args.json:
         print(json.dumps({"settings": settings, "rows": rows}, indent=1))
     else:
