@@ -12,7 +12,6 @@ from armsight.control.track import (
     Tracking,
     one_axis,
     pose_error,
-    smooth_path,
     track_path,
 )
 from armsight.errors import BadShapeError
@@ -133,6 +132,26 @@ def test_it_starts_where_it_is_told_to(arm, path, actions) -> None:
     assert distances(tracked.T_base_ee, path)[-1] < 0.01
 
 
+def test_the_start_is_somewhere_between_the_path_and_ready(arm, path, actions) -> None:
+    """All initial states are near the ready pose, and a path may err as a whole."""
+    arm.reset(READY)
+    ready = arm.T_base_ee
+    shifted = path.copy()
+    shifted[:, :3, 3] += [0.0, 0.02, 0.0]
+    free = track_path(shifted, actions[:, 6], arm=arm, tracking=Tracking(ready=0))
+    sure = track_path(shifted, actions[:, 6], arm=arm, tracking=Tracking(ready=1e6))
+    default = track_path(shifted, actions[:, 6], arm=arm)
+    starts = [one.T_base_ee[0, 1, 3] - ready[1, 3] for one in (sure, default, free)]
+    assert starts[0] == pytest.approx(0, abs=5e-4)
+    assert starts[2] == pytest.approx(0.02, abs=3e-3)
+    assert starts[0] + 1e-3 < starts[1] < starts[2] - 1e-4
+    # A turn of the whole path is an error, since the controller holds the ready pose's.
+    turned = path.copy()
+    turned[:, :3, :3] = rotation_from_rotvec([0, 0, 0.05]) @ path[:, :3, :3]
+    start = track_path(turned, actions[:, 6], arm=arm).T_base_ee[:1]
+    assert np.abs(pose_error(start, ready[None])[0, 3:]).max() < 0.01
+
+
 def test_reach_finds_poses_near_ready(arm: LoneArm) -> None:
     arm.reset(READY)
     turn = rotation_from_rotvec([0.05, -0.1, 0.3])
@@ -149,33 +168,6 @@ def test_a_pose_out_of_reach_does_no_harm(arm, path, actions) -> None:
     tracked = track_path(far, actions[:, 6], arm=arm)
     assert np.isfinite(tracked.actions).all()
     assert np.abs(tracked.actions).max() <= 1
-
-
-def test_suggested_actions_that_are_right_stay_as_they_are(arm, path, actions) -> None:
-    tracked = track_path(path, actions[:, 6], READY, suggested=actions, arm=arm)
-    # Not to the last digit: a turn of exactly zero keeps an older goal, see LoneArm.step.
-    assert np.sqrt(np.mean((tracked.actions - actions) ** 2)) < 0.03
-
-
-def test_suggested_actions_that_drift_are_held_to_the_path(arm, path, actions) -> None:
-    drifting = actions + [0.1, 0.1, 0, 0, 0, 0, 0]
-    arm.reset(READY)
-    assert distances(arm.play(drifting)[:-1], path)[-1] > 0.05
-    tracked = track_path(path, actions[:, 6], suggested=drifting, arm=arm)
-    assert distances(tracked.T_base_ee, path).max() < 0.02
-
-
-def test_smoothing_keeps_parabolas_and_damps_zigzags() -> None:
-    t = np.linspace(0, 1, 30)
-    T = make_transform(
-        rotation_from_rotvec(np.stack([0 * t, 0 * t, t**2], 1)), np.stack([t, t**2, 1 - t], 1)
-    )
-    np.testing.assert_allclose(smooth_path(T, 100.0), T, atol=1e-6)
-    zigzag = T.copy()
-    zigzag[::2, 2, 3] += 0.01
-    assert np.abs(np.diff(smooth_path(zigzag, 100.0)[:, 2, 3], 3)).max() < 2e-3
-    np.testing.assert_array_equal(smooth_path(zigzag, 0.0), zigzag)
-    np.testing.assert_array_equal(smooth_path(zigzag[:3], 10.0), zigzag[:3])
 
 
 def test_short_paths(arm, path, actions) -> None:
@@ -196,12 +188,3 @@ def test_short_paths(arm, path, actions) -> None:
 def test_paths_that_make_no_sense(poses, gripper, message: str) -> None:
     with pytest.raises(BadShapeError, match=message):
         track_path(poses, gripper)
-
-
-@pytest.mark.parametrize(
-    "suggested, message",
-    [(np.zeros((4, 6)), "expected \\(5, 6\\)"), (np.full((5, 7), np.inf), "NaN or infinity")],
-)
-def test_suggestions_that_make_no_sense(suggested, message: str) -> None:
-    with pytest.raises(BadShapeError, match=message):
-        track_path(np.tile(np.eye(4), (5, 1, 1)), np.zeros(5), suggested=suggested)

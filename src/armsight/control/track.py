@@ -7,13 +7,11 @@ every control step, is exact for one axis alone:
     x(T) = x + (1 - (1 + wT) e^-wT) d + T e^-wT v          w = sqrt(KP), T = 1 / CONTROL_HZ
     v(T) = w^2 T e^-wT d + (1 - wT) e^-wT v                d: the commanded step [m] or [rad]
 
-1. The arm alone (lone_arm.py) is put where the path begins, and plays the actions that the video
-   model suggests, if there are any.
-2. Least squares on that model plans corrections of all steps at once, so that each looks ahead:
-   the path is followed as far as it takes only likely corrections (a maximum a posteriori
-   estimate: the path is sure of where the arm is, the suggested actions of how it gets there).
-3. The arm plays them. What the model leaves out (position and orientation disturb each other) is
-   corrected on the way by feedback of position and velocity. What was commanded are the actions.
+1. Least squares on that model plans all steps at once, so that each looks ahead, and smooths the
+   path. Where the arm starts is unknown, but near the suite's ready pose, and planned along.
+2. The arm alone (lone_arm.py) plays the plan. What the model leaves out (position and orientation
+   disturb each other) is corrected on the way by feedback of position and velocity. What was
+   commanded are the actions.
 
 Nothing here sees the evaluated simulation: neither its state nor its objects.
 """
@@ -26,7 +24,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from armsight.control.lone_arm import CONTROL_HZ, KP, POSITION_SCALE, ROTATION_SCALE, LoneArm
+from armsight.control.lone_arm import CONTROL_HZ, KP, POSITION_SCALE, READY, ROTATION_SCALE, LoneArm
 from armsight.errors import BadShapeError
 from armsight.geometry import make_transform, rotation_from_rotvec, rotvec_from_rotation
 
@@ -34,18 +32,19 @@ Array = NDArray[np.floating]
 
 LIMIT = np.repeat([POSITION_SCALE, ROTATION_SCALE], 3)
 """Largest steps of an axis: [m], [rad]"""
-START_SMOOTHING = 10.0
-"""How strongly a path is smoothed for a first guess of where it begins"""
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """How closely a path is followed; tuned on initial states of the training split."""
+    """How closely a path is followed; tuned on initial states that nothing is tested on."""
 
-    trust: float = 0.3
-    """Weight of squared corrections of suggested steps against squared path errors"""
-    effort: float = 0.1
-    """Without suggestions: weight of the steps' squared second differences"""
+    effort: float = 1.0
+    """Weight of the steps' squared second differences against squared path errors"""
+    ready: float = 1.0
+    """Weight of the start's squared distance from the ready pose; initial states are spread around
+    it by a centimetre"""
+    ready_turn: float = 100.0
+    """The same for its orientation, which the controller holds from the suite's reset on"""
     caution: float = 2e-2
     """Weight of squared feedback against the squared errors that it corrects"""
 
@@ -65,7 +64,6 @@ def track_path(
     gripper: ArrayLike,
     initial_joint_positions: ArrayLike | None = None,
     *,
-    suggested: ArrayLike | None = None,
     tracking: Tracking | None = None,
     arm: LoneArm | None = None,
 ) -> Tracked:
@@ -75,9 +73,8 @@ def track_path(
         T_base_ee: (N, 4, 4) poses of the grip site in the base frame [m], one for each control
             step (1/20 s); pose t is where action t begins.
         gripper: (N,) gripper commands: negative opens, positive closes. They keep their times.
-        initial_joint_positions: (7,) [rad]; without them the arm starts in the path's first
-            pose, near the ready pose of the suite.
-        suggested: (N, 6) or (N, 7) actions in [-1, 1] that roughly take this path.
+        initial_joint_positions: (7,) [rad]; without them the start is read from the path and from
+            the suite's ready pose.
         tracking: how closely to follow.
         arm: an arm to play with, if one was made before.
 
@@ -85,45 +82,24 @@ def track_path(
         BadShapeError: the arrays do not fit together, or hold NaN or infinity.
     """
     path, commands = _checked(T_base_ee, gripper)
-    hints = _checked_hints(suggested, len(path))
     tracking = tracking or Tracking()
     arm = arm or LoneArm()
     free = initial_joint_positions is None
-    if free:
-        arm.reach(smooth_path(path, START_SMOOTHING)[0])
-    start = arm.joint_positions if initial_joint_positions is None else initial_joint_positions
-    arm.reset(start)
-    steps, coming, speeds = _first_guess(arm, hints, commands)
+    arm.reset(READY if initial_joint_positions is None else initial_joint_positions)
     # Behind its end the path stands still, so that the last step has somewhere to go.
-    error = pose_error(np.concatenate([path, path[-1:]]), coming)
-    weight = tracking.effort if hints is None else tracking.trust
-    model = _linear_model(len(path), weight, hints is None, free)
-    correction = model.solve @ error
+    goals = np.concatenate([path, path[-1:]])
+    errors = pose_error(goals, np.broadcast_to(arm.T_base_ee, goals.shape))
+    steps, moves, speeds = np.empty((len(path), 6)), np.empty(errors.shape), np.empty(errors.shape)
+    for axes, weight in ((slice(3), tracking.ready), (slice(3, 6), tracking.ready_turn)):
+        model = _linear_model(len(path), tracking.effort, weight if free else None)
+        solution = model.solve @ errors[:, axes]
+        start, steps[:, axes] = solution[0], solution[1:]
+        moves[:, axes] = start + model.position @ steps[:, axes]
+        speeds[:, axes] = model.velocity @ steps[:, axes]
+    coming = _moved(arm.T_base_ee, moves)
     if free:
-        shift, correction = correction[0], correction[1:]
-        coming = _moved(coming, np.broadcast_to(shift, error.shape))
         arm.reach(coming[0])
-    else:
-        arm.reset(start)
-    steps = steps + correction
-    coming = _moved(coming, model.position @ correction)
-    speeds = speeds + model.velocity @ correction
     return _play_with_feedback(arm, steps, coming, speeds, commands, tracking.caution)
-
-
-def _first_guess(arm: LoneArm, hints: Array | None, commands: Array) -> tuple[Array, Array, Array]:
-    """Steps (N, 6), and poses (N + 1, 4, 4) and velocities (N + 1, 6) before, between, after."""
-    num = len(commands)
-    if hints is None:
-        still = np.repeat(arm.T_base_ee[None], num + 1, 0)
-        return np.zeros((num, 6)), still, np.zeros((num + 1, 6))
-    poses: list[Array] = [arm.T_base_ee]
-    speeds: list[Array] = [arm.velocity]
-    for action in np.column_stack([hints, commands]):
-        arm.step(action)
-        poses.append(arm.T_base_ee)
-        speeds.append(arm.velocity)
-    return hints * LIMIT, np.array(poses), np.array(speeds)
 
 
 def _play_with_feedback(
@@ -142,30 +118,14 @@ def _play_with_feedback(
 
 def _moved(T: Array, moves: Array) -> Array:
     """Poses (N, 4, 4) after moves (N, 6) in the base frame: translation, rotation vector."""
-    turned = rotation_from_rotvec(moves[:, 3:]) @ T[:, :3, :3]
-    return make_transform(turned, T[:, :3, 3] + moves[:, :3])
+    turned = rotation_from_rotvec(moves[:, 3:]) @ T[:3, :3]
+    return make_transform(turned, T[:3, 3] + moves[:, :3])
 
 
 def pose_error(T_goal: Array, T_here: Array) -> Array:
     """(N, 6): translation [m], then rotation vector [rad], both in the base frame."""
     turn = T_goal[:, :3, :3] @ np.swapaxes(T_here[:, :3, :3], 1, 2)
     return np.column_stack([T_goal[:, :3, 3] - T_here[:, :3, 3], rotvec_from_rotation(turn)])
-
-
-def smooth_path(T: Array, smoothing: float) -> Array:
-    """Poses (N, 4, 4) nearby with small third differences (Whittaker 1923, Eilers 2003).
-
-    Rotations are smoothed as rotation vectors from the first one; they must not turn by half a
-    circle and more.
-    """
-    num = len(T)
-    if smoothing <= 0 or num < 4:
-        return T
-    D = np.diff(np.eye(num), 3, axis=0)
-    first = T[0, :3, :3]
-    values = np.column_stack([T[:, :3, 3], rotvec_from_rotation(T[:, :3, :3] @ first.T)])
-    smooth = np.linalg.solve(np.eye(num) + smoothing * D.T @ D, values)
-    return make_transform(rotation_from_rotvec(smooth[:, 3:]) @ first, smooth[:, :3])
 
 
 @dataclass(frozen=True)
@@ -177,17 +137,16 @@ class _LinearModel:
     velocity: Array
     """(N + 1, N) the same of velocities"""
     solve: Array
-    """(N, N + 1) from path errors to corrections of the steps; with a first row for the error of
-    the start where that is free"""
+    """(1 + N, N + 1) from a path, seen from a guess of its start, to the start and the steps"""
 
 
 @lru_cache(maxsize=8)
-def _linear_model(num: int, weight: float, differences: bool, free_start: bool) -> _LinearModel:
+def _linear_model(num: int, effort: float, start_weight: float | None) -> _LinearModel:
     """The model, and its least squares.
 
     Args:
-        weight: of the squared corrections, or of their second differences.
-        free_start: the start is not known either.
+        effort: weight of the steps' squared second differences.
+        start_weight: of the squared distance between start and guess; None: there is none.
     """
     A, B = one_axis()
     impulse = np.zeros((2, num + 1))
@@ -197,13 +156,13 @@ def _linear_model(num: int, weight: float, differences: bool, free_start: bool) 
         state = A @ state
     lag = np.subtract.outer(np.arange(num + 1), np.arange(num))
     position, velocity = np.where(lag >= 0, impulse[:, np.abs(lag)], 0.0)
-    D = np.diff(np.eye(num), 2, axis=0) if differences else np.eye(num)
+    D = np.diff(np.eye(num), 2, axis=0)
     # A trace of ridge: the last steps hardly move anything within the path.
-    penalty = weight * D.T @ D + 1e-6 * np.eye(num)
-    unknown = position
-    if free_start:
-        unknown = np.column_stack([np.ones(num + 1), position])
-        penalty = np.pad(penalty, ((1, 0), (1, 0)))
+    penalty = np.pad(effort * D.T @ D + 1e-6 * np.eye(num), ((1, 0), (1, 0)))
+    unknown = np.column_stack([np.ones(num + 1), position])
+    if start_weight is None:
+        unknown[:, 0], start_weight = 0.0, 1.0
+    penalty[0, 0] = start_weight
     solve = np.linalg.solve(unknown.T @ unknown + penalty, unknown.T)
     return _LinearModel(position, velocity, solve)
 
@@ -239,17 +198,3 @@ def _checked(T_base_ee: ArrayLike, gripper: ArrayLike) -> tuple[Array, Array]:
     if not (np.isfinite(path).all() and np.isfinite(commands).all()):
         raise BadShapeError("the path or its gripper commands hold NaN or infinity")
     return path, np.clip(commands, -1.0, 1.0)
-
-
-def _checked_hints(suggested: ArrayLike | None, num: int) -> Array | None:
-    if suggested is None:
-        return None
-    hints = np.asarray(suggested, float)
-    if hints.ndim != 2 or len(hints) != num or hints.shape[1] not in (6, 7):
-        raise BadShapeError(
-            f"{num} poses and suggested actions of shape {hints.shape}; expected ({num}, 6)"
-        )
-    if not np.isfinite(hints).all():
-        raise BadShapeError("the suggested actions hold NaN or infinity")
-    limited: Array = np.clip(hints[:, :6], -1, 1)
-    return limited
