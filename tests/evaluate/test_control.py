@@ -22,6 +22,7 @@ from tests.fake_action_weights import pictures, write_fake_action_weights
 
 TASKS = ("grey_task", "impossible_task")
 ROWS = ("replay", "direct", "direct_no_averaging", "no_action")
+ROWS_BY_MODEL = ("direct", "direct_no_averaging", "track", "regression")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,14 @@ def test_other_weights_are_played_anew_and_other_settings_refused(
     assert rows == 8 + 1
     with pytest.raises(ConfigError, match="seed 0 there, 1 now"):
         run_control(plan_for(tmp_path / "run", weights, seed=1))
+
+
+def test_lines_know_how_the_path_was_tracked(tmp_path: Path, weights: str) -> None:
+    plan = plan_for(tmp_path, weights, regression_weights=weights, default_row="track")
+    tracked = {row: plan.made_with(Unit("grey_task", 40, row, 3)) for row in ROWS_BY_MODEL}
+    assert {row for row, text in tracked.items() if "effort=" in text} == {"track", "regression"}
+    direct = plan_for(tmp_path, weights, regression_weights=weights)
+    assert "effort=" not in direct.made_with(Unit("grey_task", 40, "regression", 3))
 
 
 def test_workers_make_the_same_lines(tmp_path: Path) -> None:

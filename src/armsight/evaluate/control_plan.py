@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from armsight.control.rollout import HOLD_STEPS
+from armsight.control.track import Tracking
 from armsight.errors import ConfigError
 from armsight.evaluate.control_world import LiberoWorld, World
 
@@ -135,6 +136,8 @@ class Plan:
             parts += [_digest(self.regression_weights), self.default_row]
         if unit.row == "pose_differencing":
             parts.append(_digest(self.pose_weights))
+        if "track" in (unit.row, self.default_row if unit.row == "regression" else ""):
+            parts.append(repr(Tracking()))
         if parts and self.num_hypotheses:
             parts.append(f"{self.num_hypotheses} hypotheses")
         return " ".join(parts)
