@@ -1,4 +1,4 @@
-"""A fake server for all tests of asking models; its retries do not wait."""
+"""A fake server for all tests of asking models, whose retries do not wait, and a made pair set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from armsight.vlm import engine
+from armsight.vlm.pair_maker import make_pairs
+from armsight.vlm.pairs import PairSet
 from tests.vlm.fake_server import FakeServer, running
+from tests.vlm.scripted_study import make_folder
 
 pytest.importorskip("inspect_ai", reason="the extra armsight[vlm] is not installed")
 pytest.importorskip("openai", reason="the extra armsight[vlm] is not installed")
@@ -35,3 +38,11 @@ def tidy() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> PairSet:
+    """50 'rendered' and 10 'real' pairs. (That rendering works is tested in test_pairs.)"""
+    base = tmp_path_factory.mktemp("pairs")
+    sources = [(make_folder(base / "drawn", 60, 1), 50), (make_folder(base / "photos", 10, 2), 10)]
+    return make_pairs(base / "mini", "panda", sources, references=2)
