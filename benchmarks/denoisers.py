@@ -143,6 +143,7 @@ def joint_errors(
 ) -> dict[str, Array]:
     """Absolute errors (N, J - 1) [deg] of each reading of the hypotheses, on the first rows."""
     model.eval()
+    low, high = torch.tensor(model.config.joint_limits).unbind(1)
     g = torch.Generator().manual_seed(0)
     parts: dict[str, list[Tensor]] = {}
     count = 1 if model.config.denoiser.name in REGRESSIONS else hypotheses
@@ -150,7 +151,9 @@ def joint_errors(
         shape = (len(which), count, model.spec.num_tokens, model.spec.dim)
         noise = torch.randn(shape, generator=g)
         q = model.sample(context_of(model, rows, which), noise, steps)["joint_positions"]
-        q, truth = q[..., :-1, 0], rows["true_joint_positions"][which, None, :-1]
+        truth = rows["true_joint_positions"][which, None, :-1]
+        # No arm is beyond its limits; noise prediction is at first, by far.
+        q = q[..., 0].clamp(low, high)[..., :-1]
         each = (q - truth).abs()
         best = each.mean(-1).argmin(1)
         readings = {
