@@ -22,6 +22,8 @@ BEST = "best"
 @click.option("--route", type=click.Choice(["direct", "track"]),
               help="How a video becomes actions; by default what the weights prefer.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1), help="Control steps from frame to frame.")
+@click.option("--match-tones/--as-is", "match", default=True, show_default=True,
+              help="Give a video the tones of the simulator's first picture.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder for actions.npz, rollout.json and rollout.mp4.")  # fmt: skip
@@ -37,6 +39,7 @@ def rollout(
     weights: str | None,
     route: str | None,
     stride: int | None,
+    match: bool,
     seed: int,
     out: Path,
     film: bool,
@@ -54,7 +57,7 @@ def rollout(
     from armsight.control.resemblance import most_alike
     from armsight.control.simulation import Simulation
     from armsight.control.suite import NUM_INITIAL_STATES, find_task, split_of
-    from armsight.control.world_models import read_keyframes
+    from armsight.control.world_models import match_tones, read_keyframes
     from armsight.errors import ConfigError
     from armsight.files import atomic_write
 
@@ -65,7 +68,7 @@ def rollout(
             raise ConfigError(f"--init-state is {initial_state!r}; give a number, or {BEST!r}")
         state = int(initial_state)
         split_of(state)
-    frames = None
+    frames = sequence = model = None
     if source.suffix in (".parquet", ".npz"):
         sequence = read_actions(source)
         if state is None:
@@ -73,9 +76,7 @@ def rollout(
     else:
         frames = read_keyframes(source)
         model = ActionModel.from_pretrained(weights or suite)
-        sequence = model.predict_action_chunk(frames, stride, route=route, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
-    write_actions(sequence, out / "actions.npz")
 
     with Simulation(chosen, image_size=image_size) as simulation:
         alike: float | None = None
@@ -86,6 +87,15 @@ def rollout(
             ) as tried:
                 states, correlations = most_alike(simulation, frames[0], tried)
             state, alike = states[0], float(correlations[0])
+        if sequence is None:
+            assert frames is not None
+            assert model is not None
+            shown_to_model = frames
+            if match:
+                simulation.reset(state)
+                shown_to_model = match_tones(frames, simulation.render())
+            sequence = model.predict_action_chunk(shown_to_model, stride, route=route, seed=seed)
+        write_actions(sequence, out / "actions.npz")
         judge = OutcomeWatch(simulation)
         if film:
             steps = sequence.keyframe_steps
@@ -108,6 +118,7 @@ def rollout(
         "task": chosen.name,
         "initial_state": state,
         "resemblance": alike,
+        "tones": "matched" if match and frames is not None else "as they are",
         "route": sequence.route,
         "stride": sequence.stride,
         "seed": seed,
