@@ -12,7 +12,7 @@ from armsight.vlm.pair_maker import make_pairs
 from armsight.vlm.pairs import read_pairs
 from armsight.vlm.run import Plan, run_study
 from tests.vlm.fake_server import FakeServer, Request, Response, answer_text
-from tests.vlm.test_study import make_folder
+from tests.vlm.scripted_study import make_folder
 
 pytestmark = [
     pytest.mark.usefixtures("tidy"),

@@ -18,7 +18,7 @@ from armsight.vlm.engine import ModelSettings
 from armsight.vlm.picture import encode
 from armsight.vlm.references import own_reference
 from tests.vlm.fake_server import ROBOT, TRUTH_DEG, FakeServer, answer_text
-from tests.vlm.test_study import make_folder
+from tests.vlm.scripted_study import make_folder
 
 pytestmark = [
     pytest.mark.usefixtures("tidy"),
