@@ -73,6 +73,7 @@ def test_a_thousand_requests(server: FakeServer, tmp_path: Path) -> None:
     # Nothing was asked again that had been answered: faults alone make for more requests.
     assert sum(server.answered.values()) - server.served // 100 <= 1000
     assert 1000 + 50 <= server.served <= 1000 + 60
-    assert 24 <= server.most_at_once <= 32
+    # On a busy machine fewer than 32 are under way at once, never more.
+    assert 12 <= server.most_at_once <= 32
     # Memory: 750 further answers, their logs and transcripts, in tens of megabytes at most.
     assert peaks[1] - peaks[0] < 60e6, [round(p / 1e6) for p in peaks]
