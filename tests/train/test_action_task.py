@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from armsight.errors import ConfigError
+from armsight.errors import ConfigError, DatasetError
 from armsight.models.checkpoint import load_action_model, read_tensors
 from armsight.train.action_task import ActionTask
 from armsight.train.config import TrainConfig
@@ -55,6 +55,16 @@ def test_the_denoiser_learns_the_steps(config, tmp_path):
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
+@pytest.mark.parametrize("denoiser", ["mlp", "transformer"])
+def test_training_from_memory_resumes_on_the_same_curve(config, tmp_path, denoiser):
+    cached = dataclasses.replace(config, stage="denoiser", denoiser=denoiser, cached_batches=4,
+                                 cached_per_step=2, validation_data=())  # fmt: skip
+    train(cached, tmp_path / "whole")
+    train(cached, tmp_path / "parts", until_step=2)
+    train(cached, tmp_path / "parts")
+    assert totals(tmp_path / "parts") == pytest.approx(totals(tmp_path / "whole"), rel=1e-4)
+
+
 def test_the_encoder_starts_from_a_pose_model(config, tmp_path):
     shards = str(make_shards(tmp_path / "shards"))
     pose = TrainConfig(data=(shards,), steps=1, **{**SMALL, "batch_size": 4})
@@ -67,10 +77,14 @@ def test_the_encoder_starts_from_a_pose_model(config, tmp_path):
     assert all(torch.equal(own[name], value) for name, value in encoder.items())
 
 
-def test_settings_that_make_no_sense_are_named(config):
+def test_settings_that_make_no_sense_are_named(config, tmp_path):
     with pytest.raises(ConfigError, match="kinematic"):
         dataclasses.replace(config, stage="kinematic")
     with pytest.raises(ConfigError, match="window must be at least 2"):
         dataclasses.replace(config, window=1)
+    with pytest.raises(ConfigError, match="at least cached_per_step"):
+        dataclasses.replace(config, stage="denoiser", cached_batches=2)
+    with pytest.raises(DatasetError, match="lower `window`"):
+        train(dataclasses.replace(config, window=50), tmp_path / "run")
     with pytest.raises(ConfigError, match="unknown training task 'walk'"):
         dataclasses.replace(config, task="walk")

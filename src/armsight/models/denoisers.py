@@ -202,7 +202,7 @@ class MlpDenoiser(nn.Module):
     """`mlp`, and `mlp_regression` when `ignore_noise` is set.
 
     The `num_fixed` leading context tokens (keypoints, camera, stride) each pass a small matrix of
-    their own; of the others, whose number may vary, only the mean is taken.
+    their own; of all together, whose number may vary, the mean is taken besides.
     """
 
     compressed = 24

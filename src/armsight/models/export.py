@@ -166,6 +166,6 @@ def _action_card(config: ActionModelConfig) -> dict[str, Any]:
         "action_names": ["dx", "dy", "dz", "rx", "ry", "rz", "gripper"],
         "action_units": ["m", "m", "m", "rad", "rad", "rad", "-1 open, 1 close"],
         "action_scale": [0.05, 0.05, 0.05, 0.5, 0.5, 0.5, 1.0],
-        "default_stride": 3,
+        "default_stride": min(3, config.max_stride),
         "default_route": "track",
     }

@@ -19,7 +19,13 @@ from armsight.train.action_objective import ActionObjective
 from armsight.train.augment import Backgrounds
 from armsight.train.batches import Batch, prefetched
 from armsight.train.config import TrainConfig
-from armsight.train.demonstrations import Episode, Window, read_episodes, step_statistics
+from armsight.train.demonstrations import (
+    Episode,
+    Window,
+    long_enough,
+    read_episodes,
+    step_statistics,
+)
 from armsight.train.task import network_settings
 
 SUITE = "libero_object"
@@ -52,7 +58,9 @@ class ActionTask:
     def batches(
         self, config: TrainConfig, first_step: int, rank: int
     ) -> Generator[Batch, None, None]:
-        episodes = _episodes(config.data, config.robot)
+        episodes = long_enough(
+            _episodes(config.data, config.robot), config.window, config.max_stride
+        )
         backgrounds = Backgrounds(Path(config.backgrounds)) if config.backgrounds else None
 
         def prepare(step: int) -> Batch:
@@ -69,14 +77,16 @@ class ActionTask:
 
     @torch.no_grad()
     def validate(self, model: Any, config: TrainConfig) -> dict[str, float]:
-        """Errors of neighbouring pairs: position [mm], actions, gripper's sign [%]."""
+        """Errors of pairs in the middle of episodes: position [mm], actions, gripper's sign [%]."""
         episodes = _episodes(config.validation_data, config.robot)[:VALIDATION_EPISODES]
         g = torch.Generator().manual_seed(0)
         position, action, gripper, pixels = [], [], [], []
         for episode in episodes:
             count = min(VALIDATION_WINDOW, len(episode.frames))
             batch = make_action_batch(
-                [Window(episode, np.arange(count))], config.input_size, config.max_stride
+                [Window(episode, (len(episode.frames) - count) // 2 + np.arange(count))],
+                config.input_size,
+                config.max_stride,
             )
             encoding = model.encoder(batch["image"].float())
             inside = batch["in_crop"] > 0

@@ -191,8 +191,9 @@ class Photometric:
             noise = rng.normal(0, self.noise, image.shape).astype(np.float32)
             image = np.clip(image + noise, 0, 255).astype(np.uint8)
         if self.jpeg_quality:
-            _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])
-            image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+            quality = [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality]
+            _, data = cv2.imencode(".jpg", image[..., ::-1], quality)
+            image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
         return image
 
 

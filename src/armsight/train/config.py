@@ -104,6 +104,11 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.cached_batches and self.stage != "denoiser":
             raise ConfigError("cached_batches needs stage 'denoiser', whose encoder is frozen")
+        if self.cached_batches and self.cached_batches < self.cached_per_step:
+            raise ConfigError(
+                f"cached_batches must be 0, or at least cached_per_step ({self.cached_per_step}), "
+                f"not {self.cached_batches}"
+            )
         if self.stage != "kinematic" and not self.data:
             raise ConfigError("no training data: set `data` to folders made by `armsight render`")
 

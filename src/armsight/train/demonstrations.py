@@ -109,15 +109,32 @@ class Window:
 def draw_window(
     episodes: list[Episode], length: int, max_stride: int, rng: np.random.Generator
 ) -> Window:
-    """`length` keyframes at a random stride of a random episode that is long enough."""
-    while True:
-        episode = episodes[rng.integers(len(episodes))]
-        count, spacing = len(episode.frames), max(1, episode.spacing)
-        most = min(max_stride // spacing, (count - 1) // (length - 1))
-        if most >= 1:
-            gap = int(rng.integers(1, most + 1))
-            first = int(rng.integers(count - gap * (length - 1)))
-            return Window(episode, first + gap * np.arange(length))
+    """`length` keyframes at a random stride of a random one of `long_enough` episodes."""
+    episode = episodes[rng.integers(len(episodes))]
+    gap = int(rng.integers(1, largest_gap(episode, length, max_stride) + 1))
+    first = int(rng.integers(len(episode.frames) - gap * (length - 1)))
+    return Window(episode, first + gap * np.arange(length))
+
+
+def largest_gap(episode: Episode, length: int, max_stride: int) -> int:
+    """Most pictures from one keyframe of a window to the next; 0 if no window fits."""
+    spacing = max(1, episode.spacing)
+    return min(max_stride // spacing, (len(episode.frames) - 1) // (length - 1))
+
+
+def long_enough(episodes: list[Episode], length: int, max_stride: int) -> list[Episode]:
+    """The episodes that have a window.
+
+    Raises:
+        DatasetError: none has one.
+    """
+    fitting = [e for e in episodes if largest_gap(e, length, max_stride) >= 1]
+    if not fitting:
+        raise DatasetError(
+            f"none of {len(episodes)} episodes has {length} pictures at most {max_stride} control "
+            "steps apart; lower `window`, raise `max_stride`, or record longer demonstrations"
+        )
+    return fitting
 
 
 def pair_truth(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -38,27 +39,33 @@ def encode(encoder: Encoder, batch: Batch) -> Encoding:
     return Encoding(**parts, presence=nothing, heatmap_logits=nothing)
 
 
-def remembered_batches(
-    encoder: Encoder, source: Generator[Batch, None, None], config: TrainConfig,
-    first_step: int, rank: int,
-) -> Generator[Batch, None, None]:  # fmt: skip
-    """Endless batches of `config.cached_per_step` remembered ones each, joined.
+def remember(
+    encoder: Encoder, source: Generator[Batch, None, None], config: TrainConfig, rank: int
+) -> list[Batch]:
+    """`config.cached_batches` batches of `source` with their encodings in place of their pictures.
 
     Args:
         encoder: in evaluation mode.
-        source: fresh batches from step 0 on; `config.cached_batches` of them are encoded.
+        source: fresh batches from step 0 on; closed afterwards.
     """
     units = []
     device = next(encoder.parameters()).device
-    for i in range(config.cached_batches):
-        units.append(_remember(encoder, next(source), device))
-        if rank == 0 and (i + 1) % 50 == 0:
-            print(f"encoded {i + 1} of {config.cached_batches} batches", file=sys.stderr)
-    source.close()
+    with closing(source):
+        for i in range(config.cached_batches):
+            units.append(_remember(encoder, next(source), device))
+            if rank == 0 and (i + 1) % 50 == 0:
+                print(f"encoded {i + 1} of {config.cached_batches} batches", file=sys.stderr)
+    return units
+
+
+def remembered_batches(
+    units: list[Batch], config: TrainConfig, first_step: int, rank: int
+) -> Generator[Batch, None, None]:
+    """Endless batches of `config.cached_per_step` remembered ones each, joined."""
     step = first_step
     while True:
         rng = np.random.default_rng([config.seed, rank, step])
-        chosen = rng.choice(len(units), min(config.cached_per_step, len(units)), replace=False)
+        chosen = rng.choice(len(units), config.cached_per_step, replace=False)
         yield _joined([units[i] for i in chosen])
         step += 1
 

@@ -23,7 +23,7 @@ from armsight.models.checkpoint import (
 )
 from armsight.train.config import TrainConfig
 from armsight.train.ema import Ema
-from armsight.train.encoded import remembered_batches
+from armsight.train.encoded import remember, remembered_batches
 from armsight.train.optimiser import (
     learning_rate_fraction,
     make_optimiser,
@@ -91,13 +91,14 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective, optimiser = accelerator.prepare(objective, optimiser)
     rank = accelerator.process_index
-    if config.cached_batches:
-        fresh = task.batches(config, 0, rank)
-        source = remembered_batches(model.encoder, fresh, config, step, rank)
+    last = min(config.steps, until_step or config.steps)
+    if config.cached_batches and step < last:
+        # Before anything listens to Ctrl-C: until here there is nothing to lose.
+        units = remember(model.encoder, task.batches(config, 0, rank), config, rank)
+        source = remembered_batches(units, config, step, rank)
     else:
         source = task.batches(config, step, rank)
     losses: dict[str, Tensor] = {}
-    last = min(config.steps, until_step or config.steps)
     with ExitStack() as stack:
         stack.enter_context(closing(source))
         stop = stack.enter_context(StopFlag())
@@ -128,7 +129,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
             if step % config.checkpoint_every == 0 or step == last or stopping:
                 _save(out, config, model, ema, optimiser, step, losses)
             if config.validation_data and step % config.validate_every == 0:
-                log.validation(step, task.validate(ema.apply_to(model), config))
+                log.validation(step, task.validate(ema.apply_to(model).cpu(), config))
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return {"step": step, "losses": {k: float(v.detach()) for k, v in losses.items()}}

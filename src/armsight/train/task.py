@@ -57,9 +57,10 @@ def build_model(task: Task, config: TrainConfig, saved: dict[str, Any] | None = 
         saved: the JSON of the run's own checkpoint, where it has one.
     """
     torch.manual_seed(config.seed)
+    if saved:  # all weights will come from there
+        return task.new_model(config, saved["model"])
     start = read_info(Path(config.init_from)) if config.init_from else None
-    source = saved or start
-    model = task.new_model(config, source["model"] if source else None)
+    model = task.new_model(config, start["model"] if start else None)
     if config.init_from:
         load_matching(model, read_tensors(Path(config.init_from), "ema"))
     elif config.stage != "kinematic":
