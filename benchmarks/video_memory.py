@@ -101,7 +101,7 @@ def main() -> None:
         "first_resident_mb": round(warm[0], 1) if warm else None,
         "last_resident_mb": round(warm[-1], 1) if warm else None,
         "most_resident_mb": round(max(warm), 1) if warm else None,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3, 1),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6, 1),
     }
     print(json.dumps({"summary": summary, "rows": rows}, indent=1))
 

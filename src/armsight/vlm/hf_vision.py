@@ -70,9 +70,7 @@ class HuggingFaceVision(ModelAPI):
         processors: Any = transformers.AutoProcessor
         models: Any = transformers.AutoModelForImageTextToText
         processor = processors.from_pretrained(self.model_name)
-        model = models.from_pretrained(
-            self.model_name, dtype="auto", **self.model_args
-        )
+        model = models.from_pretrained(self.model_name, dtype="auto", **self.model_args)
         return processor, model.eval()
 
     def max_connections(self) -> int:
