@@ -100,7 +100,7 @@ def test_batches_are_aligned_with_their_episodes(episodes):
 def test_the_same_generators_give_the_same_batch(episodes):
     def draw():
         rngs = [np.random.default_rng([7, i]) for i in range(3)]
-        return draw_action_batch(episodes, 3, 4, 64, 8, rngs, None)
+        return draw_action_batch(episodes, 4, 64, 8, rngs, None)
 
     one, two = draw(), draw()
     assert all((one[name] == two[name]).all() for name in one)

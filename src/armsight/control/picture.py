@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.gl import NoDisplayError, _gl_context, load_mujoco
+from armsight.render.gl import load_mujoco, open_off_screen
 
 NEAR, FAR = 0.02, 30.0
 DRAWN_GROUPS, HIDDEN_GROUP = (1, 2), 5
@@ -56,18 +55,7 @@ class Painter:
         self.model, self.size, self._side = model, size, size * oversample
         model.vis.global_.offwidth = model.vis.global_.offheight = self._side
         model.vis.quality.offsamples = 0
-        try:
-            self._gl = _gl_context(self._side, self._side)
-            self._gl.make_current()
-            self._context = self._mj.MjrContext(model, self._mj.mjtFontScale.mjFONTSCALE_50)
-        except Exception as error:
-            raise NoDisplayError(
-                f"MuJoCo cannot draw off screen with MUJOCO_GL={os.environ.get('MUJOCO_GL')!r}: "
-                f"{error}. Install Mesa (Debian: apt install libegl1 libgl1-mesa-dri) and set "
-                "MUJOCO_GL=egl, or apt install libosmesa6 and set MUJOCO_GL=osmesa."
-            ) from error
-        self._mj.mjr_setBuffer(self._mj.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._context.readDepthMap = self._mj.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._gl, self._context = open_off_screen(model, self._side, self._side)
         self._scene = self._mj.MjvScene(model, maxgeom=model.ngeom + 50)
         self._scene.flags[self._mj.mjtRndFlag.mjRND_SHADOW] = 0  # no light casts any
         self._camera = self._mj.MjvCamera()

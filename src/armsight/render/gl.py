@@ -53,6 +53,30 @@ def load_mujoco() -> ModuleType:
     return module
 
 
+def open_off_screen(model: Any, width: int, height: int) -> tuple[Any, Any]:
+    """An off-screen buffer of that size [px] as (GL context, MuJoCo context), made current.
+
+    Depth is read back 0 at the far plane and 1 at the near one.
+
+    Raises:
+        NoDisplayError: neither EGL nor OSMesa works here.
+    """
+    mj = load_mujoco()
+    try:
+        gl = _gl_context(width, height)
+        gl.make_current()
+        context = mj.MjrContext(model, mj.mjtFontScale.mjFONTSCALE_50)
+    except Exception as error:
+        raise NoDisplayError(
+            f"MuJoCo cannot draw off screen with MUJOCO_GL={os.environ.get('MUJOCO_GL')!r}: "
+            f"{error}. Install Mesa (Debian: apt install libegl1 libgl1-mesa-dri) and set "
+            "MUJOCO_GL=egl, or apt install libosmesa6 and set MUJOCO_GL=osmesa."
+        ) from error
+    mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN, context)
+    context.readDepthMap = mj.mjtDepthMap.mjDEPTH_ZEROFAR
+    return gl, context
+
+
 def _gl_context(width: int, height: int) -> Any:
     """A context of the kind that MUJOCO_GL names now: MuJoCo itself reads it only when imported."""
     kind = os.environ.get("MUJOCO_GL", "").lower()
@@ -89,18 +113,7 @@ class Canvas:
     def __init__(self, model: Any, width: int, height: int) -> None:
         self._mj = load_mujoco()
         self.model, self.width, self.height = model, width, height
-        try:
-            self._gl = _gl_context(width, height)
-            self._gl.make_current()
-            self._context = self._mj.MjrContext(model, self._mj.mjtFontScale.mjFONTSCALE_50)
-        except Exception as error:
-            raise NoDisplayError(
-                f"MuJoCo cannot draw off screen with MUJOCO_GL={os.environ.get('MUJOCO_GL')!r}: "
-                f"{error}. Install Mesa (Debian: apt install libegl1 libgl1-mesa-dri) and set "
-                "MUJOCO_GL=egl, or apt install libosmesa6 and set MUJOCO_GL=osmesa."
-            ) from error
-        self._mj.mjr_setBuffer(self._mj.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._context.readDepthMap = self._mj.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._gl, self._context = open_off_screen(model, width, height)
         self._scene = self._mj.MjvScene(model, maxgeom=model.ngeom + 100)
         self._camera = self._mj.MjvCamera()
         self._option = self._mj.MjvOption()

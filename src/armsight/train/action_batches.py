@@ -45,15 +45,14 @@ def make_action_batch(
 
 def draw_action_batch(
     episodes: list[Episode],
-    windows: int,
     length: int,
     size: int,
     max_stride: int,
     rngs: list[np.random.Generator],
     backgrounds: Backgrounds | None,
 ) -> Batch:
-    """A random training batch; each window is a function of its own generator."""
-    drawn = [draw_window(episodes, length, max_stride, rng) for rng in rngs[:windows]]
+    """A random training batch: one window of `length` keyframes from each generator."""
+    drawn = [draw_window(episodes, length, max_stride, rng) for rng in rngs]
     return make_action_batch(drawn, size, max_stride, rngs, backgrounds)
 
 

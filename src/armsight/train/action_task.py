@@ -69,8 +69,7 @@ class ActionTask:
                 for i in range(config.batch_size)
             ]
             return draw_action_batch(
-                episodes, config.batch_size, config.window, config.input_size,
-                config.max_stride, rngs, backgrounds,
+                episodes, config.window, config.input_size, config.max_stride, rngs, backgrounds,
             )  # fmt: skip
 
         return prefetched(prepare, first_step, config.loader_threads)

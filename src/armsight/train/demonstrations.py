@@ -142,10 +142,10 @@ def pair_truth(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Steps (max_stride + 1, STEP_CHANNELS) from the first row on, and which of them count.
 
-    A pair that is further apart than `max_stride`, or reaches past the last row, does not count.
+    A pair that is further apart than `max_stride` does not count.
     """
     stride, T = last_row - first_row, max_stride + 1
     steps = episode.steps[first_row : first_row + T]
     steps = np.concatenate([steps, np.repeat(steps[-1:], T - len(steps), 0)])
-    fits = 1 <= stride <= max_stride and last_row < len(episode.steps)
+    fits = 1 <= stride <= max_stride
     return steps, (np.arange(T) <= stride).astype(np.float32) * fits
