@@ -11,14 +11,14 @@ for control step k of hypothesis h, with noise n:
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+
+from tests.fake_graph import BYTE, INTEGER, REAL, Tensor, write_graph
 
 SIZE, STEPS, WIDTH = 32, 9, 18
 DARK = 40.0
@@ -80,7 +80,7 @@ def write_fake_action_weights(folder: Path, **card: Any) -> Path:
     }
     node = helper.make_node
     nodes = [
-        node("Cast", ["images"], ["float_images"], to=TensorProto.FLOAT),
+        node("Cast", ["images"], ["float_images"], to=REAL),
         node("ReduceMean", ["float_images"], ["mean"], axes=[1, 2, 3], keepdims=0),
         node("Mul", ["mean", "scale"], ["g"]),
         node("Sub", ["g", "dark"], ["above"]),
@@ -114,30 +114,18 @@ def write_fake_action_weights(folder: Path, **card: Any) -> Path:
         node("Unsqueeze", ["nothing", "axes_34"], ["nothing_33"]),
         node("Add", ["nothing_33", "eye"], ["ee_rotation"]),
     ]
-    value, real = helper.make_tensor_value_info, TensorProto.FLOAT
-    graph = helper.make_graph(
-        nodes,
-        "fake",
-        [
-            value("images", TensorProto.UINT8, ["N", SIZE, SIZE, 3]),
-            value("pairs", TensorProto.INT64, ["P", 2]),
-            value("stride", real, ["P"]),
-            value("noise", real, ["P", "H", STEPS, WIDTH]),
-        ],
-        [
-            value("actions", real, ["P", "H", STEPS, 7]),
-            value("ee_position", real, ["P", "H", STEPS, 3]),
-            value("ee_rotation", real, ["P", "H", STEPS, 3, 3]),
-            value("gripper_opening", real, ["P", "H", STEPS]),
-            value("presence", real, ["N"]),
-        ],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 9
-    onnx.checker.check_model(model)
-    folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, str(folder / "model.onnx"))
+    inputs: list[Tensor] = [
+        ("images", BYTE, ["N", SIZE, SIZE, 3]),
+        ("pairs", INTEGER, ["P", 2]),
+        ("stride", REAL, ["P"]),
+        ("noise", REAL, ["P", "H", STEPS, WIDTH]),
+    ]
+    outputs: list[Tensor] = [
+        ("actions", REAL, ["P", "H", STEPS, 7]),
+        ("ee_position", REAL, ["P", "H", STEPS, 3]),
+        ("ee_rotation", REAL, ["P", "H", STEPS, 3, 3]),
+        ("gripper_opening", REAL, ["P", "H", STEPS]),
+        ("presence", REAL, ["N"]),
+    ]
     content = {name: value for name, value in {**CARD, **card}.items() if value is not None}
-    (folder / "model.json").write_text(json.dumps(content))
-    return folder
+    return write_graph(folder, nodes, inputs, outputs, constants, content)

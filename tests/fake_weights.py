@@ -6,18 +6,17 @@ to run everything around the network. `ARM` is the pose that it answers.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx.utils
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from armsight.geometry import intrinsics_from_fov, make_transform, project, transform_points
 from tests.charted_arm import ROBOT
+from tests.fake_graph import BYTE, REAL, Tensor, write_graph
 
 SIZE = 64
 DARK = 40.0
@@ -59,7 +58,7 @@ def write_fake_weights(folder: Path, encoder: bool = False, **card: Any) -> Path
     }
     node = helper.make_node
     nodes = [
-        node("Cast", ["image"], ["float_image"], to=TensorProto.FLOAT),
+        node("Cast", ["image"], ["float_image"], to=REAL),
         node("ReduceMean", ["float_image"], ["grey"], axes=[1, 2, 3], keepdims=0),
         node("Sub", ["grey", "dark"], ["presence"]),
         node("Slice", ["camera", "zero_index", "one_index", "axis_1"], ["one_camera"]),
@@ -74,35 +73,7 @@ def write_fake_weights(folder: Path, encoder: bool = False, **card: Any) -> Path
         node("Add", ["deviation", "angles"], ["joint_positions"]),
         node("Slice", ["noise", "point_start", "point_end", "axis_2"], ["keypoints_state"]),
     ]
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes,
-        "fake",
-        [
-            value("image", TensorProto.UINT8, ["B", SIZE, SIZE, 3]),
-            value("camera", TensorProto.FLOAT, ["B", 4]),
-            value("noise", TensorProto.FLOAT, ["B", "H", joints + count, 3]),
-        ],
-        [
-            value("presence", TensorProto.FLOAT, ["B"]),
-            value("keypoints_2d", TensorProto.FLOAT, ["B", count, 2]),
-            value("keypoints_std", TensorProto.FLOAT, ["B", count]),
-            value("keypoints_seen", TensorProto.FLOAT, ["B", count]),
-            value("joint_positions", TensorProto.FLOAT, ["B", "H", joints]),
-            value("keypoints_state", TensorProto.FLOAT, ["B", "H", count, 3]),
-        ],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 9
-    onnx.checker.check_model(model)
-    folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, str(folder / "model.onnx"))
-    if encoder:
-        seen = ["presence", "keypoints_2d", "keypoints_std", "keypoints_seen"]
-        source, target = str(folder / "model.onnx"), str(folder / "encoder.onnx")
-        onnx.utils.extract_model(source, target, ["image", "camera"], seen)
-    content = {
+    card = {
         "format": "armsight-weights/1",
         "robot": "panda",
         "input_size": SIZE,
@@ -110,5 +81,22 @@ def write_fake_weights(folder: Path, encoder: bool = False, **card: Any) -> Path
         "keypoint_names": ROBOT.keypoint_names,
         **card,
     }
-    (folder / "model.json").write_text(json.dumps(content))
+    inputs: list[Tensor] = [
+        ("image", BYTE, ["B", SIZE, SIZE, 3]),
+        ("camera", REAL, ["B", 4]),
+        ("noise", REAL, ["B", "H", joints + count, 3]),
+    ]
+    outputs: list[Tensor] = [
+        ("presence", REAL, ["B"]),
+        ("keypoints_2d", REAL, ["B", count, 2]),
+        ("keypoints_std", REAL, ["B", count]),
+        ("keypoints_seen", REAL, ["B", count]),
+        ("joint_positions", REAL, ["B", "H", joints]),
+        ("keypoints_state", REAL, ["B", "H", count, 3]),
+    ]
+    write_graph(folder, nodes, inputs, outputs, constants, card)
+    if encoder:
+        seen = ["presence", "keypoints_2d", "keypoints_std", "keypoints_seen"]
+        source, target = str(folder / "model.onnx"), str(folder / "encoder.onnx")
+        onnx.utils.extract_model(source, target, ["image", "camera"], seen)
     return folder
