@@ -29,8 +29,8 @@ class TrainConfig:
     stage: str = "joint"
     """`joint`: everything; `encoder`: no denoiser; `denoiser`: encoder frozen;
     `kinematic`: denoiser on geometry alone, no images"""
-    init_from: str | None = None
-    """checkpoint folder whose fitting tensors are the start"""
+    init_from: str | tuple[str, ...] | None = None
+    """checkpoint folder whose fitting tensors are the start, or several, whose mean is"""
     input_size: int = 192
     denoiser: str = "transformer"
     denoiser_width: int = 128
@@ -109,8 +109,21 @@ class TrainConfig:
                 f"cached_batches must be 0, or at least cached_per_step ({self.cached_per_step}), "
                 f"not {self.cached_batches}"
             )
+        if not all(isinstance(folder, str) and folder for folder in self.starts) or (
+            self.init_from is not None and not self.starts
+        ):
+            raise ConfigError(
+                f"init_from must be a checkpoint folder or a list of them, not {self.init_from!r}"
+            )
         if self.stage != "kinematic" and not self.data:
             raise ConfigError("no training data: set `data` to folders made by `armsight render`")
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The checkpoint folders of `init_from`."""
+        if self.init_from is None:
+            return ()
+        return self.init_from if isinstance(self.init_from, tuple) else (self.init_from,)
 
     @property
     def samples_per_step(self) -> int:
@@ -144,6 +157,8 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
             settings[name] = [settings[name]]
         if name in settings:
             settings[name] = tuple(settings[name])
+    if isinstance(settings.get("init_from"), list):
+        settings["init_from"] = tuple(settings["init_from"])
     defaults = TrainConfig(stage="kinematic")
     bad = sorted(set(weights) - set(defaults.loss_weights))
     if bad:

@@ -72,7 +72,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     saved = read_info(folder) if folder else None
     if saved:
         _check_same(config, saved, out)
-    model = build_model(task, config, saved)
+    model = build_model(task, config, saved, announce=main)
     model.train()
     if config.frozen_blocks:
         model.encoder.backbone.freeze_early(config.frozen_blocks)

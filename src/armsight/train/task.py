@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from armsight.models.checkpoint import load_matching, read_info, read_tensors
 from armsight.models.denoisers import DenoiserConfig
 from armsight.models.diffusion import DiffusionConfig
 from armsight.models.state_model import StateModel
 from armsight.train.batches import Batch
 from armsight.train.config import TrainConfig
+from armsight.train.start import load_start, read_start
 
 
 class Task(Protocol):
@@ -50,19 +49,22 @@ def network_settings(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def build_model(task: Task, config: TrainConfig, saved: dict[str, Any] | None = None) -> StateModel:
+def build_model(
+    task: Task, config: TrainConfig, saved: dict[str, Any] | None = None, *, announce: bool = True
+) -> StateModel:
     """A new model with ImageNet weights in its encoder, or started from `init_from`.
 
     Args:
         saved: the JSON of the run's own checkpoint, where it has one.
+        announce: say on stderr what `init_from` left at random; one process of several does.
     """
     torch.manual_seed(config.seed)
     if saved:  # all weights will come from there
         return task.new_model(config, saved["model"])
-    start = read_info(Path(config.init_from)) if config.init_from else None
-    model = task.new_model(config, start["model"] if start else None)
-    if config.init_from:
-        load_matching(model, read_tensors(Path(config.init_from), "ema"))
+    info, tensors = read_start(config.starts) if config.starts else (None, None)
+    model = task.new_model(config, info["model"] if info else None)
+    if tensors is not None:
+        load_start(model, tensors, announce=announce)
     elif config.stage != "kinematic":
         model.encoder.backbone.load_imagenet()
     return model
