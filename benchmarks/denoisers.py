@@ -184,10 +184,10 @@ def run_variant(
 ) -> dict[str, Any]:
     """Train and score one variant: seconds of training, and errors by sampling steps."""
     config = TrainConfig(
-        robot=base.config.robot, stage="denoiser", data=tuple(args.train), steps=args.steps,
-        batch_size=args.batch_size, learning_rate=args.learning_rate, warmup_steps=50,
-        noise_draws=args.noise_draws, hide_features=0.0, denoiser=variant.denoiser,
-        prediction_type=variant.prediction_type,
+        robot=base.config.robot, stage="denoiser", init_from=str(args.checkpoint),
+        data=tuple(args.train), steps=args.steps, batch_size=args.batch_size,
+        learning_rate=args.learning_rate, warmup_steps=50, noise_draws=args.noise_draws,
+        hide_features=0.0, denoiser=variant.denoiser, prediction_type=variant.prediction_type,
     )  # fmt: skip
     model = make_variant(base, variant)
     result: dict[str, Any] = {"kinematic_seconds": 0.0}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from armsight.errors import ConfigError, DatasetError
-from armsight.models.checkpoint import load_action_model, read_tensors
+from armsight.models.checkpoint import load_action_model, read_tensors, save_checkpoint
 from armsight.train.action_task import ActionTask
 from armsight.train.config import TrainConfig
 from armsight.train.loop import train
@@ -26,6 +26,15 @@ def config(tmp_path):
     data = str(make_demonstrations(tmp_path / "data"))
     return TrainConfig(task="actions", data=(data,), validation_data=(data,), steps=4,
                        checkpoint_every=2, validate_every=4, **SMALL)  # fmt: skip
+
+
+@pytest.fixture
+def start(config, tmp_path):
+    """A checkpoint of an untrained model: a frozen encoder comes from somewhere."""
+    model = build_model(ActionTask(), config)
+    info = {"step": 0, "model": model.config.to_json()}
+    save_checkpoint(tmp_path / "start", {"ema": dict(model.state_dict())}, info)
+    return str(tmp_path / "start")
 
 
 def totals(out):
@@ -47,18 +56,19 @@ def test_a_resumed_run_has_the_same_loss_curve_though_its_data_grew(config, tmp_
     assert again.config.step_offset == before.step_offset
 
 
-def test_the_denoiser_learns_the_steps(config, tmp_path):
+def test_the_denoiser_learns_the_steps(config, start, tmp_path):
     longer = dataclasses.replace(config, steps=60, checkpoint_every=60, validate_every=1000,
-                                 stage="denoiser", learning_rate=3e-3)  # fmt: skip
+                                 stage="denoiser", init_from=start, learning_rate=3e-3)  # fmt: skip
     train(longer, tmp_path / "run")
     losses = list(totals(tmp_path / "run").values())
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
 @pytest.mark.parametrize("denoiser", ["mlp", "transformer"])
-def test_training_from_memory_resumes_on_the_same_curve(config, tmp_path, denoiser):
-    cached = dataclasses.replace(config, stage="denoiser", denoiser=denoiser, cached_batches=4,
-                                 cached_per_step=2, validation_data=())  # fmt: skip
+def test_training_from_memory_resumes_on_the_same_curve(config, start, tmp_path, denoiser):
+    cached = dataclasses.replace(config, stage="denoiser", init_from=start, denoiser=denoiser,
+                                 cached_batches=4, cached_per_step=2,
+                                 validation_data=())  # fmt: skip
     train(cached, tmp_path / "whole")
     train(cached, tmp_path / "parts", until_step=2)
     train(cached, tmp_path / "parts")
@@ -83,7 +93,7 @@ def test_settings_that_make_no_sense_are_named(config, tmp_path):
     with pytest.raises(ConfigError, match="window must be at least 2"):
         dataclasses.replace(config, window=1)
     with pytest.raises(ConfigError, match="at least cached_per_step"):
-        dataclasses.replace(config, stage="denoiser", cached_batches=2)
+        dataclasses.replace(config, stage="denoiser", init_from="start", cached_batches=2)
     with pytest.raises(DatasetError, match="lower `window`"):
         train(dataclasses.replace(config, window=50), tmp_path / "run")
     with pytest.raises(ConfigError, match="unknown training task 'walk'"):

@@ -23,6 +23,7 @@ def test_file_then_overrides(tmp_path):
         ({"data": ["x"], "input_size": 100}, "multiple of 32.*100"),
         ({"data": ["x"], "steps": 0}, "steps must be at least 1"),
         ({}, "no training data.*armsight render"),
+        ({"data": ["x"], "stage": "denoiser"}, "'denoiser' leaves the encoder.*set init_from"),
         ({"data": ["x"], "steps": "many"}, "steps must be of type int, not 'many'"),
         ({"data": ["x"], "loss_weights": {"color": 1}}, "unknown loss weights.*color"),
     ],

@@ -65,6 +65,7 @@ class TrainConfig:
             "heatmap": 1.0,
             "coordinate": 0.5,
             "spread": 0.2,
+            "depth": 0.3,
             "seen": 0.3,
             "presence": 0.3,
             "denoise": 1.0,
@@ -102,6 +103,11 @@ class TrainConfig:
         ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.stage == "denoiser" and not self.starts:
+            raise ConfigError(
+                "stage 'denoiser' leaves the encoder as it is, and without init_from that is "
+                "random; set init_from to a checkpoint whose encoder is trained"
+            )
         if self.cached_batches and self.stage != "denoiser":
             raise ConfigError("cached_batches needs stage 'denoiser', whose encoder is frozen")
         if self.cached_batches and self.cached_batches < self.cached_per_step:
