@@ -57,7 +57,8 @@ def test_each_stage_trains_its_part_only(config, tmp_path):
     from armsight.train.task import build_model
 
     for stage, moves in (("encoder", {"encoder"}), ("denoiser", {"denoiser"})):
-        short = dataclasses.replace(config, stage=stage, steps=2)
+        start = str(tmp_path / "encoder" / "checkpoint") if stage == "denoiser" else None
+        short = dataclasses.replace(config, stage=stage, steps=2, init_from=start)
         before = dict(build_model(PoseTask(), short).named_parameters())
         train(short, tmp_path / stage)
         after = read_tensors(tmp_path / stage / "checkpoint", "model")
@@ -128,14 +129,7 @@ def test_a_killed_process_leaves_a_checkpoint_that_resumes(config, tmp_path, how
 def test_two_processes_train_one_model(config, tmp_path):
     out = tmp_path / "run"
     small = dataclasses.replace(config, steps=4)
-    # `--multi_gpu` only chooses the launcher of several processes; the variable keeps them on CPU.
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu",
-                "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
-                "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
-    arguments = command(small, out, *launcher)
-    arguments = [a.replace("steps=400", "steps=4") for a in arguments]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(arguments, capture_output=True, text=True, env=env, timeout=300)
+    done = launch_two(small, out)
     assert done.returncode == 0, done.stderr[-3000:]
     assert read_info(out / "checkpoint")["step"] == 4
     # One curve of a shared model: rank 0 alone, on the same seed, would give another second step.
@@ -144,3 +138,40 @@ def test_two_processes_train_one_model(config, tmp_path):
     both, single = curve(out), curve(alone)
     assert both[1] == pytest.approx(single[1], rel=1e-3)
     assert both[3] != pytest.approx(single[3], rel=1e-6)
+
+
+SLOW_RENAME = """
+import pathlib, time
+rename = pathlib.Path.rename
+def slowly(self, target):
+    if self.name.endswith(".old"):
+        time.sleep(3)
+    return rename(self, target)
+pathlib.Path.rename = slowly
+"""
+
+
+def test_one_of_two_processes_recovers_the_checkpoint(config, tmp_path):
+    # As a process killed between the two renames of a checkpoint leaves it; a slow file system
+    # gives every process the time to find it so.
+    out = tmp_path / "run"
+    small = dataclasses.replace(config, steps=4)
+    train(small, out)
+    (out / "checkpoint").rename(out / ".checkpoint.old")
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "sitecustomize.py").write_text(SLOW_RENAME)
+    done = launch_two(small, out, PYTHONPATH=str(tmp_path / "slow"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert read_info(out / "checkpoint")["step"] == 4
+    assert not (out / ".checkpoint.old").exists()
+
+
+def launch_two(config, out, **environment):
+    # `--multi_gpu` only chooses the launcher of several processes; the variable keeps them on CPU.
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu",
+                "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
+                "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
+    arguments = command(config, out, *launcher)
+    arguments = [a.replace("steps=400", f"steps={config.steps}") for a in arguments]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", **environment}
+    return subprocess.run(arguments, capture_output=True, text=True, env=env, timeout=300)

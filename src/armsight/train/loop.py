@@ -68,7 +68,8 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     )
     main = accelerator.is_main_process
     task = find_task(config)
-    folder = recover_checkpoint(out / "checkpoint")
+    with accelerator.main_process_first():  # one renames, the others find it done
+        folder = recover_checkpoint(out / "checkpoint")
     saved = read_info(folder) if folder else None
     if saved:
         _check_same(config, saved, out)
