@@ -25,7 +25,9 @@ def saved(folder, seed, **changes):
     torch.manual_seed(seed)
     settings = network_settings(TrainConfig(**{**SMALL, **changes}))
     model = PoseModel(PoseModelConfig.for_robot(load_robot("panda"), **settings))
-    tensors = {k: v + seed / 100 if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    tensors = {
+        k: v + seed / 100 if v.is_floating_point() else v for k, v in model.state_dict().items()
+    }
     save_checkpoint(folder, {"ema": tensors}, {"step": 1, "model": model.config.to_json()})
     return str(folder)
 
