@@ -120,16 +120,13 @@ def _encode(
 def context_of(model: PoseModel, rows: Rows, which: Tensor) -> Tensor:
     """The context tokens (B, C, d) of some rows, through the model's own input layers."""
     measurements = Measurements(*(rows[name][which] for name in Measurements._fields))
-    unused = torch.empty(0)
-    encoding = Encoding(
-        measurements.keypoints_2d,
-        measurements.keypoints_log_std,
-        measurements.keypoints_seen,
-        rows["keypoint_features"][which].float(),
-        rows["coarse_features"][which].float(),
-        presence=unused,
-        heatmap_logits=unused,
-    )
+    known = {
+        **{name: part for name, part in measurements._asdict().items() if name != "camera"},
+        "keypoint_features": rows["keypoint_features"][which].float(),
+        "coarse_features": rows["coarse_features"][which].float(),
+    }
+    unused = {name: torch.empty(0) for name in Encoding._fields if name not in known}
+    encoding = Encoding(**known, **unused)
     return model.context(measurements, encoding)
 
 

@@ -129,7 +129,8 @@ class StubSession:
         presence = 0.98 if share > 0.5 else 0.02
         std = np.full(count, max(self.keypoint_std, 0.3))
         state = np.zeros((hypotheses, count, 3))
-        return presence, points, std, np.where(seen, 0.95, 0.02), joints, state
+        no_depth = np.zeros(count), np.full(count, np.inf)
+        return presence, points, std, np.where(seen, 0.95, 0.02), *no_depth, joints, state
 
     def _place(self, crop: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Image pixels = offset + scale * crop pixels, by least squares over the colours."""

@@ -34,6 +34,8 @@ def make_look(seed: int = 0, noise: float = 1.0, **changes: Any) -> Look:
         "keypoints_2d": ARM.keypoints_2d + noise * rng.standard_normal((count, 2)),
         "keypoints_std": np.full(count, max(noise, 0.3)),
         "keypoints_seen": np.full(count, 0.9),
+        "keypoints_log_depth": np.zeros(count),
+        "keypoints_log_depth_std": np.full(count, np.inf),
         "hypotheses": ARM.q + 0.1 * rng.standard_normal((16, 7)),
     }
     return Look(**{**values, **changes})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,10 +17,16 @@ from tests.estimate.seen_arms import ROBOT
 SKEWED_K = np.array([[610.0, 3.0, 330.0], [0, 590.0, 250.0], [0, 0, 1]])
 
 
-def some_measurements(rng: np.random.Generator, count: int = 20) -> Measurements:
+def some_measurements(
+    rng: np.random.Generator, count: int = 20, *, with_depth: bool = False
+) -> Measurements:
     kept = np.sort(rng.choice(len(ROBOT.keypoint_names), count, replace=False))
     positions, std = rng.uniform(0, 500, (count, 2)), rng.uniform(0.5, 3, count)
-    return Measurements(ROBOT, SKEWED_K, kept, positions, std)
+    depths = ()
+    if with_depth:
+        depth_std = np.where(rng.random(count) < 0.2, np.inf, rng.uniform(0.02, 0.5, count))
+        depths = rng.uniform(-1, 1, count), depth_std
+    return Measurements(ROBOT, SKEWED_K, kept, positions, std, *depths)
 
 
 def some_states(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -28,10 +36,10 @@ def some_states(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), batch=st.integers(1, 4))
-def test_jacobian_is_the_derivative(seed: int, batch: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), batch=st.integers(1, 4), with_depth=st.booleans())
+def test_jacobian_is_the_derivative(seed: int, batch: int, with_depth: bool) -> None:
     rng = np.random.default_rng(seed)
-    measured = some_measurements(rng)
+    measured = some_measurements(rng, with_depth=with_depth)
     q, R, t = some_states(rng, batch)
     at = linearise(measured, q, R, t)
     assert at.in_front.all()
@@ -54,6 +62,21 @@ def test_residuals_are_projection_minus_measurement() -> None:
     want = (project(in_cam, SKEWED_K) - measured.keypoints_2d) / measured.std[:, None]
     got = linearise(measured, q, R, t).residuals
     np.testing.assert_allclose(got.swapaxes(-1, -2), want, atol=1e-9)
+
+
+def test_depth_residuals_are_log_z_minus_measurement() -> None:
+    rng = np.random.default_rng(0)
+    measured = some_measurements(rng, with_depth=True)
+    assert measured.log_depth is not None
+    assert measured.log_depth_std is not None
+    q, R, t = some_states(rng, 5)
+    z = transform_points(make_transform(R, t), ROBOT.keypoints(q)[:, measured.keypoints])[..., 2]
+    want = (np.log(z) - measured.log_depth) / measured.log_depth_std
+    at = linearise(measured, q, R, t)
+    np.testing.assert_allclose(at.residuals[:, 2], want, atol=1e-9)
+    pixels = linearise(dataclasses.replace(measured, log_depth=None), q, R, t)
+    np.testing.assert_array_equal(at.residuals[:, :2], pixels.residuals)
+    np.testing.assert_allclose(at.jacobian[:, :, :2], pixels.jacobian, atol=1e-12)
 
 
 def test_points_behind_the_camera_say_nothing_and_give_no_nan() -> None:

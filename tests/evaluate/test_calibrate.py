@@ -132,6 +132,8 @@ def seen_robot(rng: np.random.Generator, i: int) -> Seen:
         keypoints_2d=arm.keypoints_2d,
         keypoints_std=np.full(len(arm.keypoints_2d), 1.0),
         keypoints_seen=np.where(np.isfinite(arm.keypoints_std), 0.95, 0.02),
+        keypoints_log_depth=np.zeros(len(ROBOT.keypoint_names)),
+        keypoints_log_depth_std=np.full(len(ROBOT.keypoint_names), np.inf),
         hypotheses=arm.guesses(rng, 0.2, 8),
     )
     return Seen(frame, K, look.presence - 0.2, look)
@@ -147,6 +149,8 @@ def seen_nothing(rng: np.random.Generator, i: int, other: str | None) -> Seen:
         keypoints_2d=rng.uniform(100, 400, (count, 2)),
         keypoints_std=np.full(count, 1.0),
         keypoints_seen=np.full(count, 0.9),
+        keypoints_log_depth=np.zeros(len(ROBOT.keypoint_names)),
+        keypoints_log_depth_std=np.full(len(ROBOT.keypoint_names), np.inf),
         hypotheses=ROBOT.clip(ROBOT.ready_positions + 0.6 * rng.standard_normal((8, 7))),
     )
     return Seen(frame, K, look.presence, look)

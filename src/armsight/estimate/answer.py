@@ -47,6 +47,8 @@ class Tuning:
     """Probability from which on a keypoint counts as measured"""
     confident: float = 0.0
     """Answers less confident than this count as 'no robot found'"""
+    depth_scale: float = 3.0
+    """The model's log depth stds are multiplied by this: a picture's depths err together"""
     prior_std: float = 0.15
     """[rad] error that the hypotheses of one image share, see `solve`"""
     calibration: Calibration = field(default_factory=Calibration)
@@ -81,6 +83,7 @@ class Tuning:
                 robot_found=float(thresholds.get("robot_found", cls.robot_found)),
                 keypoint_seen=float(thresholds.get("keypoint_seen", cls.keypoint_seen)),
                 confident=float(thresholds.get("confident", cls.confident)),
+                depth_scale=float(values.get("depth_scale", cls.depth_scale)),
                 prior_std=float(values.get("prior_std", cls.prior_std)),
                 calibration=Calibration(
                     np.atleast_1d(np.asarray(values.get("joint_scale", 1.0), dtype=float)),
@@ -160,11 +163,14 @@ def solve_look(
     """
     seen = look.keypoints_seen >= tuning.keypoint_seen
     measured = (robot, K, look.keypoints_2d, np.where(seen, look.keypoints_std, np.inf))
+    log_depth = look.keypoints_log_depth, tuning.depth_scale * look.keypoints_log_depth_std
     if tuning.solver == "keypoints":
-        return solve_keypoints(*measured, calibration=tuning.calibration), seen
+        cal = tuning.calibration
+        return solve_keypoints(*measured, log_depth=log_depth, calibration=cal), seen
     solution = solve(
         *measured,
         look.hypotheses,
+        log_depth=log_depth,
         move_joints=tuning.solver != "diffusion",
         T_start=T_start,
         prior_std=tuning.prior_std,

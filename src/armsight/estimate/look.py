@@ -45,6 +45,10 @@ class Look:
     """(K,) [px]"""
     keypoints_seen: Array
     """(K,) probability"""
+    keypoints_log_depth: Array
+    """(K,) log of the depth [m] along the optical axis"""
+    keypoints_log_depth_std: Array
+    """(K,) infinite where the weights do not tell it"""
     hypotheses: Array
     """(H, J) [rad]"""
 
@@ -72,6 +76,9 @@ def look(session: Session, views: Sequence[View], hypotheses: int) -> list[Look]
                     keypoints_2d=to_image(reading.keypoints_2d[i], view.box, size),
                     keypoints_std=reading.keypoints_std[i] * (view.box[2] - view.box[0]) / size,
                     keypoints_seen=reading.keypoints_seen[i],
+                    # The network does not know the camera: it tells depth over focal length.
+                    keypoints_log_depth=reading.keypoints_log_depth[i] + cameras[i, 0],
+                    keypoints_log_depth_std=reading.keypoints_log_depth_std[i],
                     hypotheses=reading.joint_positions[i],
                 )
             )

@@ -34,6 +34,10 @@ class Measurements:
     """(N, 2) [px]"""
     std: Array
     """(N,) [px] one standard deviation in each coordinate"""
+    log_depth: Array | None = None
+    """(N,) log of each keypoint's depth [m] along the optical axis; None: not measured"""
+    log_depth_std: Array | None = None
+    """(N,) one standard deviation; infinite where not measured"""
 
     @property
     def num_keypoints(self) -> int:
@@ -89,10 +93,12 @@ def check_measurements(
     keypoints_2d: ArrayLike,
     keypoints_std: ArrayLike,
     std_scale: float = 1.0,
+    log_depth: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Measurements:
     """Measurements from keypoints (Kp, 2) [px] and stds (Kp,) [px], all the robot's in its order.
 
-    The stds are multiplied by `std_scale`.
+    The stds are multiplied by `std_scale`. `log_depth` is the log of the keypoints' depths (Kp,)
+    [m] and its stds (Kp,), infinite where it was not measured.
 
     Raises:
         BadShapeError: a wrong shape, NaN, an infinite position, or a std that is not above 0.
@@ -101,16 +107,28 @@ def check_measurements(
     num_keypoints = len(robot.keypoint_names)
     matrix = check_K(K)
     positions = check_array("keypoints_2d", keypoints_2d, (num_keypoints, 2))
-    std = check_array("keypoints_std", keypoints_std, (num_keypoints,), infinite=True)
+    std = _check_std("keypoints_std", keypoints_std, robot) * std_scale
+    kept = np.flatnonzero(std < LARGEST_STD * matrix[0, 0])
+    depths: tuple[Array, Array] | tuple[None, None] = None, None
+    if log_depth is not None:
+        values = check_array("log depth", log_depth[0], (num_keypoints,))
+        stds = _check_std("log depth's std", log_depth[1], robot)
+        if np.isfinite(stds[kept]).any():
+            depths = values[kept], stds[kept]
+    return Measurements(
+        robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD), *depths
+    )
+
+
+def _check_std(name: str, values: ArrayLike, robot: Robot) -> Array:
+    std = check_array(name, values, (len(robot.keypoint_names),), infinite=True)
     if (std <= 0).any():
         k = int(np.argmin(std))
         raise BadShapeError(
-            f"keypoints_std must be above 0 (infinity: not measured), but that of "
+            f"{name} must be above 0 (infinity: not measured), but that of "
             f"{robot.keypoint_names[k]} is {std[k]:g}"
         )
-    std = std * std_scale
-    kept = np.flatnonzero(std < LARGEST_STD * matrix[0, 0])
-    return Measurements(robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD))
+    return std
 
 
 def check_array(

@@ -42,9 +42,10 @@ class Linearisation:
     """B states with N keypoints each: where they project, and how that changes."""
 
     residuals: Array
-    """(B, 2, N) (projected - measured) / std of all u, then all v; no unit; 0 behind the camera"""
+    """(B, M, N) (projected - measured) / std of all u, all v and, where it was measured, log z:
+    M is 2 or 3; no unit; 0 behind the camera"""
     jacobian: Array
-    """(B, J + 6, 2, N) their derivatives by (dq, omega, v); 0 behind the camera"""
+    """(B, J + 6, M, N) their derivatives by (dq, omega, v); 0 behind the camera"""
     in_front: NDArray[np.bool_]
     """(B, N) the point lies in front of the camera"""
 
@@ -82,12 +83,19 @@ def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisa
 
     B, num_keypoints = len(q), measured.num_keypoints
     num_joints = q.shape[-1]
-    jacobian = np.empty((B, num_joints + 6, 2, num_keypoints))
+    num_rows = 2 if measured.log_depth is None else 3
+    jacobian = np.empty((B, num_joints + 6, num_rows, num_keypoints))
     wrench = jacobian[:, num_joints:]
     per_std = inverse / measured.std
-    wrench[:, 3] = K[:, 0] * per_std  # d(pixel)/d(point), in units of one std
-    wrench[:, 4] = K[:, 1] * per_std
-    wrench[:, 5] = -wrench[:, 3] * right - wrench[:, 4] * down
+    wrench[:, 3, :2] = K[:, 0] * per_std  # d(pixel)/d(point), in units of one std
+    wrench[:, 4, :2] = K[:, 1] * per_std
+    wrench[:, 5, :2] = -wrench[:, 3, :2] * right - wrench[:, 4, :2] * down
+    if measured.log_depth is not None:
+        log_z = np.log(np.where(in_front, depth, 1.0))
+        off = (log_z - measured.log_depth) * (in_front / measured.log_depth_std)
+        residuals = np.concatenate([residuals, off], axis=1)
+        wrench[:, 3:5, 2] = 0.0
+        wrench[:, 5, 2:] = inverse / measured.log_depth_std
     wrench[:, 0] = y * wrench[:, 5] - z * wrench[:, 4]
     wrench[:, 1] = z * wrench[:, 3] - x * wrench[:, 5]
     wrench[:, 2] = x * wrench[:, 4] - y * wrench[:, 3]
@@ -101,7 +109,7 @@ def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisa
         screws[:, 3 + i] = arms[:, j] * axes[:, k] - arms[:, k] * axes[:, j]
     by_joint = screws.swapaxes(-1, -2) @ wrench.reshape(B, 6, -1)
     np.multiply(
-        by_joint.reshape(B, num_joints, 2, -1),
+        by_joint.reshape(B, num_joints, num_rows, -1),
         measured.moves[:, None],
         out=jacobian[:, :num_joints],
     )

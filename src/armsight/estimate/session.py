@@ -23,6 +23,8 @@ VIDEO_HYPOTHESES = 4
 """For video fewer do, since the last frame says much already; a card may name others."""
 INPUTS = ("image", "camera", "noise")
 PERCEIVED = ("presence", "keypoints_2d", "keypoints_std", "keypoints_seen")
+DEPTHS = ("keypoints_log_depth", "keypoints_log_depth_std")
+"""Weights made before these were measured lack them."""
 SAMPLED = ("joint_positions", "keypoints_state")
 CARD_KEYS = ("robot", "input_size", "keypoint_names", "joint_names")
 
@@ -39,6 +41,10 @@ class Reading:
     """(B, K) [crop px]"""
     keypoints_seen: Array
     """(B, K) probability that the keypoint is in the image and not hidden"""
+    keypoints_log_depth: Array
+    """(B, K) log of depth [m] over focal length [crops], log(z S / f)"""
+    keypoints_log_depth_std: Array
+    """(B, K) infinite where the weights do not tell it"""
     joint_positions: Array
     """(B, H, J) [rad]"""
     keypoints_state: Array
@@ -69,6 +75,8 @@ class Session:
         self._encoder: Any = None
         if (self.folder / "encoder.onnx").is_file():
             self._encoder = load_graph(self.folder / "encoder.onnx", ("image",), PERCEIVED, threads)
+        given = {node.name for node in self._model.get_outputs()}
+        self._perceived = (*PERCEIVED, *(name for name in DEPTHS if name in given))
         noise = next(node for node in self._model.get_inputs() if node.name == "noise")
         self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
 
@@ -94,7 +102,7 @@ class Session:
         """
         feed: dict[str, NDArray[Any]] = {"image": crops, "camera": cameras}
         if hypotheses == 0 and self._encoder is not None:
-            values = run_graph(self._encoder, PERCEIVED, feed)
+            values = run_graph(self._encoder, self._perceived, feed)
             B, K = values["keypoints_seen"].shape
             values["joint_positions"] = np.zeros((B, 0, len(self.card["joint_names"])))
             values["keypoints_state"] = np.zeros((B, 0, K, 3))
@@ -102,8 +110,10 @@ class Session:
             # Empty hypotheses would break the graph's reshapes: ask for one, and drop it.
             noise = self.noise(max(1, hypotheses), seed)
             feed["noise"] = noise[None].repeat(len(crops), axis=0)
-            values = run_graph(self._model, (*PERCEIVED, *SAMPLED), feed)
+            values = run_graph(self._model, (*self._perceived, *SAMPLED), feed)
             for name in SAMPLED:
                 values[name] = values[name][:, :hypotheses]
+        values.setdefault(DEPTHS[0], np.zeros_like(values["keypoints_std"]))
+        values.setdefault(DEPTHS[1], np.full_like(values["keypoints_std"], np.inf))
         presence = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
         return Reading(presence=presence, **values)

@@ -60,5 +60,5 @@ def consistency(
 
 def residuals_px(measured: Measurements, at: Linearisation) -> Array:
     """(Kp, 2) [px] of one state."""
-    residuals = np.where(at.in_front[0], at.residuals[0] * measured.std, np.nan)
+    residuals = np.where(at.in_front[0], at.residuals[0, :2] * measured.std, np.nan)
     return measured.for_all(residuals.T, np.nan)

@@ -58,6 +58,7 @@ def solve(
     keypoints_std: ArrayLike,
     hypotheses: ArrayLike,
     *,
+    log_depth: tuple[ArrayLike, ArrayLike] | None = None,
     weights: ArrayLike | None = None,
     move_joints: bool = True,
     T_start: ArrayLike | None = None,
@@ -73,6 +74,8 @@ def solve(
         keypoints_2d: (Kp, 2) measured positions [px] of all the robot's keypoints.
         keypoints_std: (Kp,) their standard deviations [px]; infinite: not measured.
         hypotheses: (S, J) joint angles [rad], S >= 1; moved to within the limits.
+        log_depth: log of the keypoints' depths (Kp,) [m], and its standard deviations (Kp,),
+            infinite where not measured.
         weights: (S,) how much each hypothesis counts; equal where not given.
         move_joints: False answers with the angles of the densest group of hypotheses as they
             are, and finds the camera only.
@@ -89,7 +92,9 @@ def solve(
         BadIntrinsicsError: K is not a camera matrix.
     """
     cal = calibration or Calibration()
-    measured = check_measurements(robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale)
+    measured = check_measurements(
+        robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale, log_depth
+    )
     q = robot.clip(check_array("hypotheses", hypotheses, (-1, len(robot.joint_names))))
     share = np.ones(len(q)) if weights is None else check_array("weights", weights, (len(q),))
     if (share < 0).any() or share.sum() <= 0:
@@ -110,6 +115,7 @@ def solve_keypoints(
     keypoints_2d: ArrayLike,
     keypoints_std: ArrayLike,
     *,
+    log_depth: tuple[ArrayLike, ArrayLike] | None = None,
     num_starts: int = 64,
     calibration: Calibration | None = None,
     seed: int = 0,
@@ -119,7 +125,9 @@ def solve_keypoints(
     Arguments, answer and errors as in `solve`; the prior is a wide one around the ready pose.
     """
     cal = calibration or Calibration()
-    measured = check_measurements(robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale)
+    measured = check_measurements(
+        robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale, log_depth
+    )
     q = starting_hypotheses(robot, num_starts, seed)
     prior, support = ready_prior(robot, num_starts), np.full(num_starts, 1 / num_starts)
     return _solve(measured, q, prior, support, None, cal, seed, SEARCH_ITERATIONS)

@@ -5,7 +5,7 @@ at every frame once; all fits then work on what it saw.
 
 1. Presence thresholds: robots that are refused against false answers.
 2. Scale of the keypoints' stds, on keypoints whose truth is known.
-3. `keypoint_seen` and `prior_std` by trial: which give the best joints and camera.
+3. `depth_scale`, `keypoint_seen` and `prior_std` by trial: which give the best joints and camera.
 4. Scale and floor of each joint's std, so that two of them hold 95.4 % of the errors.
 5. Confidence: logistic regression for "this answer is right", and whether it may refuse answers.
 """
@@ -49,6 +49,7 @@ MOST_FIRST_LOOK = 0.2
 """Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
 TRIAL_FRAMES = 150
 SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+DEPTH_TRIALS = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 10.0)
 PRIOR_TRIALS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6)
 SIGNS = {
     "presence_logit": 1,
@@ -104,6 +105,7 @@ def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
         },
         "calibration": {
             "keypoint_scale": _rounded(scale),
+            "depth_scale": tuning.depth_scale,
             "prior_std": tuning.prior_std,
             "joint_scale": [_rounded(v) for v in tuning.calibration.joint_scale],
             "joint_floor": [_rounded(v) for v in tuning.calibration.joint_floor],
@@ -136,12 +138,16 @@ def _first_look(found: Sequence[Seen]) -> float:
 
 
 def _try_out(robot: Robot, tuning: Tuning, found: Sequence[Seen]) -> tuple[Tuning, dict[str, Any]]:
-    """`prior_std` and `keypoint_seen` that solve best, where better than chance would have it."""
+    """The values that solve best, where they are better than chance would have it."""
     some = [s for s in found if s.frame.T_cam_base is not None][:TRIAL_FRAMES]
     report: dict[str, Any] = {"frames": len(some)}
     if len(some) < FEWEST_FRAMES:
         return tuning, report
-    for name, trials in (("prior_std", PRIOR_TRIALS), ("keypoint_seen", SEEN_TRIALS)):
+    for name, trials in (
+        ("depth_scale", DEPTH_TRIALS),
+        ("prior_std", PRIOR_TRIALS),
+        ("keypoint_seen", SEEN_TRIALS),
+    ):
         losses: dict[float, Array] = {}
         for value in sorted({*trials, getattr(tuning, name)}):
             change: dict[str, Any] = {name: value}

@@ -132,6 +132,7 @@ def calibration_table(found: dict[str, Any]) -> str:
     degrees = ", ".join(f"{57.29578 * value:.2f}" for value in values["joint_floor"])
     return "\n".join([
         *(f"{name}: {value:.3g}" for name, value in thresholds.items()),
+        f"depth_scale: {values['depth_scale']:.3g}",
         f"prior_std: {values['prior_std']:.3g} rad",
         f"keypoint_scale: {values['keypoint_scale']:.2f}",
         f"joint_scale: {', '.join(f'{value:.2f}' for value in values['joint_scale'])}",

@@ -2,7 +2,8 @@
 
 Per image: a heatmap for every keypoint at stride 4; from each heatmap a location, a standard
 deviation, a probability of being seen, and the feature found there (one context token per
-keypoint); the stride-32 map as coarse context tokens; one logit: is this robot in view?
+keypoint), which also tells the keypoint's distance, since the arm's size is known; the stride-32
+map as coarse context tokens; one logit: is this robot in view?
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from armsight.models.lite0 import TAPS, Lite0
 HEATMAP_STRIDE = 4
 LOG_STD_RANGE = (-1.5, 4.0)
 """Bounds of the log standard deviation of a keypoint, in heatmap cells / HEATMAP_STRIDE pixels."""
+
+LOG_DEPTH_LOG_STD_RANGE = (-4.5, 0.5)
+"""Bounds of the log standard deviation of a log depth: 1 % to 165 %."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Encoding(NamedTuple):
     """(B, K) natural log of the standard deviation [px]"""
     keypoints_seen: Tensor
     """(B, K) logit that the keypoint is inside of the image and not covered by something else"""
+    keypoints_log_depth: Tensor
+    """(B, K) log of depth over focal length, log(z S / f) with z [m] along the optical axis and f
+    [px of the input]: what the apparent size tells without knowing the camera"""
+    keypoints_log_depth_log_std: Tensor
+    """(B, K) natural log of its standard deviation"""
     keypoint_features: Tensor
     """(B, K, F) the feature map around each keypoint's location"""
     coarse_features: Tensor
@@ -77,6 +86,11 @@ class Encoder(nn.Module):
         self.measure = nn.Sequential(
             nn.Linear(features + 4, 64), nn.ReLU(inplace=True), nn.Linear(64, 2)
         )
+        self.depth_in = nn.Linear(features + 4, 64)
+        self.depth_coarse = nn.Linear(c32, 64, bias=False)
+        # Each keypoint sits on a part of another size: each has its own output matrix.
+        self.depth_out = nn.Parameter(torch.randn(config.num_keypoints, 64, 2) / 64)
+        self.depth_bias = nn.Parameter(torch.tensor([0.0, -1.5]).repeat(config.num_keypoints, 1))
         self.presence = nn.Sequential(nn.Linear(c32, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
 
     def forward(self, image: Tensor) -> Encoding:
@@ -87,16 +101,22 @@ class Encoder(nn.Module):
         x = self.up4(upsample(x) + self.lateral4(f4))
         logits = self.heatmap(x)
         keypoints, features, statistics = read_heatmaps(logits, x)
-        log_std, seen = self.measure(torch.cat([features, statistics], -1)).unbind(-1)
+        measured = torch.cat([features, statistics], -1)
+        log_std, seen = self.measure(measured).unbind(-1)
         # The heatmap's own spread is the starting point; the head learns the correction.
         log_std = (log_std + statistics[..., 0]).clamp(*LOG_STD_RANGE)
+        coarse = f32.mean((2, 3))
+        hidden = torch.relu(self.depth_in(measured) + self.depth_coarse(coarse)[:, None])
+        depth = (hidden[..., None, :] @ self.depth_out)[..., 0, :] + self.depth_bias
         return Encoding(
             keypoints_2d=keypoints,
             keypoints_log_std=log_std,
             keypoints_seen=seen + statistics[..., 2],
+            keypoints_log_depth=depth[..., 0],
+            keypoints_log_depth_log_std=depth[..., 1].clamp(*LOG_DEPTH_LOG_STD_RANGE),
             keypoint_features=features,
             coarse_features=f32.flatten(2).transpose(1, 2),
-            presence=self.presence(f32.mean((2, 3)))[:, 0],
+            presence=self.presence(coarse)[:, 0],
             heatmap_logits=logits,
         )
 

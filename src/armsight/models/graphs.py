@@ -23,6 +23,8 @@ class PoseGraph(nn.Module):
         "keypoints_2d",
         "keypoints_std",
         "keypoints_seen",
+        "keypoints_log_depth",
+        "keypoints_log_depth_std",
         "joint_positions",
         "keypoints_state",
     )
@@ -37,7 +39,8 @@ class PoseGraph(nn.Module):
 
         Returns:
             presence (B,) logit, keypoints_2d (B, K, 2) [px of the crop], keypoints_std (B, K)
-            [px], keypoints_seen (B, K) probability, joint_positions (B, H, J) [rad],
+            [px], keypoints_seen (B, K) probability, keypoints_log_depth (B, K) log(z S / f),
+            keypoints_log_depth_std (B, K), joint_positions (B, H, J) [rad],
             keypoints_state (B, H, K, 3): u, v [px of the crop], log relative depth.
         """
         encoding = self.model.encoder(image.permute(0, 3, 1, 2).float())
@@ -51,6 +54,8 @@ class PoseGraph(nn.Module):
             encoding.keypoints_2d,
             encoding.keypoints_log_std.exp(),
             torch.sigmoid(encoding.keypoints_seen),
+            encoding.keypoints_log_depth,
+            encoding.keypoints_log_depth_log_std.exp(),
             states["joint_positions"][..., 0],
             torch.cat([pixels, keypoints[..., 2:]], -1),
         )

@@ -31,7 +31,7 @@ def make_batch(
 ) -> Batch:
     """Rows of the table as tensors. Names and shapes: image (B, 3, S, S) uint8,
     joint_positions (B, J), keypoints_2d (B, K, 2) [px], keypoints_visible (B, K),
-    in_crop (B, K), log_depth (B, K), camera (B, 4), robot_found (B,).
+    in_crop (B, K), log_depth (B, K) [log m], camera (B, 4), robot_found (B,).
     """
     L = table.labels
     samples = []
@@ -51,7 +51,7 @@ def make_batch(
         "keypoints_2d": np.stack([s.keypoints_2d for s in samples]),
         "keypoints_visible": np.stack([s.keypoints_visible for s in samples]),
         "in_crop": np.stack([s.in_crop for s in samples]),
-        "log_depth": depth - depth.mean(-1, keepdims=True),
+        "log_depth": depth,
         "camera": np.stack([s.camera for s in samples]),
         "robot_found": L["robot_found"][rows],
     }

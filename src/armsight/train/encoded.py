@@ -36,7 +36,8 @@ def encode(encoder: Encoder, batch: Batch) -> Encoding:
         return encoding
     parts = {name: batch[PREFIX + name].float() for name in KEPT}
     nothing = parts["keypoints_seen"].new_zeros(0)
-    return Encoding(**parts, presence=nothing, heatmap_logits=nothing)
+    unused = {name: nothing for name in Encoding._fields if name not in KEPT}
+    return Encoding(**parts, **unused)
 
 
 def remember(

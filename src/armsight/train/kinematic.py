@@ -93,10 +93,9 @@ def draw_samples(
     error = torch.where(wrong, 0.15 * size * torch.randn(B, K, 2, generator=g), error)
     measured = (pixels + error).clamp(0, size - 1)
     logit = torch.where(seen, 4.0, -4.0) + 1.5 * torch.randn(B, K, generator=g)
-    log_depth = depth.log()
     truth = {
         "joint_positions": q,
         "keypoints_2d": pixels,
-        "log_depth": log_depth - log_depth.mean(1, keepdim=True),
+        "log_depth": depth.log(),
     }
     return Measurements(measured, log_std, logit, camera), truth

@@ -73,10 +73,11 @@ class PoseObjective(nn.Module):
         spec = self.model.spec
         half = self.model.config.input_size / 2
         uv = ((truth["keypoints_2d"] - (half - 0.5)) / half).clamp(-STATE_RANGE, STATE_RANGE)
+        scale_free = truth["log_depth"] - truth["log_depth"].mean(1, keepdim=True)
         x_0 = spec.normalise(
             {
                 "joint_positions": truth["joint_positions"][..., None],
-                "keypoints": torch.cat([uv, truth["log_depth"][..., None]], -1),
+                "keypoints": torch.cat([uv, scale_free[..., None]], -1),
             }
         )
         mask = spec.mask().to(x_0.device)
@@ -113,7 +114,7 @@ def denoising_error(
 
 
 def encoder_losses(encoding: Encoding, batch: dict[str, Tensor]) -> Losses:
-    """Losses of heatmaps, locations, their spread, visibility and presence."""
+    """Losses of heatmaps, locations, their spread, depth, visibility and presence."""
     truth, visible = batch["keypoints_2d"], batch["keypoints_visible"]
     here = batch["in_crop"] * batch["robot_found"][:, None]
     # A keypoint behind the arm itself can be inferred; one behind something else barely.
@@ -136,13 +137,21 @@ def encoder_losses(encoding: Encoding, batch: dict[str, Tensor]) -> Losses:
     present = (count >= MIN_KEYPOINTS_PRESENT).float()
     known = torch.maximum(present, 1 - batch["robot_found"])
     bce: Callable[..., Tensor] = F.binary_cross_entropy_with_logits
-    return {
+    losses = {
         "heatmap": (weight * cross_entropy).sum() / total,
         "coordinate": (weight * distance.clamp(max=0.15 * size)).sum() / total,
         "spread": (weight * spread).sum() / total,
         "seen": bce(encoding.keypoints_seen, seen),
         "presence": bce(encoding.presence, present, weight=known),
     }
+    if "log_depth" in batch:
+        # A Laplace likelihood, too; here the estimate itself learns from it.
+        log_depth = batch["log_depth"] - batch["camera"][:, :1]
+        off = (encoding.keypoints_log_depth - log_depth).abs()
+        log_std = encoding.keypoints_log_depth_log_std
+        depth = log_std + math.sqrt(2.0) * off * torch.exp(-log_std)
+        losses["depth"] = (weight * depth).sum() / total
+    return losses
 
 
 def heatmap_targets(keypoints: Tensor, logits: Tensor) -> Tensor:

@@ -19,10 +19,10 @@ STEPS = 10
 
 @torch.no_grad()
 def validate(model: PoseModel, config: TrainConfig, rows: int = ROWS) -> dict[str, float]:
-    """Median keypoint error [px of the input], joint errors [deg], presence errors [%]."""
+    """Errors of keypoints [px of the input], log depth [%], presence [%] and joints [deg]."""
     table = open_table(config.validation_data, config.robot)
     g = torch.Generator().manual_seed(0)
-    joint_errors, pixel_errors, wrong = [], [], []
+    joint_errors, pixel_errors, depth_errors, wrong = [], [], [], []
     for first in range(0, min(rows, len(table)), BATCH):
         chosen = np.arange(first, min(first + BATCH, rows, len(table)))
         rngs = [np.random.default_rng(0) for _ in chosen]
@@ -33,6 +33,8 @@ def validate(model: PoseModel, config: TrainConfig, rows: int = ROWS) -> dict[st
         wrong.append(((encoding.presence > 0) != found)[known])
         seen = (batch["keypoints_visible"] > 0) & found[:, None]
         pixel_errors.append((encoding.keypoints_2d - batch["keypoints_2d"]).norm(dim=-1)[seen])
+        log_depth = batch["log_depth"] - batch["camera"][:, :1]
+        depth_errors.append((encoding.keypoints_log_depth - log_depth).abs()[seen])
         if config.stage == "encoder":
             continue
         context = model.context(measure(encoding, batch["camera"]), encoding)
@@ -43,6 +45,7 @@ def validate(model: PoseModel, config: TrainConfig, rows: int = ROWS) -> dict[st
     result = {
         "keypoint_median_px": float(torch.cat(pixel_errors).median()),
         "keypoint_mean_px": float(torch.cat(pixel_errors).mean()),
+        "depth_median_percent": 100 * float(torch.cat(depth_errors).median()),
         "presence_wrong_percent": 100 * float(torch.cat(wrong).float().mean()),
     }
     if joint_errors:
