@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from armsight.errors import ArmsightError
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.image import load_image
-from armsight.estimate.measurements import check_measurements
+from armsight.estimate.measurements import Measurements, check_measurements
 from armsight.estimate.polish import States
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
+from armsight.state import Estimate
 from armsight.viz.silhouette import silhouette
 from armsight.vlm import roc
 from armsight.vlm.drawing import Camera, Drawer, default_camera, shaded
-from armsight.vlm.judge import EstimatorJudge, known_camera_ratio, one_joint_ratio
+from armsight.vlm.judge import EstimatorJudge, Picture, Sight, fit_keypoints
+from armsight.vlm.outline import EdgeMap
 from armsight.vlm.picture import encode
 from armsight.vlm.references import FOLDER, own_reference
 from armsight.vlm.refine import ImageScore
@@ -81,28 +83,60 @@ def test_mujoco_draws_the_same_pose_as_the_meshes() -> None:
 
 def test_one_shifted_joint_is_found_from_keypoints_of_known_noise() -> None:
     """Exact measurements but for 1 px of noise: what the test of a claim can do at best."""
-    right, wrong, known_right, known_wrong = [], [], [], []
+    right, wrong = [], []
     for i, q in enumerate(poses(ROBOT, 10)):
         view = camera(q, i)
-        rng = np.random.default_rng(i)
-        true = project(transform_points(view.T_cam_base, ROBOT.keypoints(q)), view.K)
-        measured = check_measurements(
-            ROBOT, view.K, true + rng.normal(0, 1, true.shape), np.ones(len(true))
-        )
-        T = view.T_cam_base[None]
-        state = States(q[None], T[:, :3, :3], T[:, :3, 3])
-        right.append(one_joint_ratio(measured, q, state)[0])
-        known_right.append(known_camera_ratio(measured, q, view.T_cam_base))
-        joint = i % 7
-        off = q.copy()
-        off[joint] += np.radians(15) * (1 if i % 2 else -1)
-        score, each = one_joint_ratio(measured, off, state)
-        wrong.append(score)
-        known_wrong.append(known_camera_ratio(measured, off, view.T_cam_base))
+        measured, state = seen(q, view, 1.0, i)
+        joint, off = shifted(q, i)
+        true, claim = (fit_keypoints(measured, claimed, state, 1.0) for claimed in (q, off))
+        assert true is not None
+        assert claim is not None
+        right.append(true.gain.max())
+        wrong.append(claim.gain.max())
         if joint:  # the first joint's turn is also the camera's
-            assert int(np.argmax(each)) == joint
+            assert int(np.argmax(claim.gain)) == joint
     assert roc.auc(right, wrong) >= 0.95
-    assert roc.auc(known_right, known_wrong) == 1.0
+
+
+def test_edges_tell_what_coarse_keypoints_cannot() -> None:
+    """Keypoints of 12 px of noise, in drawings of the arm."""
+    scores: dict[str, tuple[list[float], list[float]]] = {}
+    several = []
+    for i, q in enumerate(poses(ROBOT, 8)):
+        view = camera(q, i)
+        measured, state = seen(q, view, 12.0, i)
+        picture = Picture.of(measured, EdgeMap(shaded(ROBOT, q, view), view.K), state)
+        sight = Sight(Estimate("panda", True, 1.0, (), (), joint_positions=q), picture)
+        true, one = (sight.scores(claim, view.T_cam_base) for claim in (q, shifted(q, i + 3)[1]))
+        for kind in ("keypoints", "picture", "camera known"):
+            right, wrong = scores.setdefault(kind, ([], []))
+            right.append(true[kind])
+            wrong.append(one[kind])
+        all_off = ROBOT.clip(q + np.radians(15) * np.resize([1, -1, -1], 7))
+        several.append(sight.scores(all_off)["picture"])
+    auc = {kind: roc.auc(*both) for kind, both in scores.items()}
+    assert auc["picture"] > auc["keypoints"] + 0.05
+    assert auc["camera known"] >= 0.98
+    assert roc.auc(scores["picture"][0], several) >= 0.95
+
+
+def seen(
+    q: NDArray[np.floating], view: Camera, noise_px: float, seed: int
+) -> tuple[Measurements, States]:
+    """Keypoints of a drawing that is measured in its own pixels, and the truth as the estimate."""
+    rng = np.random.default_rng(seed)
+    K = EdgeMap(np.zeros((view.height, view.width, 3), np.uint8), view.K).K
+    true = project(transform_points(view.T_cam_base, ROBOT.keypoints(q)), K)
+    noisy = true + rng.normal(0, noise_px, true.shape)
+    measured = check_measurements(ROBOT, K, noisy, np.full(len(true), noise_px))
+    T = view.T_cam_base[None]
+    return measured, States(q[None], T[:, :3, :3], T[:, :3, 3])
+
+
+def shifted(q: NDArray[np.floating], i: int) -> tuple[int, NDArray[np.floating]]:
+    joint, off = i % 7, q.copy()
+    off[joint] += np.radians(15) * (1 if i % 2 else -1)
+    return joint, off
 
 
 def test_the_estimator_judges_claims(tmp_path: Path) -> None:
@@ -118,9 +152,41 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     far[1] += np.radians(30)
     # The fake always sees the arm at ANGLES.
     assert sight(far) > sight(ANGLES)
-    assert set(sight.scores(ANGLES)) == {"both", "angles", "keypoints"}
+    assert set(sight.scores(ANGLES)) == {"picture", "angles", "keypoints"}
     dark = judge.look(load_image(np.zeros((480, 640, 3), np.uint8)), K)
     assert np.isnan(dark(ANGLES))
+
+
+@pytest.mark.parametrize("pose_known", [False, True])
+def test_claims_about_a_picture_of_known_angles(tmp_path: Path, pose_known: bool) -> None:
+    """The reference picture, as `armsight ask --model armsight --verify` judges it."""
+    import json
+
+    from click.testing import CliRunner
+
+    from armsight.cli.ask import command
+
+    document = json.loads((FOLDER / "panda.json").read_text())
+    K = np.array(document["K"])
+    camera = ["--K", ",".join(str(K[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))]
+    if pose_known:
+        (tmp_path / "T.json").write_text(json.dumps(document["T_cam_base"]))
+        camera += ["--camera-pose", str(tmp_path / "T.json")]
+    verdicts = []
+    for shift in (0.0, 20.0):
+        q = np.array(document["joint_positions"])
+        q[3] += np.radians(shift)
+        np.savetxt(tmp_path / "q.txt", q)
+        result = CliRunner().invoke(
+            command,
+            [str(FOLDER / "panda.jpg"), "--model", "armsight", "--verify", str(tmp_path / "q.txt"),
+             "--json", *camera],
+        )  # fmt: skip
+        verdict = json.loads(result.stdout)
+        assert verdict["camera_pose_known"] is pose_known
+        assert result.exit_code == (0 if verdict["agrees"] else 1)
+        verdicts.append(verdict["agrees"])
+    assert verdicts == [True, False]
 
 
 def test_pictures_are_shrunk_and_never_enlarged() -> None:

@@ -40,7 +40,7 @@ def silhouette(
     mask = np.zeros((height, width), np.uint8)
     T_base_link = robot.forward_kinematics(joint_positions)
     reach = 16.0 * max(width, height)  # keeps fixed-point coordinates far from overflow
-    for link, vertices, faces in _meshes(robot):
+    for link, vertices, faces in meshes(robot):
         points = transform_points(T_cam_base @ T_base_link[link], vertices)
         depth = points[:, 2]
         pixels = points @ K.T
@@ -72,8 +72,8 @@ def outline(mask: NDArray[np.uint8]) -> list[NDArray[np.int32]]:
     ]
 
 
-def _meshes(robot: Robot) -> tuple[Mesh, ...]:
-    """The thinned meshes (link index, vertices, faces) of a robot, read once."""
+def meshes(robot: Robot) -> tuple[Mesh, ...]:
+    """The thinned meshes (link index, vertices [m, link frame], faces) of a robot, read once."""
     key = (robot.name, robot.folder)
     if key not in _CACHE:
         _CACHE[key] = tuple(

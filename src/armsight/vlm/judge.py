@@ -1,17 +1,20 @@
 """armsight's estimator as a verifier: is one of the claimed joint angles wrong?
 
-For each joint, two explanations of the measured keypoints are compared: the claim as it is, and
-the claim with this one joint free; the camera is fitted anew for both, since nobody claimed it.
-How many standard deviations better the best of the second kind is, is the generalised likelihood
-ratio for one wrong joint: sharp for small errors, since what the image cannot tell (two axes of
-the wrist in line) is fixed by the rest of the claim. The distance from the estimated angles is
-blunter, but knows what the network saw beside the keypoints, and does not get lost when several
-joints are far off. The score is the root of the sum of their squares.
+For each joint, two explanations of the picture are compared: the claim as it is, and the claim with
+this one joint free; the camera is fitted anew for both, where nobody claimed it. How much better
+the best of the second kind explains the measured keypoints and the picture's edges is a
+generalised likelihood ratio for one wrong joint: sharp for small errors, since what the picture
+cannot tell (two axes of the wrist in line) is fixed by the rest of the claim. The estimator's own
+answer, less PARDON, is one more explanation: it speaks where several joints are wrong at once.
+
+The distance from the estimated angles alone ('angles'), and the ratio from keypoints alone
+('keypoints'), are told beside it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +29,8 @@ from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
 from armsight.estimate.residuals import linearise
 from armsight.state import Estimate
+from armsight.vlm.outline import EdgeMap, Rim, find_rim
+from armsight.vlm.outline_fit import SCALES, align
 
 Array = NDArray[np.floating]
 
@@ -35,8 +40,26 @@ HELD = 1e-4
 """[rad] of joints that are held at their claim"""
 FREE = np.radians(60.0)
 """[rad] of the joint that may be wrong"""
+OFFSETS = np.radians(np.arange(-60.0, 60.1, 3.0))
+"""[rad] at which that joint is tried where the camera is known"""
+EDGES = 200.0
+"""What edges all along the outline count for, in units of the keypoints' log likelihood; where it
+lies (100 to 400) hardly matters"""
+PARDON = 15.0
+"""The estimator's own answer fits better than the truth by up to this much"""
 UNSEEN = 100.0
 """Score where the claim puts the arm where no camera could see it as it was seen"""
+
+
+class Fits(NamedTuple):
+    """The keypoints' explanations of a claim."""
+
+    held: States
+    """(1) all joints as claimed"""
+    freed: States
+    """(J) one joint free"""
+    gain: Array
+    """(J,) log likelihood that freeing a joint brings"""
 
 
 def angle_distance(estimate: Estimate, claimed: Array) -> float:
@@ -51,63 +74,113 @@ def angle_distance(estimate: Estimate, claimed: Array) -> float:
     return float(z.max())
 
 
-def one_joint_ratio(
-    measured: Measurements, claimed: Array, estimated: States, seed: int = 0
-) -> tuple[float, Array]:
-    """How much better the keypoints fit when one joint leaves its claim.
+def fit_keypoints(
+    measured: Measurements, claimed: Array, estimated: States, scale: float, seed: int = 0
+) -> Fits | None:
+    """Cameras that see the keypoints as they were seen, with the claim held, and one joint free.
 
     Args:
         measured: keypoints of the image, at least MIN_KEYPOINTS.
         claimed: (J,) [rad].
-        estimated: one state (B = 1), the free fit: it tells how well the keypoints can be fitted
-            at all, which sets the unit.
+        estimated: one state (B = 1), the free fit.
+        scale: of its residuals: how well the keypoints can be fitted at all sets the unit.
 
     Returns:
-        The score in standard deviations, and what each joint alone brings (J,).
+        None where no camera could.
     """
     robot = measured.robot
     joints = len(robot.joint_names)
     claim = robot.clip(claimed)[None]
-    rng = np.random.default_rng(seed)
-    R, t, _, _ = camera_candidates(measured, claim, rng)
+    R, t, _, _ = camera_candidates(measured, claim, np.random.default_rng(seed))
     R = np.concatenate([R, estimated.R])
     t = np.concatenate([t, estimated.t])
     starts = States(np.repeat(claim, len(R), 0), R, t)
     held = Prior(starts.q, np.full_like(starts.q, HELD))
     cameras, at = polish(measured, starts, held, num_iterations=12, move_joints=False)
-    free_fit = linearise(measured, estimated.q, estimated.R, estimated.t)
-    scale = residual_scale(free_fit)
-    costs = data_cost(at, np.repeat(scale, len(R)))
+    costs = data_cost(at, np.full(len(R), scale))
     best = int(np.argmin(costs))
     if not np.isfinite(costs[best]) or not at.in_front[best].any():
-        return UNSEEN, np.full(joints, UNSEEN)
+        return None
     base = cameras[np.full(joints, best)]
     std = np.where(np.eye(joints, dtype=bool), FREE, HELD)
-    _, at_freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
-    gain = np.maximum(costs[best] - data_cost(at_freed, np.repeat(scale, joints)), 0.0)
-    each: Array = np.sqrt(2 * gain)
-    return float(each.max()), each
+    freed, at_freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
+    gain = costs[best] - data_cost(at_freed, np.full(joints, scale))
+    return Fits(base[:1], freed, np.maximum(gain, 0.0))
 
 
-def known_camera_ratio(measured: Measurements, claimed: Array, T_cam_base: Array) -> float:
-    """The same for a camera whose pose is known, as a monitor's fixed camera's is.
+@dataclass(frozen=True)
+class Picture:
+    """What a picture has to be explained: keypoints and edges."""
 
-    Nothing has to be fitted but the one joint, which is searched on a grid.
-    """
-    robot = measured.robot
-    joints = len(robot.joint_names)
-    offsets = np.radians(np.arange(-60, 60.5, 1.5))
-    q = np.repeat(robot.clip(claimed)[None], 1 + joints * len(offsets), 0)
-    for j in range(joints):
-        rows = slice(1 + j * len(offsets), 1 + (j + 1) * len(offsets))
-        q[rows, j] += offsets
-    q = robot.clip(q)
-    R = np.broadcast_to(T_cam_base[:3, :3], (len(q), 3, 3))
-    t = np.broadcast_to(T_cam_base[:3, 3], (len(q), 3))
-    at = linearise(measured, q, R, t)
-    scale = residual_scale(at).min()
-    costs = data_cost(at, np.full(len(q), scale))
-    return float(np.sqrt(2 * max(costs[0] - costs.min(), 0.0)))
+    measured: Measurements
+    """[px of `edges`], at least MIN_KEYPOINTS"""
+    scale: float
+    """of the keypoints' residuals"""
+    edges: EdgeMap
+    estimated: States
+    """(1) the estimator's answer, moved to where its outline fits best"""
+    best: float
+    """What it explains"""
+
+    @classmethod
+    def of(cls, measured: Measurements, edges: EdgeMap, estimated: States) -> Picture:
+        """With the estimator's answer (B = 1), as the keypoints alone have it."""
+        fit = linearise(measured, estimated.q, estimated.R, estimated.t)
+        self = cls(measured, float(residual_scale(fit)[0]), edges, estimated, 0.0)
+        free = np.ones((1, estimated.q.shape[1] + 6), dtype=bool)
+        rim, moved = self.outline(estimated, free)
+        return cls(measured, self.scale, edges, moved, float(self.explained(rim, moved)[0]))
+
+    def outline(self, state: States, free: NDArray[np.bool_]) -> tuple[Rim | None, States]:
+        """The outline of a state (B = 1), drawn again once what is `free` (1, J + 6) has moved."""
+        robot = self.measured.robot
+        for scales in (SCALES[:-1], SCALES):
+            rim = find_rim(robot, state, self.edges)
+            if rim is None:
+                return None, state
+            state = align(rim, self.edges, self.measured, self.scale, state, free, scales)
+        return rim, state
+
+    def explained(self, rim: Rim | None, states: States) -> Array:
+        """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
+        at = linearise(self.measured, states.q, states.R, states.t)
+        cost = data_cost(at, np.full(len(states.q), self.scale))
+        edges = 0.0 if rim is None else EDGES * rim.closeness(self.edges, states)
+        explained: Array = edges - cost
+        return explained
+
+    def gains(self, fits: Fits) -> Array:
+        """(J + 1,) how much better the picture is explained when one joint leaves its claim, and by
+        the estimator's own answer."""
+        joints = len(fits.gain)
+        camera = np.arange(joints + 6) >= joints
+        rim, held = self.outline(fits.held, camera[None])
+        if rim is None:
+            return fits.gain
+        states = States(*(np.concatenate(pair) for pair in (
+            (held.q, fits.freed.q), (held.R, fits.freed.R), (held.t, fits.freed.t)
+        )))  # fmt: skip
+        free = np.concatenate([camera[None], camera | np.eye(joints, joints + 6, dtype=bool)])
+        states = align(rim, self.edges, self.measured, self.scale, states, free)
+        explained = self.explained(rim, states)
+        gains: Array = np.append(explained[1:], self.best - PARDON) - explained[0]
+        return gains
+
+    def known_camera_gain(self, claimed: Array, T_cam_base: Array) -> float:
+        """The same for a camera whose pose is known, as a monitor's fixed camera's is.
+
+        Nothing has to be fitted but the one joint, which is searched on a grid.
+        """
+        robot = self.measured.robot
+        joints = len(robot.joint_names)
+        q = np.repeat(robot.clip(claimed)[None], 1 + joints * len(OFFSETS), 0)
+        for j in range(joints):
+            q[1 + j * len(OFFSETS) : 1 + (j + 1) * len(OFFSETS), j] += OFFSETS
+        R = np.broadcast_to(T_cam_base[:3, :3], (len(q), 3, 3))
+        t = np.broadcast_to(T_cam_base[:3, 3], (len(q), 3))
+        states = States(robot.clip(q), R, t)
+        explained = self.explained(find_rim(robot, states[:1], self.edges), states)
+        return float(max(explained[1:].max(), self.best - PARDON) - explained[0])
 
 
 @dataclass(frozen=True)
@@ -115,34 +188,44 @@ class Sight:
     """What the estimator saw in one image; claims (J,) are scored against it."""
 
     estimate: Estimate
-    measured: Measurements | None
+    picture: Picture | None
 
-    def __call__(self, claimed: Array) -> float:
-        """Standard deviations; larger: more surely wrong; NaN where no robot was seen."""
-        return self.scores(claimed)["both"]
+    def __call__(self, claimed: Array, T_cam_base: Array | None = None) -> float:
+        """How surely the claim is wrong, about in standard deviations; NaN: no robot was seen."""
+        return self.scores(claimed, T_cam_base)[kind_of(T_cam_base)]
 
     def scores(self, claimed: Array, T_cam_base: Array | None = None) -> dict[str, float]:
-        """The score and its parts, all in standard deviations; NaN where no robot was seen.
+        """The score of the whole picture and its parts; NaN where no robot was seen.
 
         Args:
             T_cam_base: (4, 4) where the camera's pose is known; adds 'camera known'.
         """
         angles = angle_distance(self.estimate, claimed)
-        keypoints, T = angles, self.estimate.T_cam_base
-        q = self.estimate.joint_positions
-        if T is not None and q is not None and self.measured is not None:
-            state = States(q[None], T[None, :3, :3], T[None, :3, 3])
-            keypoints = one_joint_ratio(self.measured, claimed, state)[0]
-        scores = {
-            "both": float(np.hypot(angles, keypoints) / np.sqrt(2)),
-            "angles": angles,
-            "keypoints": keypoints,
-        }
+        scores = dict.fromkeys(("picture", "angles", "keypoints"), angles)
         if T_cam_base is not None:
-            scores["camera known"] = scores["both"]
-            if self.measured is not None:
-                scores["camera known"] = known_camera_ratio(self.measured, claimed, T_cam_base)
+            scores["camera known"] = angles
+        if self.picture is None:
+            return scores
+        seen = self.picture
+        fits = fit_keypoints(seen.measured, claimed, seen.estimated, seen.scale)
+        if fits is None:
+            scores |= dict.fromkeys(("picture", "keypoints"), UNSEEN)
+        else:
+            scores["keypoints"] = _deviations(fits.gain.max())
+            scores["picture"] = _deviations(seen.gains(fits).max())
+        if T_cam_base is not None:
+            scores["camera known"] = _deviations(seen.known_camera_gain(claimed, T_cam_base))
         return scores
+
+
+def kind_of(T_cam_base: Array | None) -> str:
+    """Which of a sight's scores counts: 'camera known' where its pose (4, 4) is, else 'picture'."""
+    return "picture" if T_cam_base is None else "camera known"
+
+
+def _deviations(gain: float) -> float:
+    """A log likelihood ratio as the standard deviations that would bring it."""
+    return float(np.sqrt(2 * max(gain, 0.0)))
 
 
 class EstimatorJudge:
@@ -164,12 +247,20 @@ class EstimatorJudge:
         intrinsics = find_intrinsics(image, K, camera, None)
         seen = self.estimator.find([image], [intrinsics], self.hypotheses, [()])[0]
         estimate = answer(robot, tuning, image, intrinsics, seen)
-        measured = None
-        if estimate.T_cam_base is not None:
-            shown = seen.keypoints_seen >= tuning.keypoint_seen
-            std = np.where(shown, seen.keypoints_std, np.inf)
-            scale = tuning.calibration.keypoint_scale
-            measured = check_measurements(robot, intrinsics.K, seen.keypoints_2d, std, scale)
-            if measured.num_keypoints < MIN_KEYPOINTS:
-                measured = None
-        return Sight(estimate, measured)
+        T, q = estimate.T_cam_base, estimate.joint_positions
+        if T is None or q is None:
+            return Sight(estimate, None)
+        edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height))
+        shown = seen.keypoints_seen >= tuning.keypoint_seen
+        measured = check_measurements(
+            robot,
+            edges.K,
+            edges.to_own(seen.keypoints_2d),
+            np.where(shown, edges.shrunk[0] * seen.keypoints_std, np.inf),
+            tuning.calibration.keypoint_scale,
+            (seen.keypoints_log_depth, tuning.depth_scale * seen.keypoints_log_depth_std),
+        )
+        if measured.num_keypoints < MIN_KEYPOINTS:
+            return Sight(estimate, None)
+        state = States(q[None], T[None, :3, :3], T[None, :3, 3])
+        return Sight(estimate, Picture.of(measured, edges, state))

@@ -230,7 +230,7 @@ def _verifiers(
                     known = score if np.isfinite(score) else None
                     by_score.setdefault(kind, []).append(_verdict(pair.name, claim, known))
         for kind, verdicts in by_score.items():
-            name = ESTIMATOR + ("" if kind == "both" else f" ({kind})")
+            name = ESTIMATOR + ("" if kind == "picture" else f" ({kind})")
             found.append(verifier_figures(name, verdicts, pairs))
     groups: dict[str, list[Verdict]] = {}
     for item in items:

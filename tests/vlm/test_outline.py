@@ -1,0 +1,101 @@
+"""The outline on a picture's edges: in drawings whose pose and camera are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.polish import States
+from armsight.estimate.residuals import step
+from armsight.geometry import make_transform, project, transform_points
+from armsight.robots import load_robot
+from armsight.vlm.drawing import Camera, default_camera, shaded
+from armsight.vlm.outline import DIRECTIONS, FAR, EdgeMap, direction, find_rim
+from armsight.vlm.outline_fit import align
+from tests.labelled_folders import poses
+
+ROBOT = load_robot("panda")
+JOINTS = len(ROBOT.joint_names)
+
+
+def state_of(q: NDArray[np.floating], camera: Camera) -> States:
+    T = camera.T_cam_base[None]
+    return States(q[None].copy(), T[:, :3, :3].copy(), T[:, :3, 3].copy())
+
+
+def drawn(i: int) -> tuple[EdgeMap, States, Measurements]:
+    """A drawing's edges, the truth, and its keypoints within 4 px."""
+    q = poses(ROBOT, 6)[i]
+    rng = np.random.default_rng(i)
+    camera = default_camera(ROBOT, q, rng.uniform(-90, 90), rng.uniform(10, 40))
+    edges = EdgeMap(shaded(ROBOT, q, camera), camera.K)
+    true = project(transform_points(camera.T_cam_base, ROBOT.keypoints(q)), edges.K)
+    noisy = true + rng.normal(0, 4, true.shape)
+    measured = check_measurements(ROBOT, edges.K, noisy, np.full(len(true), 4.0))
+    return edges, state_of(q, camera), measured
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_the_outline_lies_on_the_edges_of_its_own_drawing(i: int) -> None:
+    edges, true, _ = drawn(i)
+    rim = find_rim(ROBOT, true, edges)
+    assert rim is not None
+    assert rim.closeness(edges, true)[0] > 0.5
+    for joint in range(1, 6):
+        for sign in (-1, 1):
+            off = true.q.copy()
+            off[0, joint] += sign * np.radians(15)
+            moved = States(ROBOT.clip(off), true.R, true.t)
+            drawn_anew = find_rim(ROBOT, moved, edges)
+            assert drawn_anew is not None
+            assert drawn_anew.closeness(edges, moved)[0] < rim.closeness(edges, true)[0] - 0.02
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_camera_and_joint_move_back_to_where_the_outline_fits(i: int) -> None:
+    """From a camera 1 cm and 1 degree off, and a joint 4 degrees off."""
+    edges, true, measured = drawn(i)
+    off = np.zeros((1, JOINTS + 6))
+    off[0, 3] = np.radians(4)
+    off[0, JOINTS:] = [*np.radians([0.6, -0.6, 0.5]), 0.006, -0.006, 0.005]
+    start = States(*step(true.q, true.R, true.t, off))
+    free = np.zeros(off.shape, dtype=bool)
+    free[:, 3] = free[:, JOINTS:] = True
+    rim = find_rim(ROBOT, start, edges)
+    assert rim is not None
+    found = align(rim, edges, measured, 1.0, start, free)
+    assert np.degrees(np.abs(found.q - true.q)).max() < 1.0
+    points = [
+        transform_points(make_transform(s.R[0], s.t[0]), ROBOT.keypoints(s.q[0]))
+        for s in (true, start, found)
+    ]
+    goal, before, after = (project(some, edges.K) for some in points)
+    assert np.linalg.norm(before - goal, axis=1).mean() > 3
+    assert np.linalg.norm(after - goal, axis=1).mean() < 1
+    held = align(rim, edges, measured, 1.0, start, np.zeros_like(free))
+    np.testing.assert_array_equal(held.q, start.q)
+    np.testing.assert_allclose(held.R, start.R)
+
+
+def test_an_edge_is_found_by_its_own_direction_alone() -> None:
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[:, 120:] = 200
+    edges = EdgeMap(picture, np.eye(3))
+    across = direction(1.0, 0.0)
+    assert direction(-1.0, 0.0) == across
+    u, v = np.array([[100.0, 110.5]]), np.array([[50.0, 50.0]])
+    distance, gradient, inside = edges.look(np.array([across, across]), u, v)
+    assert distance[0] == pytest.approx([19.5, 9], abs=1.1)
+    assert gradient[0, 0] == pytest.approx([-1, -1], abs=0.1)
+    assert inside.all()
+    other = np.full(2, (int(across) + DIRECTIONS // 2) % DIRECTIONS)
+    assert (edges.look(other, u, v)[0] == FAR).all()
+    assert not edges.look(np.array([across]), np.array([[250.0]]), np.array([[5.0]]))[2].any()
+
+
+def test_an_arm_out_of_view_has_no_outline() -> None:
+    edges, true, _ = drawn(0)
+    away = States(true.q, true.R, true.t + [5.0, 0, 0])
+    assert find_rim(ROBOT, away, edges) is None
