@@ -239,6 +239,7 @@ def test_command_writes_the_card_and_only_that(tmp_path: Path) -> None:
     assert "robot_found" in run(*arguments).output
     card = json.loads((weights / "model.json").read_text())
     assert card["epoch"] == 3
+    assert {"claim_wrong", "claim_wrong_camera_known"} <= card["thresholds"].keys()
     assert card["thresholds"] == shown["thresholds"]
     assert card["calibration"] == shown["calibration"]
     first, second = card["calibration"]["source"]

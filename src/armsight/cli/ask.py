@@ -52,7 +52,8 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 @click.option(
     "--camera-pose",
     type=click.Path(path_type=Path),
-    help="T_cam_base (4x4, JSON or text): with it and K keypoints are given.",
+    help="T_cam_base (4x4, JSON or text): with it and K keypoints are given, and --verify by "
+    "armsight is sharper.",
 )
 @click.option("--refine", type=click.IntRange(0, 16), default=0, metavar="K",
               help="K rounds of drawing the answer and asking for corrections.")  # fmt: skip
@@ -82,8 +83,10 @@ def command(image: Path, **options: Any) -> None:
     K = None if options["K"] is None else check_K(parse_K(options["K"]))
     camera = None if options["camera"] is None else read_camera_file(options["camera"])
     T = None if options["camera_pose"] is None else read_pose(options["camera_pose"])
+    if T is not None and K is None and camera is None:
+        raise BadIntrinsicsError("--camera-pose needs --K or --camera")
     if options["verify"] is not None:
-        _verify(image, robot, K, camera, options)
+        _verify(image, robot, K, camera, T, options)
     elif options["model"] == "armsight":
         raise ConfigError("--model armsight judges claims only (--verify); use `armsight estimate`")
     else:
@@ -104,8 +107,6 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
     from armsight.vlm.refine import refine_all
 
     loaded = load_image(image)
-    if T is not None and K is None and camera is None:
-        raise BadIntrinsicsError("--camera-pose needs --K or --camera")
     intrinsics = None
     if K is not None or camera is not None:
         intrinsics = find_intrinsics(loaded, K, camera, None)
@@ -156,7 +157,7 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
         raise NoUsableAnswerError(f"{name} gave no usable answer: {problem}")
 
 
-def _verify(image: Path, robot: Any, K: Any, camera: Any, options: dict[str, Any]) -> None:
+def _verify(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str, Any]) -> None:
     from armsight.vlm import engine
     from armsight.vlm.ask import Question
     from armsight.vlm.picture import prepare
@@ -166,7 +167,7 @@ def _verify(image: Path, robot: Any, K: Any, camera: Any, options: dict[str, Any
 
     claimed = read_joints(options["verify"], robot)
     if options["model"] == "armsight":
-        document = judge_with_estimator(image, robot, claimed, K, camera)
+        document = judge_with_estimator(image, robot, claimed, K, camera, T)
     else:
         side = options["image_size"]
         prices = Prices.read(options["prices"])

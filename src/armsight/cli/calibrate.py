@@ -20,6 +20,9 @@ from armsight.cli.evaluate_options import progress_bar
     "--without-robot", "empty", multiple=True, type=click.Path(path_type=Path),
     help="Frames or pictures without the robot, or with other makers' arms; can be repeated.",
 )  # fmt: skip
+@click.option("--false-alarms", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              default=0.05, show_default=True, metavar="RATE",
+              help="At which `armsight ask --verify` may call true claims wrong.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many frames of each.")
 @click.option("--dry-run", is_flag=True, help="Leave the card as it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -27,6 +30,7 @@ def command(
     weights: Path,
     labelled: tuple[Path, ...],
     empty: tuple[Path, ...],
+    false_alarms: float,
     limit: int | None,
     dry_run: bool,
     as_json: bool,
@@ -39,11 +43,13 @@ def command(
     from armsight.data.joint_folder import is_joint_folder
     from armsight.data.ndds import is_ndds
     from armsight.errors import DatasetError
+    from armsight.estimate.answer import Tuning
     from armsight.estimate.estimator import Estimator
     from armsight.evaluate.calibrate import calibrate
     from armsight.evaluate.calibration_frames import observe
     from armsight.evaluate.card import refuse_test_set, source, update_card
     from armsight.evaluate.table import calibration_table
+    from armsight.vlm.claim_threshold import claimable, fit_thresholds
 
     estimator = Estimator.from_pretrained(weights)
     robot = estimator.robot
@@ -63,6 +69,11 @@ def command(
         seen = observe(estimator, datasets, bar.update)
     click.echo("fitting", err=True)
     found = calibrate(estimator, seen)
+    estimator.tuning = Tuning.from_card(found)
+    with progress_bar(len(claimable(datasets)), "judging claims") as bar:
+        thresholds, measured = fit_thresholds(estimator, datasets, false_alarms, bar.update)
+    found["thresholds"] |= thresholds
+    found["calibration"]["measured"]["claims"] = measured
     found["calibration"]["source"] = source(datasets)
     if not dry_run:
         update_card(estimator.session.folder, found)

@@ -148,4 +148,19 @@ def calibration_table(found: dict[str, Any]) -> str:
         f"in {100 * sure['auc_cross_validated']:.1f} %",
         f"mean joint error {measured['mean_joint_error_deg']:.2f} deg, "
         f"ADD-AUC {measured['add_auc']:.1f}",
+        *_claim_lines(measured.get("claims")),
     ])  # fmt: skip
+
+
+def _claim_lines(measured: dict[str, Any] | None) -> list[str]:
+    """What the verifier's thresholds find (vlm/claim_threshold.py)."""
+    if measured is None:
+        return []
+    at = f"at {100 * measured['false_alarms']:g} % false alarms"
+    return [
+        f"{name}: {at} {100 * rate:.0f} % [{100 * low:.0f}, {100 * high:.0f}] of "
+        f"{row['wrong_claims']} claims with a joint off by {measured['shift_deg']:g} deg are found"
+        for name, row in measured.items()
+        if isinstance(row, dict)
+        for rate, low, high in [row["wrong_claims_found"]]
+    ]

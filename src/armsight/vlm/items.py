@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.robots import Robot
 from armsight.vlm import prompt
 from armsight.vlm.ask import Question, Reference
 from armsight.vlm.engine import ModelSettings
@@ -114,7 +115,6 @@ def claims_of(pairs: PairSet, seed: int, every: bool) -> dict[str, list[Claim]]:
             all joints have their turn (a model's verdicts cost money).
     """
     rng = np.random.default_rng(np.random.SeedSequence((seed, 0xC1A1)))
-    low, high = pairs.robot.joint_limits.T
     count = len(pairs.robot.joint_names)
     claims: dict[str, list[Claim]] = {}
     for i, pair in enumerate(pairs.pairs):
@@ -122,11 +122,19 @@ def claims_of(pairs: PairSet, seed: int, every: bool) -> dict[str, list[Claim]]:
         chosen = [Claim(true)]
         for k, degrees in enumerate(SHIFTS_DEG):
             for joint in range(count) if every else [(i + 2 * k) % count]:
-                shift = np.radians(degrees) * (1 if rng.random() < 0.5 else -1)
-                if not low[joint] <= true[joint] + shift <= high[joint]:
-                    shift = -shift
-                q = true.copy()
-                q[joint] += shift
-                chosen.append(Claim(q, joint, float(round(np.degrees(shift), 6))))
+                chosen.append(shifted_claim(pairs.robot, true, joint, degrees, rng))
         claims[pair.name] = chosen
     return claims
+
+
+def shifted_claim(
+    robot: Robot, true: Array, joint: int, degrees: float, rng: np.random.Generator
+) -> Claim:
+    """The true angles (J,) [rad] with one joint shifted up or down, within its limits if it can."""
+    shift = np.radians(degrees) * (1 if rng.random() < 0.5 else -1)
+    low, high = robot.joint_limits[joint]
+    if not low <= true[joint] + shift <= high:
+        shift = -shift
+    q = true.copy()
+    q[joint] += shift
+    return Claim(q, joint, float(round(np.degrees(shift), 6)))

@@ -25,8 +25,6 @@ Array = NDArray[np.floating]
 
 MODEL_THRESHOLD = 0.5
 """Disagreement, 0 to 1, from which on a model's claim counts as wrong"""
-ESTIMATOR_THRESHOLD = 3.0
-"""Standard deviations; a starting point until a validation set has set it"""
 
 
 async def judge_with_model(
@@ -64,21 +62,35 @@ def disagreement(answers: Sequence[Answer]) -> float | None:
 
 
 def judge_with_estimator(
-    image: str | Path, robot: Robot, claimed: Array, K: Array | None = None, camera: Any = None
+    image: str | Path,
+    robot: Robot,
+    claimed: Array,
+    K: Array | None = None,
+    camera: Any = None,
+    T_cam_base: Array | None = None,
 ) -> dict[str, Any]:
     """The estimator's verdict. JSON-ready.
+
+    Args:
+        image: a file.
+        robot: whose angles they are.
+        claimed: (J,) [rad].
+        K, camera: intrinsics, see `Estimator`.
+        T_cam_base: (4, 4) the camera's pose, where it is known: small errors then show.
 
     Raises:
         WeightsError, UnknownRobotError: there are no weights for this robot.
         BadImageError: the image cannot be read.
     """
     from armsight.estimate.estimator import Estimator
-    from armsight.vlm.judge import EstimatorJudge
+    from armsight.vlm.claim_threshold import threshold
+    from armsight.vlm.judge import EstimatorJudge, kind_of
 
     loaded = load_image(image)
     judge = EstimatorJudge(Estimator.from_pretrained(robot.name))
     scored = judge.look(loaded, K, camera)
-    score = scored(claimed)
+    score = scored(claimed, T_cam_base)
+    wrong_from = threshold(judge.estimator.session.card, kind_of(T_cam_base))
     known = bool(np.isfinite(score))
     return {
         "judge": "armsight",
@@ -86,9 +98,11 @@ def judge_with_estimator(
         "estimated": None
         if scored.estimate.joint_positions is None
         else scored.estimate.joint_positions.tolist(),
-        "agrees": score < ESTIMATOR_THRESHOLD if known else None,
+        "agrees": score < wrong_from if known else None,
         "score": score if known else None,
-        "score_means": "standard deviations by which the claim is off",
-        "threshold": ESTIMATOR_THRESHOLD,
+        "score_means": "about standard deviations by which another pose explains the picture "
+        "better; true claims reach the threshold as often as the weights' card says",
+        "threshold": wrong_from,
+        "camera_pose_known": T_cam_base is not None,
         "notes": list(scored.estimate.messages),
     }
