@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from armsight.actions.ensemble import (
+    AHEAD,
     CLOSE,
     OPEN,
     Weights,
@@ -18,6 +19,8 @@ from armsight.actions.ensemble import (
     first_chunk,
     mean_rotation,
     middle_first,
+    plain_votes,
+    steady_votes,
     temporal_ensemble,
 )
 from armsight.errors import BadShapeError
@@ -144,6 +147,54 @@ def test_gripper_votes() -> None:
     assert vote(1, -1) == CLOSE  # a tie: the earliest says
     assert vote(-1, 1) == OPEN
     assert vote(0.0) == OPEN
+
+
+opinions = st.lists(st.floats(-1, 1), min_size=1, max_size=40)
+"""What chunks say of a gripper, step by step"""
+
+
+@few
+@given(said=opinions, ahead=st.integers(1, 9), least=st.floats(0, 3))
+def test_steady_votes_against_brute_force(said: list[float], ahead: int, least: float) -> None:
+    command = CLOSE if said[0] > 0 else OPEN
+    expected = []
+    for step, value in enumerate(said):
+        coming = sum(said[step : step + ahead])
+        for other in (OPEN, CLOSE):
+            if other != command and value * other > 0 and coming * other > least + 1e-9:
+                command = other
+                break
+        expected.append(command)
+    sums = [abs(sum(said[i : i + ahead])) for i in range(len(said))]
+    assume(all(abs(s - least) > 1e-6 for s in sums))
+    assert steady_votes(np.array(said), ahead, least).tolist() == expected
+
+
+@few
+@given(
+    before=st.integers(AHEAD, 20), after=st.integers(AHEAD, 20),
+    doubt=st.lists(st.floats(-1, 1), max_size=3), sure=st.floats(0.6, 1),
+    sign=st.sampled_from([OPEN, CLOSE]),
+)  # fmt: skip
+def test_a_change_is_one_and_not_late(
+    before: int, after: int, doubt: list[float], sure: float, sign: float
+) -> None:
+    """However three steps of doubt go: the first that says so changes the gripper, for good."""
+    said = np.array([sign] * before + doubt + [-sign * sure] * after)
+    votes = steady_votes(said)
+    changes = np.flatnonzero(np.diff(votes)) + 1
+    first = np.flatnonzero(plain_votes(said * -sign) == CLOSE)[0]
+    assert changes.tolist() == [first]
+    assert votes[0] == sign
+
+
+def test_chatter_is_passed_over_and_a_clear_command_is_not() -> None:
+    said = [-1.0] * 9 + [0.9, 0.4, -0.1, -0.2, 0.3] + [1.0] * 9 + [-1.0] * 9 + [0.3, -0.1, 0.6, 0.2]
+    chunk = np.array(said)[:, None]
+    votes = temporal_ensemble([chunk], [0], voted=(0,), vote=steady_votes)[:, 0]
+    assert votes.tolist() == [OPEN] * 9 + [CLOSE] * 14 + [OPEN] * 9 + [OPEN] * 4
+    plain = temporal_ensemble([chunk], [0], voted=(0,))[:, 0]
+    assert np.count_nonzero(np.diff(plain)) == 7
 
 
 @few

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from armsight import ActionModel
-from armsight.actions.ensemble import middle_first
+from armsight.actions.ensemble import Weights, equal, middle_first, steady_votes
 from armsight.errors import (
     ConfigError,
     KeyframesError,
@@ -43,8 +43,9 @@ def test_actions_of_every_stride(model: ActionModel, stride: int) -> None:
     expected = np.clip(true_actions(GREYS, stride), -1, 1)
     assert sequence.actions.shape == ((len(GREYS) - 1) * stride + 1, 7)
     np.testing.assert_allclose(sequence.actions[:, :6], expected[:, :6], atol=5 * SPREAD)
+    votes = steady_votes(expected[:, 6])
     sure = np.abs(expected[:, 6]) > 5 * SPREAD
-    np.testing.assert_array_equal(sequence.actions[sure, 6], np.sign(expected[sure, 6]))
+    np.testing.assert_array_equal(sequence.actions[sure, 6], votes[sure])
     assert set(sequence.actions[:, 6]) == {-1, 1}
     assert sequence.keyframe_steps.tolist() == list(range(0, len(sequence), stride))
     np.testing.assert_allclose(sequence.ee_position[:, 0], expected[:, 0], atol=5 * SPREAD)
@@ -106,6 +107,16 @@ def test_wider_spans_average_more_opinions(model: ActionModel) -> None:
     assert sequence.stride == 2
     # Pairs wider than the model knows are left out.
     assert len(model.predict_action_chunk(pictures(GREYS), 5, span=2).pairs) == 5
+
+
+@pytest.mark.parametrize("weights", [equal, None])
+def test_a_gripper_in_doubt_does_not_chatter(model: ActionModel, weights: Weights | None) -> None:
+    """The fake closes above a grey of 127.5: it flickers there, grips, and is in doubt again. The
+    first flicker is borne out and the grip begins with it; the last one is not."""
+    doubt = [100, 130, 120, 132]
+    greys = np.array([60, 60, *doubt, 240, 240, 240, 240, 60, 60, *doubt])
+    sequence = model.predict_action_chunk(pictures(greys), 1, num_hypotheses=16, weights=weights)
+    np.testing.assert_array_equal(np.flatnonzero(sequence.actions[:, 6] > 0), range(3, 10))
 
 
 def test_std_is_that_of_the_hypotheses(model: ActionModel) -> None:

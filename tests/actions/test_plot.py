@@ -20,7 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory: pytest.TempPathFactory) -> ActionSequence:
     model = ActionModel.from_pretrained(write_fake_action_weights(tmp_path_factory.mktemp("w")))
-    return model.predict_action_chunk(pictures([60, 200, 90, 240]), 3)
+    return model.predict_action_chunk(pictures([60, 60, 200, 90, 240]), 3)
 
 
 def lines(svg: str) -> list[np.ndarray]:

@@ -134,10 +134,12 @@ def test_other_weights_are_played_anew_and_other_settings_refused(
         run_control(plan_for(tmp_path / "run", weights, seed=1))
 
 
-def test_lines_know_how_the_path_was_tracked(tmp_path: Path, weights: str) -> None:
+def test_lines_know_how_their_actions_were_made(tmp_path: Path, weights: str) -> None:
     plan = plan_for(tmp_path, weights, regression_weights=weights, default_row="track")
     tracked = {row: plan.made_with(Unit("grey_task", 40, row, 3)) for row in ROWS_BY_MODEL}
     assert {row for row, text in tracked.items() if "effort=" in text} == {"track", "regression"}
+    assert all("votes" in text for text in tracked.values())  # and how the gripper was voted
+    assert plan.made_with(Unit("grey_task", 40, "replay", 0)) == ""
     direct = plan_for(tmp_path, weights, regression_weights=weights)
     assert "effort=" not in direct.made_with(Unit("grey_task", 40, "regression", 3))
 

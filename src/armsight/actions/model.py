@@ -24,6 +24,7 @@ from armsight.actions.ensemble import (
     equal,
     first_chunk,
     mean_rotation,
+    steady_votes,
     temporal_ensemble,
 )
 from armsight.actions.files import padded
@@ -214,8 +215,8 @@ class ActionModel:
         def joined(name: str, voted: tuple[int, ...] = ()) -> Array:
             if weights is None:
                 values = first_chunk(chunks[name], starts)
-                return temporal_ensemble([values], [0], voted=voted)
-            return temporal_ensemble(chunks[name], starts, weights, voted=voted)
+                return temporal_ensemble([values], [0], voted=voted, vote=steady_votes)
+            return temporal_ensemble(chunks[name], starts, weights, voted=voted, vote=steady_votes)
 
         # Neighbours are pairs of their own, whatever the span.
         neighbours = pairs.indices[:, 1] - pairs.indices[:, 0] == 1
