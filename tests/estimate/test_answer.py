@@ -104,7 +104,7 @@ def test_each_solver_finds_a_clear_pose(solver: str) -> None:
 
 
 def test_unknown_solver_is_named() -> None:
-    with pytest.raises(ConfigError, match="known: both, diffusion, keypoints"):
+    with pytest.raises(ConfigError, match="known: outline, both, diffusion, keypoints"):
         Tuning(solver="luck")
 
 

@@ -169,6 +169,9 @@ def everything() -> list[Seen]:
 @pytest.fixture(scope="module")
 def found(everything: list[Seen]) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
+        # Pictures without any edge: the geometry is that of the keypoints alone.
+        black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        patch.setattr(Frame, "load_image", lambda self: black)
         patch.setattr(module, "TRIAL_FRAMES", 20)
         patch.setattr(module, "PRIOR_TRIALS", (0.1, 0.3))
         patch.setattr(module, "SEEN_TRIALS", (0.5, 0.99))

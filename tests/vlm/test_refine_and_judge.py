@@ -20,7 +20,7 @@ from armsight.viz.silhouette import silhouette
 from armsight.vlm import roc
 from armsight.vlm.drawing import Camera, Drawer, default_camera, shaded
 from armsight.vlm.judge import EstimatorJudge, Picture, Sight, fit_keypoints
-from armsight.vlm.outline import EdgeMap
+from armsight.estimate.outline import EdgeMap
 from armsight.vlm.picture import encode
 from armsight.vlm.references import FOLDER, own_reference
 from armsight.vlm.refine import ImageScore

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def time_stages(
     close = View(picture, camera.K, estimator.box(seen))
     last = look(estimator.session, [close], estimator.session.num_hypotheses)[0]
     estimate = answer(estimator.robot, estimator.tuning, picture, camera, last)
+    keypoints = replace(estimator.tuning, solver="both")
 
     from armsight.viz.overlay import draw_overlay
 
@@ -112,7 +114,10 @@ def time_stages(
         "load_image": lambda: load_image(path),
         "look_at_frame": lambda: look(estimator.session, [frame], 0),
         "look_at_crop": lambda: look(estimator.session, [close], estimator.session.num_hypotheses),
-        "solve": lambda: answer(estimator.robot, estimator.tuning, picture, camera, last),
+        "solve": lambda: answer(estimator.robot, keypoints, picture, camera, last),
+        "solve_and_outline": lambda: answer(
+            estimator.robot, estimator.tuning, picture, camera, last
+        ),
         "draw_overlay": lambda: draw_overlay(picture.pixels, estimate, estimator.robot),
     }
     return {name: time_ms(run, repeats) for name, run in stages.items()}, estimate.robot_found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ class Job:
     as_json: bool
     overlay: bool
     hypotheses: int | None
+    outline_in_videos: bool
     K: NDArray[np.floating] | None
     camera: CameraFile | None
     fov_deg: float | None
@@ -72,6 +73,9 @@ class Job:
               help="Where results are written.  [default: here]")  # fmt: skip
 @click.option("--hypotheses", type=int, metavar="N",
               help="Samples of the model.  [default: what the weights say]")  # fmt: skip
+@click.option("--outline/--no-outline", default=None,
+              help="Move the arm's outline onto the picture's edges: more exact, slower."
+              "  [default: for images, not for videos]")  # fmt: skip
 @click.option("--overlay/--no-overlay", default=True, help="Write overlay pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
@@ -82,6 +86,7 @@ def command(
     fov: float | None,
     out: Path,
     hypotheses: int | None,
+    outline: bool | None,
     overlay: bool,
     as_json: bool,
 ) -> None:
@@ -98,11 +103,14 @@ def command(
         as_json=as_json,
         overlay=overlay,
         hypotheses=hypotheses,
+        outline_in_videos=bool(outline),
         K=None if K is None else parse_K(K),
         camera=None if camera is None else read_camera_file(camera),
         fov_deg=fov,
     )
     estimator = Estimator.from_pretrained(robot)
+    if outline is False:
+        estimator.tuning = replace(estimator.tuning, solver="both")
     single = len(job.inputs) == 1 and not Path(images[0]).is_dir()
     if as_json and not single:
         click.echo("[", nl=False)
@@ -171,7 +179,10 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         if job.overlay:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
         make_folder(job.out)
-        tracker = Tracker(estimator, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg)
+        tracker = Tracker(
+            estimator, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg,
+            outline=job.outline_in_videos,
+        )  # fmt: skip
         result = estimate_video(one.path, tracker, estimator.robot, targets, print_row)
     except ArmsightError as caught:
         job.fail(caught)

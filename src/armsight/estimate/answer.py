@@ -12,7 +12,9 @@ from armsight.errors import ConfigError, WeightsError
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
-from armsight.estimate.measurements import Measurements
+from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.outline import EdgeMap
+from armsight.estimate.refine import refine
 from armsight.estimate.residuals import linearise
 from armsight.estimate.solve import Solution, solve, solve_keypoints
 from armsight.estimate.uncertainty import Calibration
@@ -22,7 +24,9 @@ from armsight.state import Estimate
 
 Array = NDArray[np.floating]
 
-SOLVERS = ("both", "diffusion", "keypoints")
+SOLVERS = ("outline", "both", "diffusion", "keypoints")
+TYPICAL_OUTLINE = 0.65
+"""`Solution.outline` of a middling answer; what was not looked at counts as such."""
 CONFIDENCE_BIAS = -3.0
 CONFIDENCE_WEIGHTS = {
     "presence_logit": 0.5,
@@ -31,6 +35,7 @@ CONFIDENCE_WEIGHTS = {
     "log_residual_scale": -1.0,
     "log_joint_std": -0.5,
     "log_keypoint_std": 0.0,
+    "outline": 0.0,
 }
 """Used until a card brings weights that were fitted on a validation set (evaluate/calibrate.py)."""
 
@@ -52,8 +57,9 @@ class Tuning:
     prior_std: float = 0.15
     """[rad] error that the hypotheses of one image share, see `solve`"""
     calibration: Calibration = field(default_factory=Calibration)
-    solver: str = "both"
-    """both; diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
+    solver: str = "outline"
+    """both: hypotheses and keypoints; outline: both, then the arm's outline on the picture's edges;
+    diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
     confidence_bias: float = CONFIDENCE_BIAS
     confidence_weights: dict[str, float] = field(default_factory=lambda: CONFIDENCE_WEIGHTS)
 
@@ -117,10 +123,10 @@ def answer(
     """
     if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
         return no_robot(robot, image, intrinsics, refused_confidence(look.presence, tuning))
-    solution, seen = solve_look(robot, tuning, intrinsics.K, look, T_start)
+    solution, seen = solve_look(robot, tuning, intrinsics.K, look, T_start, image)
     sure = confidence(confidence_features(look, solution, seen), tuning)
     # The threshold was fitted to the full solver's answers; one part alone is less consistent.
-    if tuning.solver == "both" and sure < tuning.confident:
+    if tuning.solver in ("outline", "both") and sure < tuning.confident:
         return no_robot(robot, image, intrinsics, min(sure, look.presence))
     std = np.where(seen, look.keypoints_std, np.inf)
     messages = (*image.messages, *intrinsics.messages)
@@ -155,27 +161,37 @@ def answer(
 
 
 def solve_look(
-    robot: Robot, tuning: Tuning, K: Array, look: Look, T_start: Array | None = None
+    robot: Robot,
+    tuning: Tuning,
+    K: Array,
+    look: Look,
+    T_start: Array | None = None,
+    image: LoadedImage | None = None,
 ) -> tuple[Solution, NDArray[np.bool_]]:
     """The geometry of one look, and which keypoints (K,) it was measured on.
 
-    Arguments as for `answer`; `K` (3, 3) [px] is that of the whole image.
+    Arguments as for `answer`; `K` (3, 3) [px] is that of the whole image. Without `image` solver
+    `outline` is `both`.
     """
     seen = look.keypoints_seen >= tuning.keypoint_seen
-    measured = (robot, K, look.keypoints_2d, np.where(seen, look.keypoints_std, np.inf))
+    keypoints = (robot, K, look.keypoints_2d, np.where(seen, look.keypoints_std, np.inf))
     log_depth = look.keypoints_log_depth, tuning.depth_scale * look.keypoints_log_depth_std
+    cal = tuning.calibration
     if tuning.solver == "keypoints":
-        cal = tuning.calibration
-        return solve_keypoints(*measured, log_depth=log_depth, calibration=cal), seen
+        return solve_keypoints(*keypoints, log_depth=log_depth, calibration=cal), seen
     solution = solve(
-        *measured,
+        *keypoints,
         look.hypotheses,
         log_depth=log_depth,
         move_joints=tuning.solver != "diffusion",
         T_start=T_start,
         prior_std=tuning.prior_std,
-        calibration=tuning.calibration,
+        calibration=cal,
     )
+    if image is not None and tuning.solver == "outline" and solution.modes is not None:
+        measured = check_measurements(*keypoints, cal.keypoint_scale, log_depth)
+        edges = EdgeMap(image.pixels, K, (image.width, image.height), look.box)
+        solution = refine(measured, edges, solution, cal)
     return solution, seen
 
 
@@ -219,6 +235,7 @@ def confidence_features(
         "log_residual_scale": float(np.log(max(solution.residual_scale, 0.1))),
         "log_joint_std": float(np.log(np.mean(solution.joint_std) + 1e-3)),
         "log_keypoint_std": float(np.log(np.median(spread) if seen.any() else 1.0)),
+        "outline": solution.outline - TYPICAL_OUTLINE if solution.outline else 0.0,
     }
 
 

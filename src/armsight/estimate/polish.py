@@ -52,6 +52,15 @@ class States:
         return States(self.q[index], self.R[index], self.t[index])
 
 
+def joined(*states: States) -> States:
+    """All of them, one after the other."""
+    return States(
+        np.concatenate([s.q for s in states]),
+        np.concatenate([s.R for s in states]),
+        np.concatenate([s.t for s in states]),
+    )
+
+
 @dataclass(frozen=True)
 class Prior:
     """A belief on the joint angles of each of B hypotheses: Student's t for every joint."""

@@ -58,17 +58,20 @@ class Linearisation:
         return Linearisation(self.residuals[index], self.jacobian[index], self.in_front[index])
 
 
-def linearise(measured: Measurements, q: Array, R: Array, t: Array) -> Linearisation:
+def linearise(
+    measured: Measurements, q: Array, R: Array, t: Array, frames: tuple[Array, Array] | None = None
+) -> Linearisation:
     """Whitened residuals and their Jacobian at B states.
 
     Args:
         measured: the image's keypoints.
         q: (B, J) joint positions [rad].
         R, t: (B, 3, 3) and (B, 3) [m] of `T_cam_base`.
+        frames: `link_frames` at `q`, where they are known already.
 
     Keypoints are the last axis of every array: NumPy is several times slower on short last axes.
     """
-    rotations, origins = frames = link_frames(measured.robot.chain, q, np)
+    rotations, origins = frames = frames or link_frames(measured.robot.chain, q, np)
     # Camera axes, but still about the base's origin: (B, 3, N), then (B, 1, N) each.
     points = R @ points_on_links(frames, measured.links, measured.positions).swapaxes(-1, -2)
     x, y, z = (points[:, [i]] for i in range(3))

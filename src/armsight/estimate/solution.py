@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements
+from armsight.estimate.polish import States
 from armsight.estimate.residuals import Linearisation
 
 Array = NDArray[np.floating]
@@ -44,6 +45,13 @@ class Solution:
     """(S, J) [rad] what each hypothesis came to"""
     costs: Array
     """(S,) minus the log posterior of each, up to a constant; infinite: no camera found"""
+    modes: States | None
+    """(M) distinct answers to the keypoints, the best first, then those that were soon given up;
+    None without a camera"""
+    mode_costs: Array
+    """(M,) minus the log posterior of each, up to a constant"""
+    outline: float = 0.0
+    """In [0, 1]: how near the arm's outline lies to edges of the picture; 0: not looked at"""
 
 
 def consistency(

@@ -18,7 +18,7 @@ from armsight.errors import BadShapeError
 from armsight.estimate.hypotheses import local_prior, ready_prior, starting_hypotheses
 from armsight.estimate.measurements import Measurements, check_array, check_measurements, check_pose
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
-from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
+from armsight.estimate.polish import Prior, States, data_cost, joined, polish, residual_scale
 from armsight.estimate.residuals import Linearisation
 from armsight.estimate.solution import Solution, consistency, residuals_px
 from armsight.estimate.uncertainty import Calibration, mode_spread, posterior_covariance
@@ -181,6 +181,7 @@ def _solve(
     )
     covariance = covariance + mode_spread(fine, costs)
     joint_std = np.sqrt(np.diag(covariance)[: q.shape[1]])
+    others = np.array([i for i in _distinct(coarse.q, coarse_costs) if i not in top], dtype=int)
     polished, polished_costs = q.copy(), np.full(len(q), np.inf)
     for i in np.argsort(-coarse_costs):  # the better of a hypothesis's two cameras comes last
         polished[owner[i]], polished_costs[owner[i]] = coarse.q[i], coarse_costs[i]
@@ -197,6 +198,8 @@ def _solve(
         num_agreeing=int(np.sum(near & np.isfinite(polished_costs))),
         hypotheses=polished,
         costs=polished_costs,
+        modes=joined(fine, coarse[others]),
+        mode_costs=np.concatenate([costs, coarse_costs[others]]),
     )
 
 
@@ -226,6 +229,8 @@ def _camera_only(
         inliers=measured.for_all(inliers, 0.0).astype(bool),
         residual_scale=scale,
         consistency=consistency(measured, errors, owner, np.ones(1)),
+        modes=states[best],
+        mode_costs=np.zeros(1),
     )
 
 
@@ -251,6 +256,8 @@ def _without_camera(
         num_agreeing=int(np.sum(np.abs(q - answer).max(-1) < AGREEING)),
         hypotheses=q,
         costs=np.full(len(q), np.inf),
+        modes=None,
+        mode_costs=np.zeros(0),
     )
 
 

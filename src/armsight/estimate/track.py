@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,13 +31,21 @@ class Tracker:
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
+        outline: bool = False,
     ) -> None:
         """Start a video; intrinsics as for `Estimator.__call__`, one set for all frames.
+
+        Args:
+            outline: move the arm's outline onto the edges of every frame, as it is done for single
+                images: more exact, and several times slower.
 
         Raises:
             ConfigError: num_hypotheses is out of range.
         """
         self._estimator = estimator
+        self._tuning = estimator.tuning
+        if self._tuning.solver == "outline" and not outline:
+            self._tuning = replace(self._tuning, solver="both")
         self._intrinsics_options = (K, camera, fov_deg)
         self._intrinsics: Intrinsics | None = None
         default = estimator.session.num_video_hypotheses
@@ -73,7 +83,7 @@ class Tracker:
             return None
         if overlap(engine.box(seen), seen.box) < SAME_BOX:
             return None
-        estimate = answer(engine.robot, engine.tuning, image, camera, seen, last.T_cam_base)
+        estimate = answer(engine.robot, self._tuning, image, camera, seen, last.T_cam_base)
         if not estimate.robot_found or estimate.confidence < LOST_CONFIDENCE * last.confidence:
             return None
         return estimate
@@ -81,4 +91,4 @@ class Tracker:
     def _search(self, image: LoadedImage, camera: Intrinsics) -> Estimate:
         engine = self._estimator
         seen = engine.find([image], [camera], self._hypotheses, [()])[0]
-        return answer(engine.robot, engine.tuning, image, camera, seen)
+        return answer(engine.robot, self._tuning, image, camera, seen)

@@ -58,6 +58,7 @@ SIGNS = {
     "log_residual_scale": -1,
     "log_joint_std": -1,
     "log_keypoint_std": -1,
+    "outline": 1,
 }
 """Whether more of a confidence feature speaks for an answer or against it"""
 FEATURES = tuple(SIGNS)
@@ -83,11 +84,12 @@ def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
     found = [s for s in there if s.look.presence >= presence.value]
     _check_count(found, f"show {robot.name} so that the network finds it")
 
-    tuning = Tuning(first_look=_first_look(found), robot_found=presence.value)
+    tuning = Tuning(first_look=_first_look(found), robot_found=presence.value, solver="both")
     ratios = keypoint_ratios(robot, found, tuning.keypoint_seen)
     scale = fits.residual_scale(ratios)
     tuning = replace(tuning, calibration=Calibration(keypoint_scale=scale))
     tuning, trials = _try_out(robot, tuning, found)
+    tuning = replace(tuning, solver=Tuning.solver)
 
     least = min(presence.value, fits.highest_threshold(_presences(there), ALLOWED / 2))
     solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]

@@ -114,7 +114,8 @@ def observe(
 
 def solve_one(robot: Robot, tuning: Tuning, seen: Seen) -> Solved:
     """One frame's answer under some tuning."""
-    return Solved(seen, *solve_look(robot, tuning, seen.K, seen.look))
+    image = load_image(seen.frame.load_image()) if tuning.solver == "outline" else None
+    return Solved(seen, *solve_look(robot, tuning, seen.K, seen.look, image=image))
 
 
 def keypoint_ratios(robot: Robot, seen: Sequence[Seen], threshold: float) -> Array:

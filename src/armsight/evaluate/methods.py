@@ -63,7 +63,8 @@ def _network(method: Method, solver: str) -> PoseEstimator:
     from armsight.estimate.estimator import Estimator
 
     estimator = Estimator.from_pretrained(method.weights, threads=method.threads)
-    # Joints and camera from hypotheses, from keypoints, or from both: what each part brings.
+    # Joints and camera from hypotheses, from keypoints, or from both, with and without the outline:
+    # what each part brings.
     estimator.tuning = replace(estimator.tuning, solver=solver)
 
     def estimate(image: NDArray[np.uint8], K: Array | None, /) -> Estimate:
@@ -87,7 +88,8 @@ def _ready_pose(method: Method) -> PoseEstimator:
 
 
 METHODS: dict[str, Callable[[Method], PoseEstimator]] = {
-    "default": partial(_network, solver="both"),
+    "default": partial(_network, solver="outline"),
+    "no-outline": partial(_network, solver="both"),
     "diffusion-only": partial(_network, solver="diffusion"),
     "keypoints-only": partial(_network, solver="keypoints"),
     "ready-pose": _ready_pose,

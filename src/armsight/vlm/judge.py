@@ -25,12 +25,12 @@ from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import find_intrinsics
 from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.outline import EdgeMap, Rim, find_rim
+from armsight.estimate.outline_fit import SCALES, KnownCamera, align
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
 from armsight.estimate.residuals import linearise
 from armsight.state import Estimate
-from armsight.vlm.outline import EdgeMap, Rim, find_rim
-from armsight.vlm.outline_fit import SCALES, align
 
 Array = NDArray[np.floating]
 
@@ -42,6 +42,8 @@ FREE = np.radians(60.0)
 """[rad] of the joint that may be wrong"""
 OFFSETS = np.radians(np.arange(-60.0, 60.1, 3.0))
 """[rad] at which that joint is tried where the camera is known"""
+TURN_STD, PLACE_STD = np.radians(0.3), 0.005
+"""[rad], [m] by which a known camera's pose may be wrong about each axis"""
 EDGES = 200.0
 """What edges all along the outline count for, in units of the keypoints' log likelihood; where it
 lies (100 to 400) hardly matters"""
@@ -157,10 +159,12 @@ class Picture:
         rim, held = self.outline(fits.held, camera[None])
         if rim is None:
             return fits.gain
-        states = States(*(np.concatenate(pair) for pair in (
-            (held.q, fits.freed.q), (held.R, fits.freed.R), (held.t, fits.freed.t)
+        searched = self.searched(rim, held)
+        states = States(*(np.concatenate(parts) for parts in (
+            (searched.q, fits.freed.q), (searched.R, fits.freed.R), (searched.t, fits.freed.t)
         )))  # fmt: skip
-        free = np.concatenate([camera[None], camera | np.eye(joints, joints + 6, dtype=bool)])
+        one = camera | np.eye(joints, joints + 6, dtype=bool)
+        free = np.concatenate([camera[None], one, one])
         states = align(rim, self.edges, self.measured, self.scale, states, free)
         explained = self.explained(rim, states)
         gains: Array = np.append(explained[1:], self.best - PARDON) - explained[0]
@@ -169,18 +173,38 @@ class Picture:
     def known_camera_gain(self, claimed: Array, T_cam_base: Array) -> float:
         """The same for a camera whose pose is known, as a monitor's fixed camera's is.
 
-        Nothing has to be fitted but the one joint, which is searched on a grid.
+        The one joint is searched on a grid; then joint and camera move, the camera by no more than
+        what calibrations err by.
         """
         robot = self.measured.robot
         joints = len(robot.joint_names)
-        q = np.repeat(robot.clip(claimed)[None], 1 + joints * len(OFFSETS), 0)
-        for j in range(joints):
-            q[1 + j * len(OFFSETS) : 1 + (j + 1) * len(OFFSETS), j] += OFFSETS
-        R = np.broadcast_to(T_cam_base[:3, :3], (len(q), 3, 3))
-        t = np.broadcast_to(T_cam_base[:3, 3], (len(q), 3))
-        states = States(robot.clip(q), R, t)
-        explained = self.explained(find_rim(robot, states[:1], self.edges), states)
+        T = T_cam_base[None]
+        held = States(robot.clip(claimed)[None], T[:, :3, :3], T[:, :3, 3])
+        rim = find_rim(robot, held, self.edges)
+        states = self.searched(rim, held)
+        camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
+        if rim is not None:
+            free = np.ones((1 + joints, joints + 6), dtype=bool)
+            free[:, :joints] = np.eye(1 + joints, joints, -1, dtype=bool)
+            states = align(
+                rim, self.edges, self.measured, self.scale, states, free, SCALES[1:], camera
+            )
+        explained = self.explained(rim, states) - camera.terms(states)[0]
         return float(max(explained[1:].max(), self.best - PARDON) - explained[0])
+
+    def searched(self, rim: Rim | None, held: States) -> States:
+        """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J)."""
+        robot = self.measured.robot
+        joints = len(robot.joint_names)
+        q = np.repeat(held.q[:, None], joints, 0).repeat(len(OFFSETS), 1)
+        q[np.arange(joints), :, np.arange(joints)] += OFFSETS
+        q = robot.clip(q)
+        count = joints * len(OFFSETS)
+        every = States(q.reshape(count, joints), held.R.repeat(count, 0), held.t.repeat(count, 0))
+        best = self.explained(rim, every).reshape(joints, -1).argmax(-1)
+        chosen = np.concatenate([held.q, q[np.arange(joints), best]])
+        some = 1 + joints
+        return States(chosen, held.R.repeat(some, 0), held.t.repeat(some, 0))
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements
 from armsight.estimate.polish import States
+from armsight.estimate.preprocess import Box
 from armsight.estimate.residuals import linearise
-from armsight.geometry import transform_points
+from armsight.estimate.skin import Projected, Skin
 from armsight.robots import Robot
-from armsight.viz.silhouette import meshes, silhouette
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 LONGER_SIDE = 640
 """[px] Pictures are shrunk to this"""
+BOX_SIDE = 400
+"""[px] The same where only the box around an arm is looked at"""
 CANNY = (40, 120)
 DIRECTIONS = 6
 """Edges are told apart by so many directions, over half a turn"""
@@ -44,22 +46,34 @@ class EdgeMap:
     """The edges of a picture, by direction, in pixels of its own: those of its `K`."""
 
     def __init__(
-        self, pixels: NDArray[np.uint8], K: Array, size: tuple[int, int] | None = None
-    ) -> None:
+        self, pixels: NDArray[np.uint8], K: Array, size: tuple[int, int] | None = None,
+        box: Box | None = None,
+    ) -> None:  # fmt: skip
         """Find them.
 
         Args:
             pixels: (H, W, 3) RGB.
             K: (3, 3) [px] of the picture in its original size.
             size: that size: width, height [px]; by default that of `pixels`.
+            box: [px] of the original picture: look at no more than this.
         """
-        factor = min(1.0, LONGER_SIDE / max(pixels.shape[:2]))
-        self.height, self.width = (max(2, round(side * factor)) for side in pixels.shape[:2])
         w, h = size or pixels.shape[1::-1]
-        self.shrunk = np.array([self.width / w, self.height / h])
-        # Pixel centres are at integers: an image begins at -0.5.
+        fine = np.array([pixels.shape[1] / w, pixels.shape[0] / h])
+        self.start = np.array([-0.5, -0.5])
+        if box is not None:
+            low, high = np.reshape(box, (2, 2)) + 0.5
+            x0, y0 = np.clip(
+                np.floor(low * fine), 0, [pixels.shape[1] - 2, pixels.shape[0] - 2]
+            ).astype(int)
+            x1, y1 = np.maximum(np.ceil(high * fine).astype(int), [x0 + 2, y0 + 2])
+            pixels = pixels[y0:y1, x0:x1]
+            self.start = np.array([x0, y0]) / fine - 0.5
+        factor = min(1.0, (LONGER_SIDE if box is None else BOX_SIDE) / max(pixels.shape[:2]))
+        self.height, self.width = (max(2, round(side * factor)) for side in pixels.shape[:2])
+        self.shrunk = fine * [self.width / pixels.shape[1], self.height / pixels.shape[0]]
+        # Pixel centres are at integers: the map begins at -0.5.
         self.K = np.diag([*self.shrunk, 1.0]) @ K
-        self.K[:2, 2] += (self.shrunk - 1) / 2
+        self.K[:2, 2] = self.to_own(K[:2, 2])
         size = (self.width, self.height)
         grey = cv2.cvtColor(
             np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8),
@@ -70,9 +84,18 @@ class EdgeMap:
         found = direction(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
         self._distance = np.stack([_distance(edges & (found == d)) for d in range(DIRECTIONS)])
 
+    def own(self, measured: Measurements) -> Measurements:
+        """Measurements [px of the original picture] in pixels of this map."""
+        return replace(
+            measured,
+            K=self.K,
+            keypoints_2d=self.to_own(measured.keypoints_2d),
+            std=self.shrunk[0] * measured.std,
+        )
+
     def to_own(self, points: Array) -> Array:
         """Points (..., 2) [px of the original picture] in pixels of this map."""
-        moved: Array = (points + 0.5) * self.shrunk - 0.5
+        moved: Array = (points - self.start) * self.shrunk - 0.5
         return moved
 
     def look(self, wanted: Indices, u: Array, v: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -120,8 +143,11 @@ def find_rim(robot: Robot, state: States, edges: EdgeMap) -> Rim | None:
     """The outline of the arm in a state (B = 1), or None where hardly any of it is in view."""
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = state.R[0], state.t[0]
-    links, positions, pixels = _turning_points(robot, state.q[0], T, edges.K)
-    mask = silhouette(robot, state.q[0], T, edges.K, edges.width, edges.height)
+    skin = Skin.of(robot)
+    T_cam_link = T @ robot.forward_kinematics(state.q[0])
+    seen = Projected.of(skin, T_cam_link, edges.K, max(edges.width, edges.height))
+    links, positions, pixels = _points_on(seen)
+    mask = seen.mask(edges.width, edges.height)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     inwards = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3))
     x, y = np.clip(np.round(pixels), -1, 1e6).astype(int).T
@@ -146,26 +172,21 @@ def find_rim(robot: Robot, state: States, edges: EdgeMap) -> Rim | None:
     return Rim(points, normals[y[kept], x[kept]])
 
 
-def _turning_points(
-    robot: Robot, q: Array, T_cam_base: Array, K: Array
-) -> tuple[Indices, Array, Array]:
-    """Points where links' surfaces turn away from the camera, every SPACING: their links (N,),
+def _points_on(seen: Projected) -> tuple[Indices, Array, Array]:
+    """Points where the surface turns away from the camera, every SPACING: their links (N,),
     positions (N, 3) [m, link frame] and pixels (N, 2). Some are hidden behind other links."""
-    T_cam_link = T_cam_base @ robot.forward_kinematics(q)
-    links: list[Indices] = []
-    positions: list[Array] = []
-    pixels: list[Array] = []
-    for link, vertices, faces in meshes(robot):
-        ends, where = _turning_edges(T_cam_link[link], vertices, faces, K)
-        length = np.linalg.norm(where[:, 0] - where[:, 1], axis=-1)
-        count = np.clip(length // SPACING + 1, 1, MOST_ON_EDGE).astype(int)
-        edge = np.repeat(np.arange(len(ends)), count)
-        first = np.cumsum(count) - count
-        share = ((np.arange(len(edge)) - first[edge] + 0.5) / count[edge])[:, None]
-        links.append(np.full(len(edge), link))
-        for some, both in ((positions, vertices[ends]), (pixels, where)):
-            some.append(both[edge, 0] * (1 - share) + both[edge, 1] * share)
-    return np.concatenate(links), np.concatenate(positions), np.concatenate(pixels)
+    ends = seen.turning_edges()
+    where = seen.pixels[ends]
+    length = np.linalg.norm(where[:, 0] - where[:, 1], axis=-1)
+    count = np.clip(length // SPACING + 1, 1, MOST_ON_EDGE).astype(int)
+    edge = np.repeat(np.arange(len(ends)), count)
+    first = np.cumsum(count) - count
+    share = ((np.arange(len(edge)) - first[edge] + 0.5) / count[edge])[:, None]
+    positions, pixels = (
+        both[edge, 0] * (1 - share) + both[edge, 1] * share
+        for both in (seen.skin.vertices[ends], where)
+    )
+    return seen.skin.links[ends[edge, 0]], positions, pixels
 
 
 def direction(du: object, dv: object) -> Indices:
@@ -181,25 +202,3 @@ def _distance(edges: NDArray[np.bool_]) -> NDArray[np.float32]:
         return np.full(edges.shape, FAR, np.float32)
     distance = cv2.distanceTransform((~edges).astype(np.uint8), cv2.DIST_L2, 5)
     return np.minimum(np.asarray(distance, np.float32), np.float32(FAR))
-
-
-def _turning_edges(
-    T_cam_link: Array, vertices: Array, faces: Indices, K: Array
-) -> tuple[Indices, Array]:
-    """A mesh's edges between faces that look here and away: (E, 2) vertices, (E, 2, 2) [px]."""
-    cam = transform_points(T_cam_link, vertices)
-    in_front = cam[:, 2] > 0.05
-    pixels = (cam @ K.T)[:, :2] / np.where(in_front, cam[:, 2], 1.0)[:, None]
-    corners = pixels[faces]
-    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    here = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0
-    every = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    code = every[:, 0] * len(vertices) + every[:, 1]
-    code, first, which, count = np.unique(
-        code, return_index=True, return_inverse=True, return_counts=True
-    )
-    looking = np.bincount(which.reshape(-1), np.repeat(here, 3), len(code))
-    turning = (looking > 0) & ((looking < count) | (count == 1))
-    ends = every[first[turning]]
-    ends = ends[in_front[ends].all(axis=1)]
-    return ends, pixels[ends]

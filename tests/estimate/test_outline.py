@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.outline import DIRECTIONS, FAR, EdgeMap, direction, find_rim
+from armsight.estimate.outline_fit import align
 from armsight.estimate.polish import States
 from armsight.estimate.residuals import step
 from armsight.geometry import make_transform, project, transform_points
 from armsight.robots import load_robot
 from armsight.vlm.drawing import Camera, default_camera, shaded
-from armsight.vlm.outline import DIRECTIONS, FAR, EdgeMap, direction, find_rim
-from armsight.vlm.outline_fit import align
 from tests.labelled_folders import poses
 
 ROBOT = load_robot("panda")

@@ -7,13 +7,16 @@ its distance to the nearest edge (Drummond and Cipolla, PAMI 2002), under Welsch
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements
+from armsight.estimate.outline import EdgeMap, Rim
 from armsight.estimate.polish import States, data_cost, data_terms
 from armsight.estimate.residuals import linearise, step
-from armsight.vlm.outline import EdgeMap, Rim
+from armsight.robots.kinematics import link_frames
 
 Array = NDArray[np.floating]
 
@@ -21,11 +24,33 @@ SCALES = (12.0, 6.0, 3.0)
 """[px] of the loss, one after the other"""
 STEPS = 6
 """at each scale"""
-WEIGHT = 0.6
+WEIGHT = 2.0
 """of a point of the outline: neighbours err together"""
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-2, 0.2, 10.0
 SETTLED = 1e-4
 """[rad], [m] A step shorter than this is the last at its scale"""
+
+
+@dataclass(frozen=True)
+class KnownCamera:
+    """A camera pose that is known but for small errors, as a calibrated camera's is."""
+
+    T_cam_base: Array
+    """(4, 4)"""
+    turn_std: float
+    """[rad] about each axis"""
+    place_std: float
+    """[m] of the base along each axis"""
+
+    def terms(self, states: States) -> tuple[Array, Array, Array]:
+        """Minus the log probability (B,), its gradient (B, 6), and its precision (6,)."""
+        M = states.R @ self.T_cam_base[:3, :3].T
+        turned = 0.5 * np.stack(
+            [M[:, 2, 1] - M[:, 1, 2], M[:, 0, 2] - M[:, 2, 0], M[:, 1, 0] - M[:, 0, 1]], axis=-1
+        )
+        off = np.concatenate([turned, states.t - self.T_cam_base[:3, 3]], axis=-1)
+        precision = np.repeat([self.turn_std**-2, self.place_std**-2], 3)
+        return 0.5 * (precision * off**2).sum(-1), precision * off, precision
 
 
 def align(
@@ -36,6 +61,7 @@ def align(
     states: States,
     free: NDArray[np.bool_],
     scales: tuple[float, ...] = SCALES,
+    camera: KnownCamera | None = None,
 ) -> States:
     """States near `states` (B) that explain edges and keypoints better.
 
@@ -46,12 +72,13 @@ def align(
         keypoint_scale: of their residuals, see `polish`.
         free: (B, J + 6) which joints [rad], turn and place of the camera may move.
         scales: [px] of the loss, one after the other.
+        camera: where its pose is known.
     """
     low, high = measured.robot.joint_limits.T
     diagonal = np.arange(free.shape[1])
     for scale in scales:
         damping = np.full(len(free), DAMPING_START)
-        cost, H, g = _terms(rim, edges, measured, keypoint_scale, states, scale)
+        cost, H, g = _terms(rim, edges, measured, keypoint_scale, states, scale, camera)
         for _ in range(STEPS):
             A, b = H * (free[:, :, None] & free[:, None, :]), g * free
             own = A[:, diagonal, diagonal]
@@ -59,7 +86,7 @@ def align(
             delta = -np.linalg.solve(A, b[..., None])[..., 0]
             q, R, t = step(states.q, states.R, states.t, delta)
             trial = States(np.clip(q, low, high), R, t)
-            tried = _terms(rim, edges, measured, keypoint_scale, trial, scale)
+            tried = _terms(rim, edges, measured, keypoint_scale, trial, scale, camera)
             better = tried[0] <= cost
             damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
             states = States(
@@ -75,23 +102,40 @@ def align(
     return states
 
 
+def information(
+    rim: Rim, edges: EdgeMap, measured: Measurements, keypoint_scale: float, state: States
+) -> Array:
+    """Gauss-Newton's matrix (J + 6, J + 6) of keypoints and edges at a state (B = 1)."""
+    matrices: Array = _terms(rim, edges, measured, keypoint_scale, state, SCALES[-1])[1]
+    one: Array = matrices[0]
+    return one
+
+
 def _terms(
     rim: Rim, edges: EdgeMap, measured: Measurements, keypoint_scale: float, states: States,
-    scale: float,
+    scale: float, camera: KnownCamera | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Cost (B,), Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
-    at = linearise(rim.points, states.q, states.R, states.t)
+    frames = link_frames(measured.robot.chain, states.q, np)
+    at = linearise(rim.points, states.q, states.R, states.t, frames)
     distance, gradient, inside = edges.look(rim.directions, at.residuals[:, 0], at.residuals[:, 1])
     inside &= at.in_front
     fit = np.where(inside, np.exp(-0.5 * (distance / scale) ** 2), 0.0)
     J = (at.jacobian * gradient[:, None]).sum(2)
     weighted = J * (WEIGHT / scale**2 * fit)[:, None]
-    keypoints = linearise(measured, states.q, states.R, states.t)
+    keypoints = linearise(measured, states.q, states.R, states.t, frames)
     scales = np.full(len(states.q), keypoint_scale)
     H, g = data_terms(keypoints, scales)
     H += weighted @ J.swapaxes(-1, -2)
     g += (weighted * distance[:, None]).sum(-1)
-    return WEIGHT * (1 - fit).sum(-1) + data_cost(keypoints, scales), H, g
+    cost = WEIGHT * (1 - fit).sum(-1) + data_cost(keypoints, scales)
+    if camera is not None:
+        unlikely, pull, precision = camera.terms(states)
+        pose = np.arange(g.shape[1] - 6, g.shape[1])
+        cost = cost + unlikely
+        g[:, pose] += pull
+        H[:, pose, pose] += precision
+    return cost, H, g
 
 
 def _where(chosen: NDArray[np.bool_], a: Array, b: Array) -> Array:
