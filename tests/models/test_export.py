@@ -84,6 +84,16 @@ def test_an_action_checkpoint_becomes_weights_with_their_own_card(tmp_path):
         load_pose_model(tmp_path / "c")
 
 
+def test_a_checkpoint_of_another_network_is_named(tmp_path):
+    """As those are that were made before the encoder told depths."""
+    model = make_model()
+    tensors = {k: v for k, v in model.state_dict().items() if "depth" not in k}
+    info = {"step": 1, "train": {}, "model": model.config.to_json()}
+    save_checkpoint(tmp_path / "c", {"ema": tensors}, info)
+    with pytest.raises(WeightsError, match=r"(?s)another version.*encoder\.depth.*init_from"):
+        load_pose_model(tmp_path / "c")
+
+
 @pytest.mark.parametrize("denoiser", DENOISERS)
 def test_torch_and_onnx_agree_at_any_batch_and_number_of_hypotheses(denoiser, tmp_path):
     model = make_model(denoiser)

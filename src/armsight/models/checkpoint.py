@@ -120,8 +120,14 @@ def _read_kind(folder: Path, kind: str) -> dict[str, Any]:
 
 def _filled(model: Model, folder: Path, weights: str) -> Model:
     tensors = read_tensors(folder, weights)
-    model.load_state_dict({k: v.float() if v.is_floating_point() else v
-                           for k, v in tensors.items()})  # fmt: skip
+    try:
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v
+                               for k, v in tensors.items()})  # fmt: skip
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{folder} was made by another version, whose network was another one: {error}; train "
+            f"on from it with init_from = {str(folder)!r}"
+        ) from error
     return model.eval()
 
 
