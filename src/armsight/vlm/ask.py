@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,11 +69,15 @@ class Answer:
     disagreement: float | None = None
     """0 to 1, when angles were claimed"""
     replies: tuple[Reply, ...] = field(default=())
-    """The first, and the one after a repair where that was needed"""
+    """The first, the one after a repair where that was needed, and those to refinements"""
+    rounds: int = 0
+    """of refinement: so many of the replies, the last ones"""
+    cut_short: ModelError | None = None
+    """What ended it before its last request; not kept on disk"""
 
     @property
     def repaired(self) -> bool:
-        return len(self.replies) > 1
+        return len(self.replies) - self.rounds > 1
 
     @property
     def usable(self) -> bool:
@@ -94,6 +98,7 @@ class Answer:
             "violated": list(self.parsed.violated),
             "repaired": self.repaired,
             "seconds": round(self.seconds, 3),
+            "rounds": self.rounds,
             "replies": [asdict(reply) for reply in self.replies],
         }
 
@@ -158,9 +163,9 @@ async def ask_once(
             ],
             config,
         )
-    except ModelError:
+    except ModelError as error:
         if answer.usable:
-            return answer
+            return replace(answer, cut_short=error)
         raise
     repaired = _read(question, second)
     if not repaired.usable and answer.usable:

@@ -159,6 +159,7 @@ async def refine(
         score = ImageScore(robot, image.pixels, K, view[1])
     longer = max(question.target.width, question.target.height)
     parsed, replies, steps = answer.parsed, list(answer.replies), []
+    cut_short: ModelError | None = None
     for _ in range(rounds):
         assert parsed.joint_positions is not None
         pose = robot.clip(parsed.joint_positions)
@@ -175,6 +176,7 @@ async def refine(
             reply = await engine.call(model, chat, config)
         except ModelError as error:
             steps.append(Round(pose, None, (None, None), "before", Reply(error=str(error))))
+            cut_short = error
             break
         replies.append(reply)
         new = parse_angles(reply.text, robot, reply.stop_reason)
@@ -186,7 +188,8 @@ async def refine(
         better = scores[0] is None or scores[1] is None or scores[1] > scores[0]
         steps.append(Round(pose, after, scores, "after" if better else "before", reply))
         parsed = new if better else parsed
-    return Answer(parsed, None, tuple(replies)), steps
+    asked = len(replies) - len(answer.replies)
+    return Answer(parsed, None, tuple(replies), asked, cut_short), steps
 
 
 def _camera(

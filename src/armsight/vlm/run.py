@@ -195,10 +195,11 @@ def _asked(
                 answers.append([answer for answer in found if answer is not None])
             gone = sum(len(some) < samples for some in answers)
             if gone:
-                effort_text = f", effort {effort}" if effort else ""
+                what = [model, *([f"effort {effort}"] if effort else []), f"{references} ref"]
+                what.append(f"{samples} samples" if kind == ANGLES else f"refine {plan.refine}")
                 notes.append(
-                    f"{model}{effort_text}, {references} ref, {samples} samples: not asked about "
-                    f"{gone} of {len(answers)} targets; left out of the table"
+                    f"{', '.join(what)}: not asked about {gone} of {len(answers)} targets; left "
+                    "out of the table"
                 )
                 continue
             for how in ("median", "medoid") if samples > 1 else ("median",):

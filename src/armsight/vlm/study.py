@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,10 @@ class Journal:
         return None if line is None else read_answer(line["answer"])
 
     def add(self, item: Item, answer: Answer, cost: float | None, spent: float = 0.0) -> None:
-        """Keep an answer; `spent` [USD] is what counts against the limit."""
+        """Keep an answer; `spent` [USD] counts against the limit, with what was spent before on the
+        same question."""
+        before = self._file.answers.get(item.key)
+        spent += (before or {}).get("spent_usd") or 0.0
         line = {"frame": item.key} | item.identity()
         self._file.add(line | {"cost_usd": cost, "spent_usd": spent, "answer": answer.to_json()})
 
@@ -86,7 +89,7 @@ def read_answer(document: dict[str, Any]) -> Answer:
         document["problem"],
     )
     replies = tuple(Reply(**reply) for reply in document["replies"])
-    return Answer(parsed, document["disagreement"], replies)
+    return Answer(parsed, document["disagreement"], replies, document.get("rounds", 0))
 
 
 @dataclass
@@ -218,6 +221,7 @@ class Study:
                 answer, before = await self._refine(item, model)
             else:
                 answer = await ask_once(model, question, item.settings)
+            lost = isinstance(answer.cut_short, TooLateError)
         except ModelError as error:
             lost = isinstance(error, TooLateError)
             answer = failed(error)
@@ -246,13 +250,13 @@ class Study:
             model, item.question(self.pairs), item.settings, base, item.rounds,
             load_image(target.path), view, self._drawer,
         )  # fmt: skip
+        if answer.cut_short is not None:  # to be asked again, like all that the server failed
+            answer = replace(answer, parsed=failed(answer.cut_short).parsed)
         return answer, base.replies
 
 
 def base_of(item: Item) -> Item:
     """The plain question that a refinement goes on from."""
-    from dataclasses import replace
-
     return replace(item, kind=ANGLES, rounds=0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def paired_differences(variants: Sequence[Variant], pairs: PairSet) -> list[Figu
     """Mean joint error of one row minus another's on the same targets, with its interval.
 
     Models are compared with each other where effort, references, samples, merge and refinement
-    are the same, and with every baseline.
+    are the same, and with every baseline; a refined answer with the one that it began from.
     """
     owner = clusters(pairs)
     usable = [v for v in variants if not v.note]
@@ -111,7 +112,10 @@ def paired_differences(variants: Sequence[Variant], pairs: PairSet) -> list[Figu
         for b in usable[:i]:
             alike = _knobs(a) == _knobs(b) and a.model != b.model
             against = b.baseline and not a.baseline
-            if not (alike and not a.baseline and not b.baseline) and not against:
+            refined = (
+                a.refine > 0 and a.model == b.model and _knobs(replace(a, refine=0)) == _knobs(b)
+            )
+            if not ((alike or refined) and not a.baseline and not b.baseline) and not against:
                 continue
             figures = cluster_interval(means[a.name] - means[b.name], owner)
             if figures is not None:
