@@ -1,0 +1,90 @@
+"""Answers moved onto edges: in drawings whose pose and camera are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.outline import EdgeMap
+from armsight.estimate.refine import refine
+from armsight.estimate.solution import Solution
+from armsight.estimate.solve import solve
+from armsight.estimate.uncertainty import Calibration
+from armsight.geometry import project, transform_points
+from armsight.robots import load_robot
+from armsight.vlm.drawing import Camera, default_camera, shaded
+from tests.labelled_folders import poses
+
+ROBOT = load_robot("panda")
+NOISE = 5.0
+
+
+def seen(i: int) -> tuple[NDArray[np.uint8], NDArray[np.floating], Camera, Measurements, Solution]:
+    """A drawing, its truth, keypoints that are off by NOISE px, and the answer that they give."""
+    q = poses(ROBOT, 6)[i]
+    rng = np.random.default_rng(i)
+    camera = default_camera(ROBOT, q, rng.uniform(-90, 90), rng.uniform(10, 40))
+    true = project(transform_points(camera.T_cam_base, ROBOT.keypoints(q)), camera.K)
+    noisy = true + rng.normal(0, NOISE, true.shape)
+    std = np.full(len(true), NOISE)
+    guesses = ROBOT.clip(q + rng.normal(0, 0.15, (4, len(q))))
+    answer = solve(ROBOT, camera.K, noisy, std, guesses)
+    return (
+        shaded(ROBOT, q, camera), q, camera, check_measurements(ROBOT, camera.K, noisy, std), answer
+    )  # fmt: skip
+
+
+def add(q: NDArray[np.floating], camera: Camera, answer: Solution) -> float:
+    """[m] mean distance of the keypoints."""
+    assert answer.T_cam_base is not None
+    ours = transform_points(answer.T_cam_base, ROBOT.keypoints(answer.joint_positions))
+    true = transform_points(camera.T_cam_base, ROBOT.keypoints(q))
+    return float(np.linalg.norm(ours - true, axis=1).mean())
+
+
+def test_edges_halve_the_error_of_noisy_keypoints_and_say_that_they_fit() -> None:
+    before, after, within = [], [], []
+    for i in range(4):
+        pixels, q, camera, measured, answer = seen(i)
+        edges = EdgeMap(pixels, camera.K)
+        moved = refine(measured, edges, answer, Calibration())
+        before.append(add(q, camera, answer))
+        after.append(add(q, camera, moved))
+        within.append(np.abs(moved.joint_positions - q) < 3 * moved.joint_std)
+        assert moved.outline > 0.5
+        assert moved.modes is not None
+        np.testing.assert_array_equal(moved.modes.q[0], moved.joint_positions)
+        assert (np.diff(moved.mode_costs) >= 0).all()
+        low, high = ROBOT.joint_limits.T
+        assert ((moved.joint_positions >= low) & (moved.joint_positions <= high)).all()
+    assert np.mean(after) < 0.5 * np.mean(before)
+    assert np.mean(within) > 0.8
+
+
+def test_a_part_of_the_picture_gives_the_same_answer_as_the_whole() -> None:
+    pixels, q, camera, measured, answer = seen(1)
+    points = measured.keypoints_2d
+    low, high = points.min(0) - 40.25, points.max(0) + 40.25
+    box = (low[0], low[1], high[0], high[1])
+    whole, part = (
+        refine(measured, EdgeMap(pixels, camera.K, box=some), answer, Calibration())
+        for some in (None, box)
+    )
+    assert add(q, camera, part) < 0.8 * add(q, camera, answer)
+    np.testing.assert_allclose(part.T_cam_base, whole.T_cam_base, atol=0.02)
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_a_picture_without_edges_changes_nothing(shade: int) -> None:
+    pixels, _, camera, measured, answer = seen(0)
+    flat = np.full_like(pixels, shade)
+    assert refine(measured, EdgeMap(flat, camera.K), answer, Calibration()) is answer
+
+
+def test_without_a_camera_there_is_nothing_to_move() -> None:
+    pixels, q, camera, measured, _ = seen(0)
+    nothing = np.full(len(ROBOT.keypoint_names), np.inf)
+    answer = solve(ROBOT, camera.K, np.zeros((len(nothing), 2)), nothing, q[None])
+    assert refine(measured, EdgeMap(pixels, camera.K), answer, Calibration()) is answer
