@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from armsight.control.caption import Caption
 from armsight.control.rollout import HOLD_STEPS, beside, filming, rollout
 from armsight.data.video import VideoReader
 from armsight.errors import BadShapeError
@@ -62,12 +65,12 @@ def test_filmed_beside_the_keyframes(tmp_path: Path, actions) -> None:
         rollout(simulation, actions, 0, watch=watch)
     with VideoReader(tmp_path / "new" / "film.mp4") as video:
         frames = list(video)
-    assert [round(f.time * 20) for f in frames] == [0, 2, 4, 6, 8]
+    assert [round(f.time * 20) for f in frames] == [0, 2, 4, 6, 8, 9]  # the end too
     assert frames[0].pixels.shape == (32, 32 + 4 + 48, 3)
     left = [int(f.pixels[16, 16].mean()) for f in frames]
-    np.testing.assert_allclose(left, [0, 0, 100, 100, 200], atol=6)
+    np.testing.assert_allclose(left, [0, 0, 100, 100, 200, 200], atol=6)
     right = [int(f.pixels[16, 60].mean()) for f in frames]
-    np.testing.assert_allclose(right, [0, 20, 40, 60, 80], atol=6)
+    np.testing.assert_allclose(right, [0, 20, 40, 60, 80, 90], atol=6)
 
 
 def test_a_film_that_was_killed_can_be_seen(tmp_path: Path, actions) -> None:
@@ -85,6 +88,75 @@ def test_a_film_that_was_killed_can_be_seen(tmp_path: Path, actions) -> None:
         rollout(simulation, actions, 0, watch=killed)
     with VideoReader(tmp_path / "film.mp4") as video:
         assert len(list(video)) == 6
+
+
+def test_a_film_in_the_making_is_not_yet_there(tmp_path: Path, actions) -> None:
+    """The old film stays until the new one is finished, also when nothing new can be shown."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"old")
+
+    def look(step: int) -> None:
+        watch(step)
+        assert film.read_bytes() == b"old"
+
+    with filming(film, simulation := Counter(), every=1) as watch:
+        rollout(simulation, actions, 0, watch=look, hold_steps=2)
+    with VideoReader(film) as video:
+        assert len(list(video)) == 8 + 2 + 1
+    whole = film.read_bytes()
+    with pytest.raises(KeyboardInterrupt), filming(film, Counter()):
+        raise KeyboardInterrupt
+    assert film.read_bytes() == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+FILMING = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from armsight.cli import end_on_sigterm
+from armsight.control.caption import Caption
+from armsight.control.rollout import filming
+from tests.control.test_rollout import Counter
+end_on_sigterm()
+with filming(Path(sys.argv[1]), Counter(), every=1) as watch:
+    for step in range(1000):
+        watch(step)
+        if step == 5:
+            print("filming", flush=True)
+            time.sleep(60)
+"""
+
+
+def test_a_film_that_was_terminated_can_be_seen(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", FILMING, str(tmp_path / "film.mp4")],
+        stdout=subprocess.PIPE, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"filming\n"
+        assert [path.name for path in tmp_path.iterdir()] == [".film.partial.mp4"]
+        process.terminate()
+        assert process.wait(20) == 128 + 15
+    with VideoReader(tmp_path / "film.mp4") as video:
+        assert len(list(video)) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_captioned_film_says_what_is_what(tmp_path: Path, actions) -> None:
+    keyframes = np.stack([np.full((64, 64, 3), v, np.uint8) for v in (0, 100, 200)])
+    simulation = Counter(late=6)
+    caption = Caption("the task", actions, [0, 4, 8], lambda: len(simulation.actions) == 6)
+    with filming(tmp_path / "a.mp4", simulation, keyframes, 4, caption=caption) as watch:
+        rollout(simulation, actions, 0, watch=watch)
+    with VideoReader(tmp_path / "a.mp4") as video:
+        frames = [frame.pixels for frame in video]
+    assert frames[0].shape[1] == 32 + 4 + 48
+    assert frames[0].shape[0] > 32 + 3 * 9
+    assert (frames[-1][32:].max(axis=(0, 1)) > 150).all()  # letters
+    changed = frames[-1][32:].astype(int) - frames[0][32:]
+    assert np.abs(changed).max() > 40  # another step, solved
 
 
 def test_beside_scales_to_the_right_picture() -> None:

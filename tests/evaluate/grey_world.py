@@ -45,13 +45,15 @@ class GreySimulation:
     def reset(self, initial_state):
         self.log.append(("reset", initial_state))
         self.initial_state, self.time, self.moved = initial_state, 0, 0.0
+        self.success = False
 
     def step(self, action):
         self.log.append(("step", tuple(action)))
         self.time += 1
         self.moved += action[0]
         wanted = expert_actions(self.initial_state)[:, 0].sum()
-        return not self.impossible and bool(abs(self.moved - wanted) < TOLERANCE)
+        self.success = not self.impossible and bool(abs(self.moved - wanted) < TOLERANCE)
+        return self.success
 
     def render(self):
         self.log.append(("render", self.time))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -52,8 +53,18 @@ def group() -> None:
     """armsight: see an arm, know its state."""
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the program as an exception does: half-written files are tidied up."""
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def main() -> None:
     """Entry point: errors that armsight raises become one line and an exit code."""
+    end_on_sigterm()
     try:
         group(prog_name="armsight")
     except ArmsightError as error:

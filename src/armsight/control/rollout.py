@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from armsight.control.caption import Caption, add_caption
 from armsight.data.video import VideoWriter
-from armsight.errors import BadShapeError
+from armsight.errors import BadShapeError, OutputError
 
 Array = NDArray[np.floating]
 Frames = NDArray[np.uint8]
@@ -29,6 +30,9 @@ HOLD_STEPS = 20
 
 class Stepped(Protocol):
     """What can be played: `armsight.control.simulation.Simulation`."""
+
+    success: bool
+    """Whether the task is solved, after the last step"""
 
     def reset(self, initial_state: int) -> None:
         """Start over from one of the task's initial states."""
@@ -111,31 +115,55 @@ def filming(
     keyframes: Sequence[Frames] | Frames | None = None,
     stride: int = 1,
     every: int = 2,
+    caption: Caption | None = None,
 ) -> Iterator[Callable[[int], None]]:
     """A `watch` that films the simulation, the keyframes of the same moment to its left.
 
-    What was filmed can be played also where the run is killed half-way.
+    The film gets its name when it is finished: at the end of the block, or where that is cut short
+    by an error, Ctrl-C or SIGTERM (which `armsight` turns into SystemExit), with what there is.
 
     Args:
         path: MP4 to write.
         keyframes: (N, H, W, 3) pictures `stride` steps apart.
-        every: control steps from one filmed frame to the next.
+        every: control steps from one filmed frame to the next; the last step is filmed too.
+        caption: what to write below.
 
     Raises:
         OutputError: the video cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with VideoWriter(path, CONTROL_HZ / every) as video:
+    growing = path.with_name(f".{path.stem}.partial{path.suffix}")
+    filmed, latest = -1, -1
 
-        def watch(step: int) -> None:
-            if step % every == 0:
-                frame = simulation.render()
-                if keyframes is not None:
-                    shown = keyframes[min(step // stride, len(keyframes) - 1)]
-                    frame = beside(shown, frame)
-                video.write(frame, step / CONTROL_HZ)
+    def take(step: int) -> None:
+        nonlocal filmed
+        frame = own = simulation.render()
+        if keyframes is not None:
+            frame = beside(keyframes[min(step // stride, len(keyframes) - 1)], own)
+        if caption is not None:
+            frame = add_caption(frame, caption, step, frame.shape[1] - own.shape[1])
+        video.write(frame, step / CONTROL_HZ)
+        filmed = step
 
-        yield watch
+    def watch(step: int) -> None:
+        nonlocal latest
+        latest = step
+        if step % every == 0:
+            take(step)
+
+    try:
+        with VideoWriter(growing, CONTROL_HZ / every) as video:
+            yield watch
+            if latest > filmed:
+                take(latest)
+    except OutputError:
+        filmed = -1  # what is there may be broken
+        raise
+    finally:
+        if filmed >= 0:
+            growing.replace(path)
+        else:
+            growing.unlink(missing_ok=True)
 
 
 def beside(left: Frames, right: Frames) -> Frames:

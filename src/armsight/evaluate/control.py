@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.control.caption import Caption
 from armsight.control.rollout import filming, rollout
 from armsight.errors import (
     ArmsightError,
@@ -183,9 +184,12 @@ class Player:
         material, _ = self.sources.material(unit)
         simulation = self.simulation(unit.task)
         stride = unit.stride or self.plan.stride
+        title = f"{self.plan.world.instruction(unit.task)}, initial state {unit.initial_state}"
+        steps = np.arange(len(material.frames)) * stride
+        caption = Caption(title, actions, steps, lambda: bool(simulation.success))
         with (
             atomic_write(video_path(self.plan, unit)) as path,
-            filming(path, simulation, material.frames, stride, every=4) as watch,
+            filming(path, simulation, material.frames, stride, every=4, caption=caption) as watch,
         ):
             rollout(simulation, actions, unit.initial_state, watch=watch)
 
