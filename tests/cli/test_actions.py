@@ -48,7 +48,7 @@ def test_a_video(tmp_path: Path) -> None:
     result = run(write_video(tmp_path / "clip.mp4"), "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "6 keyframes -> 16 actions at 20 Hz (0.75 s), route direct" in result.stdout
-    assert "--stride was not given: 3 control steps between frames" in result.stdout
+    assert "note: --stride was not given: 3 control steps between frames" in result.stderr
     assert "OSC_POSE, robot base frame, -1 opens, +1 closes" in result.stdout
     assert "gripper: starts open, closes at" in result.stdout
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -59,14 +59,14 @@ def test_a_video(tmp_path: Path) -> None:
     assert "written by armsight" in (tmp_path / "out" / "clip.actions.svg").read_text()
     again = run(tmp_path / "clip.mp4", "--out", tmp_path / "out", "--stride", 3)
     assert again.exit_code == 0
-    assert "note" not in again.stdout
+    assert again.stderr == ""
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4")
     result = run(video, "--out", tmp_path, "--stride", 2, "--json")
     document = json.loads(result.stdout)
-    assert result.stderr == ""
+    assert result.stderr.splitlines() == [f"note: {text}" for text in document["messages"]]
     assert document["error"] is None
     assert document["horizon"] == 11 == len(document["actions"])
     assert len(document["actions"][0]) == len(document["action_names"]) == 7
@@ -91,9 +91,9 @@ def test_a_folder_of_frames(tmp_path: Path) -> None:
 
 def test_a_video_in_real_time_tells_its_stride(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", fps=20)
-    said = run(video, "--out", tmp_path, "--stride", 3).stdout
+    said = run(video, "--out", tmp_path, "--stride", 3).stderr
     assert "in real time (20 frames/s), its stride is 1 control steps, not 3" in said
-    assert "note" not in run(video, "--out", tmp_path, "--stride", 3, "--every", 3).stdout
+    assert run(video, "--out", tmp_path, "--stride", 3, "--every", 3).stderr == ""
 
 
 def test_no_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +105,8 @@ def test_no_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     result = run(write_video(tmp_path / "clip.mp4"), "--out", tmp_path)
     assert result.exit_code == 0
-    assert "no Parquet file was written" in result.stdout
-    assert "pip install 'armsight[actions]'" in result.stdout
+    assert "no Parquet file was written" in result.stderr
+    assert "pip install 'armsight[actions]'" in result.stderr
     assert (tmp_path / "clip.npz").is_file()
     assert not (tmp_path / "clip.parquet").exists()
 
@@ -190,83 +190,6 @@ def test_a_video_that_breaks_off_is_an_error(tmp_path: Path) -> None:
     result = run(video, "--out", tmp_path / "out")
     assert result.exit_code == 3
     assert "clip.mp4" in result.stderr
-
-
-class Stage:
-    """A simulation that shows the initial state as its colour, and counts steps."""
-
-    def __init__(self, task: Any, image_size: int) -> None:
-        self.task, self.steps, self.state = task, 0, 0
-
-    def __enter__(self) -> Stage:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def reset(self, initial_state: int) -> None:
-        self.state, self.steps = initial_state, 0
-
-    def step(self, action: Any) -> bool:
-        self.steps += 1
-        return self.steps == 12
-
-    def render(self) -> Any:
-        frame = np.full((64, 64, 3), 90, np.uint8)
-        frame[8 + self.state % 48 : 16 + self.state % 48, 20:30] = 250
-        return frame
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks and simulation without LIBERO."""
-    from armsight.control import simulation, suite
-
-    known = ("pick_up_the_milk_and_place_it_in_the_basket", "pick_up_the_ketchup")
-    made = tuple(
-        suite.Task("libero_object", i, name, name.replace("_", " "), Path())
-        for i, name in enumerate(known)
-    )
-    monkeypatch.setattr(suite, "tasks", lambda suite="libero_object": made)
-    monkeypatch.setattr(simulation, "Simulation", Stage)
-
-
-@pytest.mark.usefixtures("stage")
-def test_preview(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "pick_up_the_ketchup.mp4")
-    result = run(clip, "--out", tmp_path, "--preview", "--json")
-    assert result.exit_code == 0, result.output
-    document = json.loads(result.stdout)["preview"]
-    assert document["task"] == "pick_up_the_ketchup"
-    assert document["initial_state"] in range(50)
-    assert (document["success"], document["num_steps"]) == (True, 12)
-    said = run(clip, "--out", tmp_path, "--preview", "--scene", "milk:7").stdout
-    assert "pick up the milk and place it in the basket, initial state 7: solved after 12" in said
-    video = tmp_path / "pick_up_the_ketchup.preview.mp4"
-    from armsight.data.video import VideoReader
-
-    with VideoReader(video) as reader:
-        frames = [frame.pixels for frame in reader]
-    assert len(frames) == 7  # steps 0, 2, ..., 12
-    assert frames[0].shape == (64, 64 + 4 + 64, 3)
-    # The keyframe of the moment on the left: step 6 is keyframe 2.
-    left = [float(frame[20:40, 20:40].mean()) for frame in frames]
-    np.testing.assert_allclose(left[:4], [60, 60, 90, 150], atol=6)
-
-
-@pytest.mark.usefixtures("stage")
-def test_preview_of_what_no_scene_is_known_for(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "clip.mp4")
-    for arguments, message in (
-        ((), "give --scene TASK or --scene TASK:STATE"),
-        (("--scene", "milk:x"), "'milk:x'; give TASK or TASK:STATE"),
-        (("--scene", "tea"), "no task 'tea' in libero_object"),
-        (("--scene", "milk:50"), "no initial state 50"),
-    ):
-        result = run(clip, "--out", tmp_path, "--preview", *arguments)
-        assert result.exit_code == 2
-        assert message in result.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_through_the_entry_point(tmp_path: Path, weights: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,25 @@ def drawing(sim: Simulation) -> Simulation:
     except ArmsightError as error:
         pytest.skip(f"nothing can be drawn here: {error}")
     return sim
+
+
+class Kept:
+    """The shared simulation under a name that may be closed."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._simulation, name)
+
+    def __enter__(self) -> Kept:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def wiggle(count: int, seed: int = 0) -> np.ndarray:

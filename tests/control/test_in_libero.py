@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from armsight.cli.control_rollout import rollout as rollout_command
 from armsight.cli.evaluate_control import control as evaluate_command
 from armsight.control.expert import Expert, Style
 from armsight.control.lone_arm import LoneArm
@@ -20,29 +18,9 @@ from armsight.control.simulation import Simulation
 from armsight.control.track import pose_error, track_path
 from armsight.errors import ArmsightError, ConfigError, DatasetError, UnknownTaskError
 from armsight.evaluate.control_world import LiberoWorld
-from tests.control.conftest import wiggle
-from tests.fake_action_weights import write_fake_action_weights
+from tests.control.conftest import Kept, wiggle
 
 STATE = 3
-
-
-class Kept:
-    """The shared simulation under a name that may be closed."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-
-    def __getattr__(self, name: str):
-        return getattr(self._simulation, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -123,44 +101,6 @@ def test_evaluation_of_a_replay(
     # A second call finds everything there, and prints the table.
     again = CliRunner().invoke(evaluate_command, arguments, catch_exceptions=False)
     assert "100.0 % [20.7, 100.0]" in again.stdout
-
-
-@pytest.mark.usefixtures("drawing")
-def test_rollout_of_pictures(
-    shared_simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From the picture of a state to that state; the fake model's actions solve nothing."""
-    simulation = Kept(shared_simulation)
-    monkeypatch.setattr("armsight.control.simulation.Simulation", lambda *_, **__: simulation)
-    monkeypatch.setattr("armsight.control.suite.NUM_INITIAL_STATES", 3)
-    weights = write_fake_action_weights(tmp_path / "weights")
-    (tmp_path / "frames").mkdir()
-    simulation.reset(1)
-    for i in range(3):
-        cv2.imwrite(str(tmp_path / "frames" / f"{i}.png"), simulation.render()[..., ::-1])
-    out = tmp_path / "out"
-    done = CliRunner().invoke(
-        rollout_command,
-        [str(tmp_path / "frames"), "--task", "cream_cheese", "--weights", str(weights),
-         "--out", str(out), "--json"],
-        catch_exceptions=False,
-    )  # fmt: skip
-    result = json.loads(done.stdout)
-    assert result == json.loads((out / "rollout.json").read_text())
-    assert result["initial_state"] == 1
-    assert result["success"] is False
-    assert result["what_happened"] == "the cream cheese was not picked up"
-    assert result["num_actions"] == 7
-    assert (out / "rollout.mp4").stat().st_size > 1000
-
-    # The actions that were kept can be played again; which state they began in must be said.
-    arguments = [str(out / "actions.npz"), "--task", "1", "--out", str(tmp_path / "b")]
-    with pytest.raises(ConfigError, match="give --init-state a number"):
-        CliRunner().invoke(rollout_command, arguments, catch_exceptions=False)
-    again = CliRunner().invoke(
-        rollout_command, [*arguments, "--init-state", "1", "--no-film"], catch_exceptions=False
-    )
-    assert "no success after 27 steps" in again.stdout
 
 
 @pytest.mark.parametrize(

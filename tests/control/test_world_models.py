@@ -13,7 +13,6 @@ from armsight.control.world_models import (
     Oracle,
     VideoFile,
     find_keyframes,
-    match_tones,
     read_keyframes,
 )
 from armsight.data.video import VideoWriter
@@ -74,19 +73,6 @@ def test_oracle_takes_every_picture_of_its_stride() -> None:
         assert frames[:, 0, 0, 0].tolist() == list(range(0, last + 1, 3))
     with pytest.raises(BadVideoError, match=r"not rendered at steps \[2, 4, 8\]"):
         Oracle(pictures, 10, 2).keyframes()
-
-
-def test_tones_are_matched_to_the_first_picture() -> None:
-    """A lighter and yellower rendering of the same scene gets the camera's tones back."""
-    rng = np.random.default_rng(0)
-    scene = rng.integers(0, 200, (3, 40, 40, 3), dtype=np.uint8)
-    other = (255 * (scene / 255) ** [0.6, 0.6, 0.9]).round().astype(np.uint8)
-    back = match_tones(other, scene[0])
-    assert np.abs(other.astype(int) - scene).mean() > 20
-    assert np.abs(back.astype(int) - scene).mean() < 2  # the later frames too
-    # Its own tones, in another size, change nothing.
-    large = cv2.resize(scene[0], (80, 80), interpolation=cv2.INTER_NEAREST)
-    np.testing.assert_array_equal(match_tones(scene, large)[0], scene[0])
 
 
 def test_keyframes_are_found_by_task_and_state(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def read_actions(path: str | Path) -> ActionSequence:
             **{name: metadata[name] for name in ("task", "robot", "route", "source", "stride")},
             meaning=Meaning(**meaning),
             card=metadata["card"],
+            **{name: metadata.get(name, {}) for name in ("tones", "scene")},  # not in older files
             messages=tuple(metadata["messages"]),
         )
     except (KeyError, TypeError) as error:

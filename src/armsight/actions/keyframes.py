@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,22 @@ class Keyframes:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Rows and columns of `images` that show the picture, and nothing of the black around."""
+        size, longer = self.images.shape[1], max(self.width, self.height)
+
+        def part(side: int) -> slice:
+            edge = min(math.ceil(size * (longer - side) / longer / 2), (size - 1) // 2)
+            return slice(edge, size - edge)
+
+        return part(self.height), part(self.width)
+
+    @property
+    def shown(self) -> Pixels:
+        """(N, h, w, 3) that part of `images`"""
+        return self.images[(slice(None), *self.inside)]
 
 
 def load_keyframes(

@@ -1,6 +1,7 @@
 """`ActionModel`: keyframes of a video in, the actions between them out.
 
-1. Keyframes become overlapping pairs, all in one batch (pairs.py).
+1. Keyframes get the tones that the network knows (tones.py), and become overlapping pairs, all in
+   one batch (pairs.py).
 2. The network samples H chunks of `stride + 1` actions for every pair (session.py).
 3. A pair's hypotheses become one chunk (hypotheses.py).
 4. Chunks are averaged where they overlap; gripper commands are voted (ensemble.py).
@@ -33,6 +34,7 @@ from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyfram
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
 from armsight.actions.sequence import DIMENSIONS, GRIPPER, ActionSequence, Meaning
 from armsight.actions.session import ActionSession, Reading
+from armsight.actions.tones import adapt
 from armsight.errors import ConfigError, KeyframesError, MissingExtraError, WeightsError
 from armsight.estimate.pretrained import ACTIONS, weights_folder
 
@@ -103,6 +105,7 @@ class ActionModel:
         seed: int = 0,
         merge: str = "robust",
         weights: Weights | None = equal,
+        match_tones: str = "auto",
         tracker: Tracker | None = None,
         progress: Progress | None = None,
     ) -> ActionSequence:
@@ -122,6 +125,8 @@ class ActionModel:
             seed: of the sampler's noise.
             merge: how hypotheses become one, see `hypotheses.py`.
             weights: of the overlap averaging; None for no averaging.
+            match_tones: whether frames get the tones of the pictures that the weights know:
+                "auto" (where they are far off), "always" or "never"; see `tones.py`.
             tracker: for the route "track"; by default `armsight.control.track.track_path`.
             progress: sees the frames as they are read, then the batches of pairs.
 
@@ -130,7 +135,7 @@ class ActionModel:
 
         Raises:
             KeyframesError: one frame only, sizes differ, or no robot is in view.
-            ConfigError: stride, steps, route or merge make no sense.
+            ConfigError: stride, steps, route, merge or match_tones make no sense.
             BadImageError, BadVideoError: a frame cannot be read.
             MissingExtraError: "track" was asked for, and the simulator is not installed.
         """
@@ -144,11 +149,16 @@ class ActionModel:
             check_stride(stride, self.max_stride)  # before a long video is read
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
         pairs = self._pairs(keyframes, stride, steps, self.default_span if span is None else span)
-        reading = self.session.read(
-            keyframes.images, pairs.indices, pairs.strides, count, seed, progress
+        known = self.session.first_pictures
+        images, tones = adapt(
+            keyframes.images, keyframes.inside, known.tones if known else None, match_tones
         )
+        reading = self.session.read(images, pairs.indices, pairs.strides, count, seed, progress)
         messages = self._check_presence(reading.presence)
+        if note := tones.note(self.task):
+            messages = (note, *messages)
         sequence = self._assemble(keyframes, pairs, reading, merge, weights, messages)
+        sequence = replace(sequence, tones=tones.to_json())
         if wanted == "direct":
             return sequence
         try:

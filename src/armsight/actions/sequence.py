@@ -100,6 +100,10 @@ class ActionSequence:
     meaning: Meaning = field(default_factory=Meaning)
     card: Mapping[str, Any] = field(default_factory=dict)
     """The model's card"""
+    tones: Mapping[str, Any] = field(default_factory=dict)
+    """What was done about the frames' tones: `mode`, `matched`, `distance` [grey levels]"""
+    scene: Mapping[str, Any] = field(default_factory=dict)
+    """Where they were played, if they were: `suite`, `task`, `initial_state`"""
     messages: tuple[str, ...] = ()
     """Things a person should know"""
 
@@ -184,6 +188,8 @@ class ActionSequence:
             **{k: list(v) if isinstance(v, tuple) else v for k, v in meaning.items()},
             "units": UNITS,
             "card": dict(self.card),
+            "tones": dict(self.tones),
+            "scene": dict(self.scene),
             "messages": list(self.messages),
         }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.actions.first_pictures import read_first_pictures
 from armsight.actions.keyframes import Progress
 from armsight.network import load_graph, read_card, run_graph
 
@@ -43,7 +44,7 @@ class Reading:
 
 
 class ActionSession:
-    """The network in a weights folder: `model.onnx` and `model.json`."""
+    """The network in a weights folder: `model.onnx`, `model.json`, and what its task looks like."""
 
     def __init__(self, folder: str | Path, threads: int = 0) -> None:
         """Load the weights.
@@ -57,6 +58,7 @@ class ActionSession:
         self.folder = Path(folder)
         self.card = read_card(self.folder, FORMAT, CARD_KEYS)
         self.input_size = int(self.card["input_size"])
+        self.first_pictures = read_first_pictures(self.folder)
         self._model: Any = load_graph(self.folder / "model.onnx", INPUTS, OUTPUTS, threads)
         noise = next(node for node in self._model.get_inputs() if node.name == "noise")
         self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from armsight.actions.keyframes import Keyframes, Progress
+from armsight.actions.keyframes import Keyframes
 from armsight.actions.sequence import ActionSequence
+from armsight.cli._notes import say
+from armsight.cli._play import find_state, parse_state, play, task_doubt
 from armsight.errors import ConfigError, UnknownTaskError
-from armsight.files import atomic_write
 
 if TYPE_CHECKING:
     from armsight.control.suite import Task
@@ -23,14 +22,16 @@ def write_preview(
     sequence: ActionSequence,
     keyframes: Keyframes,
     scene: tuple[Task, int | None],
+    weights: str | Path,
     target: Path,
-    progress: Progress,
 ) -> dict[str, Any]:
     """Execute the actions open loop and film it.
 
     Args:
         scene: task and initial state, see `find_scene`; a state of None: the one whose picture is
             most like the first keyframe.
+        weights: name or folder of those that know how the suite's tasks look in the beginning; a
+            task that does not fit is doubted.
         target: MP4 to write.
 
     Returns:
@@ -40,26 +41,17 @@ def write_preview(
         MissingExtraError: the simulator is not installed.
         OutputError: the video cannot be written.
     """
-    from armsight.control.resemblance import most_alike
-    from armsight.control.rollout import filming, rollout
     from armsight.control.simulation import Simulation
-    from armsight.control.suite import NUM_INITIAL_STATES
 
     task, state = scene
     alike: float | None = None
+    shown = keyframes.shown
+    doubts = task_doubt(weights, shown[0], task.name)
+    say([*doubts, f"building the simulation of {task.name}"])
     with Simulation(task, image_size=SIZE) as simulation:
         if state is None:
-            tried = progress(range(NUM_INITIAL_STATES), NUM_INITIAL_STATES)
-            states, correlations = most_alike(simulation, keyframes.images[0], tried)
-            state, alike = states[0], float(correlations[0])
-        # One picture for each step: keyframes may be unevenly spaced.
-        steps = np.arange(len(sequence))
-        shown = np.searchsorted(sequence.keyframe_steps, steps, side="right") - 1
-        with (
-            atomic_write(target) as path,
-            filming(path, simulation, keyframes.images[shown]) as watch,
-        ):
-            result = rollout(simulation, sequence.actions, state, watch=watch)
+            state, alike = find_state(simulation, shown[0])
+        result = play(simulation, sequence, state, target, shown)
     fit = "" if alike is None else f" (most like the first frame: correlation {alike:.2f})"
     outcome = f"solved after {result.num_steps} steps" if result.success else "not solved"
     return {
@@ -68,6 +60,7 @@ def write_preview(
         "resemblance": alike,
         "success": result.success,
         "num_steps": result.num_steps,
+        "messages": doubts,
         "text": f"{task.instruction}, initial state {state}{fit}: {outcome}",
     }
 
@@ -84,7 +77,7 @@ def find_scene(scene: str | None, name: str, suite: str) -> tuple[Task, int | No
         UnknownTaskError: no such task or initial state.
         MissingExtraError: the simulator is not installed.
     """
-    from armsight.control.suite import SUITES, find_task, split_of
+    from armsight.control.suite import SUITES, find_task
 
     suite = suite if suite in SUITES else SUITES[0]
     if scene is None:
@@ -95,9 +88,6 @@ def find_scene(scene: str | None, name: str, suite: str) -> tuple[Task, int | No
                 f"--preview must know where to execute the actions: give --scene TASK or "
                 f"--scene TASK:STATE; {error}"
             ) from None
-    text, _, state = scene.partition(":")
-    if state and not state.isdigit():
-        raise ConfigError(f"--scene is {scene!r}; give TASK or TASK:STATE, e.g. milk:40")
-    if state:
-        split_of(int(state))
-    return find_task(text, suite), int(state) if state else None
+    text, colon, number = scene.partition(":")
+    state = parse_state(number, f"--scene {text}:STATE") if colon else None
+    return find_task(text, suite), state

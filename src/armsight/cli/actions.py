@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,14 @@ import click
 import numpy as np
 
 from armsight.actions.files import read_actions, write_actions
-from armsight.actions.keyframes import Keyframes, load_keyframes
+from armsight.actions.keyframes import load_keyframes
 from armsight.actions.model import ROUTES, ActionModel
 from armsight.actions.pairs import check_stride
 from armsight.actions.plot import draw_actions
 from armsight.actions.sequence import ActionSequence
+from armsight.actions.tones import MODES
+from armsight.cli._notes import say, stride_notes
+from armsight.cli._progress import bar_on_terminal
 from armsight.cli._report import dumps, printable
 from armsight.errors import ArmsightError, ConfigError, OutputError
 from armsight.files import atomic_write
@@ -29,7 +31,9 @@ NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight
 @click.command()
 @click.argument("frames", type=click.Path(path_type=Path), metavar="VIDEO|FRAMES_DIR")
 @click.option("--task", default="libero_object", show_default=True,
-              help="Name of the weights: what they were trained on.")  # fmt: skip
+              help="Name of the weights: what they were trained on, a whole suite of tasks. "
+              "Which of its tasks is played is --scene here, and --task in `armsight control "
+              "rollout`.")  # fmt: skip
 @click.option("--weights", type=click.Path(path_type=Path), metavar="DIR",
               help="Weights folder, instead of --task.")  # fmt: skip
 @click.option("--stride", type=int, metavar="N",
@@ -41,6 +45,9 @@ NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight
               "[default: what the weights say]")  # fmt: skip
 @click.option("--hypotheses", type=int, metavar="N",
               help="Samples for each pair.  [default: what the weights say]")  # fmt: skip
+@click.option("--match-tones", type=click.Choice(MODES), default="auto", show_default=True,
+              help="Give the frames the tones of the pictures that the weights know; auto: where "
+              "they are far off.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="Where results are written.  [default: here]")  # fmt: skip
 @click.option("--preview", is_flag=True,
@@ -57,6 +64,7 @@ def command(
     every: int,
     route: str | None,
     hypotheses: int | None,
+    match_tones: str,
     out: Path,
     preview: bool,
     scene: str | None,
@@ -81,17 +89,19 @@ def command(
             from armsight.cli._preview import find_scene, write_preview
 
             place = find_scene(scene, name, model.task)
-        keyframes = load_keyframes(frames, model.session.input_size, every, progress_bar)
+        keyframes = load_keyframes(frames, model.session.input_size, every, bar_on_terminal)
         sequence = model.predict_action_chunk(
-            keyframes, stride, route=route, num_hypotheses=hypotheses, progress=progress_bar
-        )
+            keyframes, stride, route=route, num_hypotheses=hypotheses, match_tones=match_tones,
+            progress=bar_on_terminal,
+        )  # fmt: skip
         notes = stride_notes(model, keyframes, stride, every)
         sequence = replace(sequence, messages=(*sequence.messages, *notes))
         sequence = write_all(sequence, targets)
+        say(sequence.messages)
         document = {**sequence.to_json(), "horizon": len(sequence), "error": None}
         if preview:
             document["preview"] = write_preview(
-                sequence, keyframes, place, targets["preview"], progress_bar
+                sequence, keyframes, place, weights or task, targets["preview"]
             )
         document["files"] = {key: str(path) for key, path in targets.items() if path.is_file()}
     except ArmsightError as error:
@@ -140,26 +150,6 @@ def _is_ours(key: str, path: Path) -> bool:
     return False
 
 
-def stride_notes(
-    model: ActionModel, keyframes: Keyframes, stride: int | None, every: int
-) -> list[str]:
-    """What to know of the stride: that it is a default, that the video's rate says otherwise."""
-    notes = []
-    used = stride or model.default_stride
-    if stride is None:
-        notes.append(
-            f"--stride was not given: {used} control steps between frames, as the weights say"
-        )
-    if keyframes.fps:
-        shown = model.meaning.control_hz * every / keyframes.fps
-        if abs(shown - used) > 0.25 * used:
-            notes.append(
-                f"if the video plays in real time ({keyframes.fps:g} frames/s), its stride is "
-                f"{shown:.2g} control steps, not {used}"
-            )
-    return notes
-
-
 def write_all(sequence: ActionSequence, targets: dict[str, Path]) -> ActionSequence:
     """Write the files; the sequence with a note where one could not be."""
     if "parquet" not in targets:
@@ -192,17 +182,7 @@ def summary(sequence: ActionSequence, document: dict[str, Any]) -> str:
         scale = f"{meaning.action_scale[i]:g} {unit}"
         mean, std = np.abs(sequence.actions[:, i]).mean(), sequence.std[:, i].mean()
         lines.append(f"  {name:8}  {scale:10}  {mean:13.3f}  {std:5.3f}")
-    lines += [f"  note: {message}" for message in sequence.messages]
     if "preview" in document:
         lines.append(f"  preview: {document['preview']['text']}")
     lines.append(f"  wrote {', '.join(document['files'].values())}")
     return "\n".join(lines)
-
-
-def progress_bar(items: Iterable[Any], length: int | None) -> Iterator[Any]:
-    """The same items, with a progress bar on standard error when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    with click.progressbar(items, length=length, file=sys.stderr, show_pos=True) as bar:
-        yield from bar

@@ -83,4 +83,24 @@ def demos(
     click.echo(f"\n{out}: {total} episodes; {failures} attempts failed", err=True)
 
 
+@command.command(name="first-pictures", short_help="How a suite's tasks look, for weights.")
+@click.option("--suite", default="libero_object", show_default=True, help="Which tasks.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
+              help="Weights folder to write first_pictures.npz to.")  # fmt: skip
+def first_pictures(suite: str, out: Path) -> None:
+    """Look at all tasks of a suite in ten training states, and keep that beside weights.
+
+    With it, `armsight actions` can match the tones of another renderer, and a rollout can doubt
+    that a video shows the task that was named.
+    """
+    from armsight.actions.first_pictures import FILE, write_first_pictures
+    from armsight.cli._progress import progress
+    from armsight.control.first_pictures import look_at
+    from armsight.control.suite import SPLITS
+
+    made = look_at(suite, SPLITS["train"][::3], lambda found: progress(found, len(found), suite))
+    write_first_pictures(made, out / FILE)
+    click.echo(f"wrote {out / FILE}", err=True)
+
+
 command.add_command(rollout)

@@ -211,24 +211,6 @@ def read_keyframes(path: Path) -> Frames:
     return np.stack(frames)
 
 
-def match_tones(frames: Frames, first_image: Frames) -> Frames:
-    """Frames (N, H, W, 3) with the tones of what the camera sees: histogram matching by channel.
-
-    A world model, or another renderer, shows the scene lighter or in other colours than the camera
-    that a network knows. One curve for each channel takes the first frame's histogram to that of
-    `first_image` (h, w, 3), which shows the same moment; all frames go through it.
-    """
-    matched = np.empty_like(frames)
-    for channel in range(3):
-        counts = np.bincount(frames[0, ..., channel].ravel(), minlength=256)
-        wanted = np.bincount(first_image[..., channel].ravel(), minlength=256)
-        there = np.flatnonzero(wanted)
-        shares, known = np.cumsum(counts) / counts.sum(), np.cumsum(wanted)[there] / wanted.sum()
-        curve = np.interp(shares, known, there)
-        matched[..., channel] = np.round(curve).astype(np.uint8)[frames[..., channel]]
-    return matched
-
-
 def is_pipeline(folder: Path) -> bool:
     """Whether a folder holds a diffusers pipeline."""
     return (folder / "model_index.json").is_file()

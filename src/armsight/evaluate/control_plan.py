@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from armsight.actions.ensemble import AHEAD, LEAST
+from armsight.actions.tones import FAR
 from armsight.control.rollout import HOLD_STEPS
 from armsight.control.track import Tracking
 from armsight.errors import ConfigError
@@ -137,8 +138,8 @@ class Plan:
             parts += [_digest(self.regression_weights), self.default_row]
         if unit.row == "pose_differencing":
             parts.append(_digest(self.pose_weights))
-        if parts:  # whatever a network says of the gripper is voted
-            parts.append(f"votes {AHEAD} {LEAST:g}")
+        if parts:  # what is done to frames before a network, and to grippers behind it
+            parts.append(f"tones {FAR:g}, votes {AHEAD} {LEAST:g}")
         if "track" in (unit.row, self.default_row if unit.row == "regression" else ""):
             parts.append(repr(Tracking()))
         if parts and self.num_hypotheses:
