@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from armsight.errors import OutputError
-from armsight.files import atomic_write
+from armsight.files import atomic_write, exclusive
 
 
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -61,3 +63,34 @@ def test_folders_and_devices_are_never_replaced(tmp_path):
         with pytest.raises(OutputError, match=f"{name}: it is a"), atomic_write(tmp_path / name):
             pass
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+HOLDING = """
+import sys, time
+from armsight.files import exclusive
+with exclusive(sys.argv[1]):
+    print("holding", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    command = [sys.executable, "-c", HOLDING, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"holding\n"
+        with pytest.raises(OutputError, match="another process is writing to .*new; wait"):
+            exclusive(folder).__enter__()
+        with exclusive(tmp_path / "elsewhere"):
+            pass
+        other.kill()  # a lock does not outlive its holder, however that ends
+    for _ in range(2):
+        with exclusive(folder):
+            assert not list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write to"), exclusive(tmp_path / "file" / "new"):
+        pass

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and two writers never meet."""
 
 from __future__ import annotations
 
@@ -46,3 +46,42 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(folder: str | Path) -> Iterator[None]:
+    """Keep other processes of armsight from writing to `folder`, which is made if need be.
+
+    The lock ends with the block, or with the process however that ends, and leaves no file behind.
+
+    Raises:
+        OutputError: another process holds it, or the folder cannot be made.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
+    try:
+        lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int, path: str | Path) -> None:
+    """Lock an open file or folder until it is closed.
+
+    Raises:
+        OutputError: another process holds it.
+    """
+    import fcntl  # Unix only, as are the simulators that need it
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"another process is writing to {path}; wait until it is done, or write elsewhere"
+        ) from None
+    except OSError:  # a file system without locks
+        return

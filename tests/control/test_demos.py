@@ -132,6 +132,16 @@ def test_other_settings_need_another_folder(jobs: list[Job], tmp_path: Path) -> 
         make_demos(tmp_path, plan(2, "test", 0, image_size=32))
 
 
+def test_two_at_once_are_refused(jobs: list[Job], tmp_path: Path) -> None:
+    def meanwhile(done: int, failures: int) -> None:
+        if done == 1:
+            with pytest.raises(OutputError, match="another process is writing to"):
+                make_demos(tmp_path, jobs)
+
+    assert make_demos(tmp_path, jobs, progress=meanwhile) == (8, 8)
+    assert make_demos(tmp_path, jobs) == (8, 8)
+
+
 def test_full_disk_keeps_what_is_there(
     jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

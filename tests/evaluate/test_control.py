@@ -11,12 +11,13 @@ import pytest
 
 from armsight.control.world_models import DiffusersWorldModel
 from armsight.data.video import VideoReader, VideoWriter
-from armsight.errors import ConfigError, DatasetError
+from armsight.errors import ConfigError, DatasetError, OutputError
 from armsight.evaluate import control
 from armsight.evaluate.control import EPISODES, run_control, to_film, video_path
 from armsight.evaluate.control_plan import Plan, Unit, parse_numbers, parse_rows
 from armsight.evaluate.control_report import control_table, write_control_report
 from armsight.evaluate.control_result import control_result
+from armsight.evaluate.journal import Journal
 from tests.evaluate.grey_world import HARD, STEPS, GreyWorld
 from tests.fake_action_weights import pictures, write_fake_action_weights
 
@@ -142,6 +143,15 @@ def test_lines_know_how_their_actions_were_made(tmp_path: Path, weights: str) ->
     assert plan.made_with(Unit("grey_task", 40, "replay", 0)) == ""
     direct = plan_for(tmp_path, weights, regression_weights=weights)
     assert "effort=" not in direct.made_with(Unit("grey_task", 40, "regression", 3))
+
+
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, None, rows=("no_action",), default_row="no_action")
+    journal = Journal(tmp_path / "episodes.jsonl", "armsight-control/1", plan.settings(), "key")
+    with pytest.raises(OutputError, match="another process is writing to"):
+        run_control(plan)
+    journal.close()
+    assert len(run_control(plan)) == 4
 
 
 def test_workers_make_the_same_lines(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def demos(
     """Let a scripted expert solve tasks, and store it as a LeRobotDataset v3.
 
     Only episodes that solve their task are kept. Interrupted, the same command goes on where it
-    stopped, and a larger --count adds to what is there. The same seed gives the same episodes.
+    stopped, and a larger --count adds to what is there. The same seed gives the same episodes. A
+    second process that would write to the same folder is refused.
     """
     from armsight.control.demos import make_demos, plan
     from armsight.control.suite import find_task

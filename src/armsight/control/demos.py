@@ -24,6 +24,7 @@ from armsight.control.simulation import Simulation
 from armsight.control.suite import CONTROL_HZ, SPLITS, check_suite, split_of, states_of, tasks
 from armsight.data.lerobot import LeRobotWriter
 from armsight.errors import ConfigError
+from armsight.files import exclusive
 
 CAMERA = "observation.images.agentview"
 FORMAT = "armsight-demos/1"
@@ -206,20 +207,9 @@ def make_demos(
 
     Raises:
         ConfigError: `folder` holds other demonstrations.
-        OutputError: the disk is full, or the folder cannot be written.
+        OutputError: the disk is full, the folder cannot be written, or another process is at it.
     """  # fmt: skip
-    first = jobs[0]
-    made_with = {
-        "format": FORMAT, "suite": first.suite, "split": first.split, "seed": first.seed,
-        "frames_every": first.frames_every, "controller": "OSC_POSE",
-    }  # fmt: skip
-    writer = LeRobotWriter(
-        folder, fps=CONTROL_HZ, robot_type="panda", features=features(first.image_size)
-    )
-    known = writer.extra.setdefault("demos", made_with)
-    if known != made_with:
-        raise ConfigError(f"{folder} was made with {known}, not {made_with}; choose another --out")
-    with writer:
+    with exclusive(folder), _open(folder, jobs[0]) as writer:
         there = {int(episode["demo"]) for episode in writer.episodes}
         lost = {int(number): int(tries) for number, tries in writer.extra.get("lost", {}).items()}
         left = [job for job in jobs if job.number not in there and job.number not in lost]
@@ -239,6 +229,21 @@ def make_demos(
             }
             progress(len(writer), failures())
         return len(writer), failures()
+
+
+def _open(folder: Path, first: Job) -> LeRobotWriter:
+    """The data set in `folder`, new or continued; its episodes must be made as `first` is."""
+    made_with = {
+        "format": FORMAT, "suite": first.suite, "split": first.split, "seed": first.seed,
+        "frames_every": first.frames_every, "controller": "OSC_POSE",
+    }  # fmt: skip
+    writer = LeRobotWriter(
+        folder, fps=CONTROL_HZ, robot_type="panda", features=features(first.image_size)
+    )
+    known = writer.extra.setdefault("demos", made_with)
+    if known != made_with:
+        raise ConfigError(f"{folder} was made with {known}, not {made_with}; choose another --out")
+    return writer
 
 
 def _store(writer: LeRobotWriter, episode: Episode) -> None:

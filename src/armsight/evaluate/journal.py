@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from armsight.errors import ConfigError, OutputError
+from armsight.files import lock
 
 Line = dict[str, Any]
 
@@ -27,7 +28,7 @@ class Journal:
 
         Raises:
             ConfigError: the file holds results that were made with other settings.
-            OutputError: it cannot be written.
+            OutputError: it cannot be written, or another process is at it.
         """
         self.path, self._key = path, key
         self.lines: dict[str, Line] = {}
@@ -41,7 +42,12 @@ class Journal:
                 self._check_header(json.loads(lines[0]), header)
                 self.lines = {line[key]: line for line in map(json.loads, lines[1:])}
             self._file = path.open("ab")
-            self._file.truncate(len(kept))
+            try:
+                lock(self._file.fileno(), path)
+                self._file.truncate(len(kept))
+            except BaseException:
+                self._file.close()
+                raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{path} is damaged ({error}); remove it to start anew") from error
         except OSError as error:
