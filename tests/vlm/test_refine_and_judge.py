@@ -12,6 +12,7 @@ from armsight.errors import ArmsightError
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.image import load_image
 from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.outline import EdgeMap
 from armsight.estimate.polish import States
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
@@ -20,7 +21,6 @@ from armsight.viz.silhouette import silhouette
 from armsight.vlm import roc
 from armsight.vlm.drawing import Camera, Drawer, default_camera, shaded
 from armsight.vlm.judge import EstimatorJudge, Picture, Sight, fit_keypoints
-from armsight.estimate.outline import EdgeMap
 from armsight.vlm.picture import encode
 from armsight.vlm.references import FOLDER, own_reference
 from armsight.vlm.refine import ImageScore
@@ -112,11 +112,18 @@ def test_edges_tell_what_coarse_keypoints_cannot() -> None:
             right, wrong = scores.setdefault(kind, ([], []))
             right.append(true[kind])
             wrong.append(one[kind])
+        # A calibrated camera is not exactly where it is said to be.
+        about = view.T_cam_base.copy()
+        about[:3, 3] += [0.004, -0.004, 0.004]
+        right, wrong = scores.setdefault("camera known, 7 mm off", ([], []))
+        right.append(sight(q, about))
+        wrong.append(sight(shifted(q, i + 3)[1], about))
         all_off = ROBOT.clip(q + np.radians(15) * np.resize([1, -1, -1], 7))
         several.append(sight.scores(all_off)["picture"])
     auc = {kind: roc.auc(*both) for kind, both in scores.items()}
     assert auc["picture"] > auc["keypoints"] + 0.05
     assert auc["camera known"] >= 0.98
+    assert roc.auc(*scores["camera known, 7 mm off"]) >= 0.98
     assert roc.auc(scores["picture"][0], several) >= 0.95
 
 

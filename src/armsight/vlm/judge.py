@@ -14,7 +14,7 @@ The distance from the estimated angles alone ('angles'), and the ratio from keyp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ from armsight.estimate.outline import EdgeMap, Rim, find_rim
 from armsight.estimate.outline_fit import SCALES, KnownCamera, align
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
+from armsight.estimate.refine import explained, follow
 from armsight.estimate.residuals import linearise
 from armsight.state import Estimate
 
@@ -41,12 +42,9 @@ HELD = 1e-4
 FREE = np.radians(60.0)
 """[rad] of the joint that may be wrong"""
 OFFSETS = np.radians(np.arange(-60.0, 60.1, 3.0))
-"""[rad] at which that joint is tried where the camera is known"""
+"""[rad] from its claim at which that joint is tried"""
 TURN_STD, PLACE_STD = np.radians(0.3), 0.005
 """[rad], [m] by which a known camera's pose may be wrong about each axis"""
-EDGES = 200.0
-"""What edges all along the outline count for, in units of the keypoints' log likelihood; where it
-lies (100 to 400) hardly matters"""
 PARDON = 15.0
 """The estimator's own answer fits better than the truth by up to this much"""
 UNSEEN = 100.0
@@ -58,8 +56,6 @@ class Fits(NamedTuple):
 
     held: States
     """(1) all joints as claimed"""
-    freed: States
-    """(J) one joint free"""
     gain: Array
     """(J,) log likelihood that freeing a joint brings"""
 
@@ -105,9 +101,9 @@ def fit_keypoints(
         return None
     base = cameras[np.full(joints, best)]
     std = np.where(np.eye(joints, dtype=bool), FREE, HELD)
-    freed, at_freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
-    gain = costs[best] - data_cost(at_freed, np.full(joints, scale))
-    return Fits(base[:1], freed, np.maximum(gain, 0.0))
+    _, freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
+    gain = costs[best] - data_cost(freed, np.full(joints, scale))
+    return Fits(base[:1], np.maximum(gain, 0.0))
 
 
 @dataclass(frozen=True)
@@ -126,48 +122,33 @@ class Picture:
 
     @classmethod
     def of(cls, measured: Measurements, edges: EdgeMap, estimated: States) -> Picture:
-        """With the estimator's answer (B = 1), as the keypoints alone have it."""
+        """With the estimator's answer (B = 1)."""
         fit = linearise(measured, estimated.q, estimated.R, estimated.t)
-        self = cls(measured, float(residual_scale(fit)[0]), edges, estimated, 0.0)
-        free = np.ones((1, estimated.q.shape[1] + 6), dtype=bool)
-        rim, moved = self.outline(estimated, free)
-        return cls(measured, self.scale, edges, moved, float(self.explained(rim, moved)[0]))
-
-    def outline(self, state: States, free: NDArray[np.bool_]) -> tuple[Rim | None, States]:
-        """The outline of a state (B = 1), drawn again once what is `free` (1, J + 6) has moved."""
-        robot = self.measured.robot
-        for scales in (SCALES[:-1], SCALES):
-            rim = find_rim(robot, state, self.edges)
-            if rim is None:
-                return None, state
-            state = align(rim, self.edges, self.measured, self.scale, state, free, scales)
-        return rim, state
+        scale = float(residual_scale(fit)[0])
+        found = follow(measured, edges, scale, estimated)
+        if found is None:
+            return cls(measured, scale, edges, estimated, -np.inf)
+        return cls(measured, scale, edges, found.state, found.explained)
 
     def explained(self, rim: Rim | None, states: States) -> Array:
         """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
-        at = linearise(self.measured, states.q, states.R, states.t)
-        cost = data_cost(at, np.full(len(states.q), self.scale))
-        edges = 0.0 if rim is None else EDGES * rim.closeness(self.edges, states)
-        explained: Array = edges - cost
-        return explained
+        return explained(self.measured, self.edges, self.scale, rim, states)
+
+    def align(self, rim: Rim, states: States, free: NDArray[np.bool_], *more: Any) -> States:
+        """See `armsight.estimate.outline_fit.align`."""
+        return align(rim, self.edges, self.measured, self.scale, states, free, *more)
 
     def gains(self, fits: Fits) -> Array:
         """(J + 1,) how much better the picture is explained when one joint leaves its claim, and by
         the estimator's own answer."""
         joints = len(fits.gain)
-        camera = np.arange(joints + 6) >= joints
-        rim, held = self.outline(fits.held, camera[None])
-        if rim is None:
+        free = one_joint_free(joints)
+        held = follow(self.measured, self.edges, self.scale, fits.held, free[:1])
+        if held is None:
             return fits.gain
-        searched = self.searched(rim, held)
-        states = States(*(np.concatenate(parts) for parts in (
-            (searched.q, fits.freed.q), (searched.R, fits.freed.R), (searched.t, fits.freed.t)
-        )))  # fmt: skip
-        one = camera | np.eye(joints, joints + 6, dtype=bool)
-        free = np.concatenate([camera[None], one, one])
-        states = align(rim, self.edges, self.measured, self.scale, states, free)
-        explained = self.explained(rim, states)
-        gains: Array = np.append(explained[1:], self.best - PARDON) - explained[0]
+        states = self.align(held.rim, self.searched(held.rim, held.state), free)
+        value = self.explained(held.rim, states)
+        gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
         return gains
 
     def known_camera_gain(self, claimed: Array, T_cam_base: Array) -> float:
@@ -177,20 +158,15 @@ class Picture:
         what calibrations err by.
         """
         robot = self.measured.robot
-        joints = len(robot.joint_names)
         T = T_cam_base[None]
         held = States(robot.clip(claimed)[None], T[:, :3, :3], T[:, :3, 3])
         rim = find_rim(robot, held, self.edges)
         states = self.searched(rim, held)
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
         if rim is not None:
-            free = np.ones((1 + joints, joints + 6), dtype=bool)
-            free[:, :joints] = np.eye(1 + joints, joints, -1, dtype=bool)
-            states = align(
-                rim, self.edges, self.measured, self.scale, states, free, SCALES[1:], camera
-            )
-        explained = self.explained(rim, states) - camera.terms(states)[0]
-        return float(max(explained[1:].max(), self.best - PARDON) - explained[0])
+            states = self.align(rim, states, one_joint_free(len(claimed)), SCALES[1:], camera)
+        value = self.explained(rim, states) - camera.terms(states)[0]
+        return float(max(value[1:].max(), self.best - PARDON) - value[0])
 
     def searched(self, rim: Rim | None, held: States) -> States:
         """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J)."""
@@ -205,6 +181,13 @@ class Picture:
         chosen = np.concatenate([held.q, q[np.arange(joints), best]])
         some = 1 + joints
         return States(chosen, held.R.repeat(some, 0), held.t.repeat(some, 0))
+
+
+def one_joint_free(joints: int) -> NDArray[np.bool_]:
+    """(1 + J, J + 6) what may move: the camera always; no joint, then each in turn."""
+    free = np.ones((1 + joints, joints + 6), dtype=bool)
+    free[:, :joints] = np.eye(1 + joints, joints, -1, dtype=bool)
+    return free
 
 
 @dataclass(frozen=True)
@@ -274,17 +257,17 @@ class EstimatorJudge:
         T, q = estimate.T_cam_base, estimate.joint_positions
         if T is None or q is None:
             return Sight(estimate, None)
-        edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height))
         shown = seen.keypoints_seen >= tuning.keypoint_seen
         measured = check_measurements(
             robot,
-            edges.K,
-            edges.to_own(seen.keypoints_2d),
-            np.where(shown, edges.shrunk[0] * seen.keypoints_std, np.inf),
+            intrinsics.K,
+            seen.keypoints_2d,
+            np.where(shown, seen.keypoints_std, np.inf),
             tuning.calibration.keypoint_scale,
             (seen.keypoints_log_depth, tuning.depth_scale * seen.keypoints_log_depth_std),
         )
         if measured.num_keypoints < MIN_KEYPOINTS:
             return Sight(estimate, None)
         state = States(q[None], T[None, :3, :3], T[None, :3, 3])
-        return Sight(estimate, Picture.of(measured, edges, state))
+        edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height))
+        return Sight(estimate, Picture.of(edges.own(measured), edges, state))
