@@ -36,7 +36,8 @@ def lines(svg: str) -> list[np.ndarray]:
 def test_every_dimension_is_drawn(sequence: ActionSequence) -> None:
     svg = draw_actions(sequence)
     texts = {text.text for text in ElementTree.fromstring(svg).iter(f"{SVG}text")}
-    assert {*sequence.action_names, "x [m]", "y [m]", "z [m]", "grip [m]"} <= texts
+    assert {*sequence.action_names, "x", "y", "z", "opening", "m"} <= texts
+    assert {"1 = 0.05 m", "1 = 0.5 rad", "-1 open", "+1 close"} <= texts
     curves = lines(svg)
     assert len(curves) == 7 + 4 + 1
     # Up in the picture is down in coordinates; a curve follows its numbers.
@@ -48,6 +49,17 @@ def test_every_dimension_is_drawn(sequence: ActionSequence) -> None:
     turns = np.flatnonzero(np.diff(sequence.actions[:, 6]))
     assert (np.diff(curves[6][:, 1]) != 0).sum() == len(turns)
     assert len(svg) < 60_000
+
+
+def test_no_word_lies_over_a_curve(sequence: ActionSequence) -> None:
+    root = ElementTree.fromstring(draw_actions(sequence))
+    sides = ("x", "y", "width", "height")
+    panels = [[float(r.get(s, 0)) for s in sides] for r in root.iter(f"{SVG}rect") if r.get("x")]
+    words = [(float(w.get("x", 0)), float(w.get("y", 0))) for w in root.iter(f"{SVG}text")]
+    *graphs, _ = panels  # the last one is the view from above
+    assert len(graphs) == 7 + 4
+    for left, top, width, height in graphs:
+        assert not [1 for x, y in words if left < x < left + width and top < y < top + height]
 
 
 def test_bands_are_as_wide_as_the_uncertainty(sequence: ActionSequence) -> None:

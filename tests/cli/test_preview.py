@@ -83,9 +83,9 @@ def test_preview(tmp_path: Path) -> None:
         frames = [frame.pixels for frame in reader]
     assert len(frames) == 7  # steps 0, 2, ..., 12
     assert frames[0].shape[1] == 64 + 4 + 64
-    assert frames[0].shape[0] > 64 + 3 * 9  # with a caption below
+    assert frames[0].shape[0] > 64 + 3 * 9  # with a caption above
     # The keyframe of the moment on the left: step 6 is keyframe 2.
-    left = [float(frame[20:40, 20:40].mean()) for frame in frames]
+    left = [float(frame[-44:-24, 20:40].mean()) for frame in frames]
     np.testing.assert_allclose(left[:4], [60, 60, 90, 150], atol=6)
 
 

@@ -32,9 +32,9 @@ def test_the_picture_stays_and_each_side_keeps_to_itself(width: int, split: int)
     picture = np.full((40, width, 3), 200, np.uint8)
     caption = Caption("a task with a name that is far too long for any film " * 3, ACTIONS, [0, 6])
     made = add_caption(picture, caption, 2, split)
-    np.testing.assert_array_equal(made[:40], picture)
+    np.testing.assert_array_equal(made[-40:], picture)
     assert made.shape[1] == width
-    bar = made[40:]
+    bar = made[:-40]
     assert (bar == BACK).all(axis=-1).mean() > 0.5
     if width > 100:
         first = ~(bar[: len(bar) // 3] == BACK).all(axis=-1)

@@ -180,7 +180,7 @@ def test_failures_are_filmed_beside_their_keyframes(tmp_path: Path, weights: str
     with VideoReader(film) as video:
         frames = [frame.pixels for frame in video]
     assert frames[0].shape[1] == 32 + 4 + 32
-    assert frames[0].shape[0] > 32 + 3 * 9  # with a caption below
+    assert frames[0].shape[0] > 32 + 3 * 9  # with a caption above
     assert len(frames) == 1 + -(-(STEPS + 1 + 20) // 4)  # the last step too
     result = control_result(plan, lines)
     page = write_control_report(plan, result, lines).read_text()

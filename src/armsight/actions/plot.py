@@ -14,7 +14,7 @@ from armsight.actions.sequence import GRIPPER, ActionSequence
 Array = NDArray[np.floating]
 
 WIDTH, MARGIN, GAP = 980, 16, 14
-LABEL, PANEL, TITLE = 62, 84, 46
+LABEL, PANEL, TITLE = 70, 84, 68
 """Left of a panel; a panel's height; above all panels [px]"""
 
 STYLE = """
@@ -60,22 +60,24 @@ def draw_actions(sequence: ActionSequence) -> str:
         values, std = sequence.actions[:, i], sequence.std[:, i]
         limits = (-1.15, 1.15) if i == GRIPPER else _limits(values, std)
         area = _area(0, i, half, span, limits)
-        unit = "open -1, close +1" if i == GRIPPER else f"1 = {_scale(sequence, i)}"
-        parts.append(_panel(area, name, unit, keys))
+        ends = ("+1 close", "-1 open") if i == GRIPPER else None
+        unit = "" if i == GRIPPER else f"1 = {_scale(sequence, i)}"
+        parts.append(_panel(area, name, unit, keys, ends))
         parts.append(_band(area, times, values, std, "--line", step=i == GRIPPER))
     path = [
-        (f"{axis} [m]", sequence.ee_position[:, i], sequence.ee_position_std[:, i])
+        (axis, sequence.ee_position[:, i], sequence.ee_position_std[:, i])
         for i, axis in enumerate("xyz")
     ]
     opening = sequence.gripper_opening
-    path.append(("grip [m]", opening, np.zeros(len(opening))))
+    path.append(("opening", opening, np.zeros(len(opening))))
     for i, (name, values, std) in enumerate(path):
         area = _area(1, i, half, span, _limits(values, std))
-        parts.append(_panel(area, name, "gripper" if i == 3 else "end effector", keys))
+        parts.append(_panel(area, name, "m", keys))
         parts.append(_band(area, times, values, std, "--path"))
     parts.append(_top_view(sequence, half, len(path), len(names)))
-    for column in (0, 1):
+    for column, heading in enumerate(("actions", "end effector, and the gripper's opening")):
         x = MARGIN + column * (half + GAP) + LABEL + (half - LABEL) / 2
+        parts.append(_text(x, TITLE - 8, heading, "middle", ""))
         rows = len(names) if column == 0 else len(path)
         y = TITLE + rows * (PANEL + GAP) + (4 if column == 0 else 0)
         parts.append(_text(x, y, f"0 to {times[-1]:.2f} s; dots: keyframes", "middle", "soft"))
@@ -109,9 +111,12 @@ def _scale(sequence: ActionSequence, i: int) -> str:
     return f"{scale:g} m" if i < 3 else f"{scale:g} rad"
 
 
-def _panel(area: Area, name: str, unit: str, keys: Array) -> str:
-    """Frame, name, limits, the zero line and a dot for each keyframe."""
+def _panel(
+    area: Area, name: str, unit: str, keys: Array, ends: tuple[str, str] | None = None
+) -> str:
+    """Frame, name, unit, limits (or other `ends`), the zero line and a dot for each keyframe."""
     low, high = area.y
+    above, below = ends or (f"{high:.3g}", f"{low:.3g}")
     parts = [
         f'<rect x="{area.left:.1f}" y="{area.top:.1f}" width="{area.width:.1f}" '
         f'height="{area.height:.1f}" fill="none" stroke="var(--grid)"/>'
@@ -120,10 +125,10 @@ def _panel(area: Area, name: str, unit: str, keys: Array) -> str:
         parts.append(f'<polyline points="{area.points(area.x, (0, 0))}" stroke="var(--grid)"/>')
     edge = area.left - 6
     parts += [
-        _text(edge, area.top + area.height / 2 + 4, name, "end", ""),
-        _text(edge, area.top + 10, f"{high:.3g}", "end", "soft"),
-        _text(edge, area.top + area.height, f"{low:.3g}", "end", "soft"),
-        _text(area.left + area.width - 4, area.top + 13, unit, "end", "soft"),
+        _text(edge, area.top + area.height / 2 + 2, name, "end", ""),
+        _text(edge, area.top + area.height / 2 + 17, unit, "end", "soft"),
+        _text(edge, area.top + 10, above, "end", "soft"),
+        _text(edge, area.top + area.height, below, "end", "soft"),
     ]
     dots = area.points(keys, np.full(len(keys), low)).split()
     parts += [

@@ -1,4 +1,4 @@
-"""What a film says below its pictures: which side is what, the step, the action, the outcome."""
+"""What a film says above its pictures: which side is what, the step, the action, the outcome."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Caption:
 
 
 def add_caption(picture: Pixels, caption: Caption, step: int, split: int = 0) -> Pixels:
-    """A picture (H, W, 3) with three lines below it; what does not fit is cut off.
+    """A picture (H, W, 3) with three lines above it; what does not fit is cut off.
+
+    Above, since players lay their controls over the lower edge.
 
     Args:
         split: column where the right side begins; 0 where there is only one side.
@@ -70,7 +72,7 @@ def add_caption(picture: Pixels, caption: Caption, step: int, split: int = 0) ->
     draw.text((split + pad, pad // 2), _fitting(right, width - split - pad, font), colour, font)
     for i, text in enumerate((title, action), 1):
         draw.text((pad, pad // 2 + i * line), _fitting(text, width - pad, font), INK, font)
-    return np.concatenate([picture, np.asarray(bar, np.uint8)])
+    return np.concatenate([np.asarray(bar, np.uint8), picture])
 
 
 def _fitting(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

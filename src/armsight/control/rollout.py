@@ -126,7 +126,7 @@ def filming(
         path: MP4 to write.
         keyframes: (N, H, W, 3) pictures `stride` steps apart.
         every: control steps from one filmed frame to the next; the last step is filmed too.
-        caption: what to write below.
+        caption: what to write above.
 
     Raises:
         OutputError: the video cannot be written.

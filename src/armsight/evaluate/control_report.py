@@ -28,7 +28,7 @@ INTERVAL_TEXT = (
     "In brackets: 95 % intervals. For a task Wilson's; over tasks a bootstrap that resamples whole "
     "tasks, and never narrower than Wilson's."
 )
-JERK_TEXT = "jerk: mean norm of the arm actions' second differences, in units of the action"
+JERK_TEXT = "Jerk: mean norm of the arm actions' second differences, in units of the action"
 LARGEST_EMBEDDED = 600_000
 """Bytes of a film that the page holds itself"""
 
@@ -54,6 +54,14 @@ def rate(figures: Figures | None) -> str:
     return f"{100 * figures['success_rate']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def percent(figures: Figures | None) -> str:
+    """'83 [74, 89]', or '–' without episodes: whole percents, where many stand side by side."""
+    if not figures or figures["success_rate"] is None:
+        return "–"
+    rate, low, high = (100 * x for x in (figures["success_rate"], *figures["interval"]))
+    return f"{rate:.0f} [{low:.0f}, {high:.0f}]"
+
+
 def short(task: str) -> str:
     """The object of a pick-and-place task, or the whole name."""
     words = task.removeprefix("pick_up_the_").removesuffix("_and_place_it_in_the_basket")
@@ -77,7 +85,7 @@ def control_table(result: dict[str, Any]) -> str:
     demos = result["demonstrations"]
     if demos["recorded"]:
         lines += ["", _demonstrations(demos)]
-    return "\n".join([*lines, JERK_TEXT, INTERVAL_TEXT])
+    return "\n".join([*lines, f"{JERK_TEXT}.", INTERVAL_TEXT])
 
 
 def _summary(result: dict[str, Any]) -> list[list[str]]:
@@ -122,10 +130,9 @@ def control_page(plan: Plan, result: dict[str, Any]) -> str:
             paragraph(OFFLINE_TEXT),
             tiles(_tiles(result)),
             section("Rows", *_rows(result)),
-            section("Per task", _per_task(result)),
+            section("Per task", *_per_task(result)),
             section("Strides", *_strides(result)),
             section("Failures", *_failures(plan, result)),
-            paragraph(INTERVAL_TEXT),
         ],
     )
 
@@ -145,7 +152,7 @@ def _tiles(result: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _rows(result: dict[str, Any]) -> list[str]:
-    head = ["row", "episodes", "success", "the paper's five", "jerk", "seconds per video", ""]
+    head = ["row", "episodes", "success", "the paper's five", "jerk", "s/video", "what it is"]
     body = [
         [*cells, result["rows"][cells[0]]["what"]] for cells in _summary(result)
     ]  # what a row is stands last, since it is long
@@ -154,7 +161,10 @@ def _rows(result: dict[str, Any]) -> list[str]:
         for name, row in result["rows"].items()
         if row["overall"]["episodes"]
     ]
-    parts = [table(head, body, result["default_row"]), paragraph(JERK_TEXT)]
+    parts = [
+        table(head, body, result["default_row"], prose=True),
+        paragraph(f"{INTERVAL_TEXT} {JERK_TEXT}."),
+    ]
     if bars:
         chart = interval_chart(bars, x_label="success")
         parts.append(charts([(chart, "Success of each row, with its interval")]))
@@ -163,13 +173,13 @@ def _rows(result: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _per_task(result: dict[str, Any]) -> str:
+def _per_task(result: dict[str, Any]) -> list[str]:
     played = {name: row for name, row in result["rows"].items() if row["overall"]["episodes"]}
     body = [
-        [short(task), *(rate(row["per_task"].get(task)) for row in played.values())]
+        [short(task), *(percent(row["per_task"].get(task)) for row in played.values())]
         for task in result["settings"]["tasks"]
     ]
-    return table(["task", *played], body)
+    return [table(["task", *played], body), paragraph("Success in percent [its interval].")]
 
 
 def _strides(result: dict[str, Any]) -> list[str]:
@@ -186,7 +196,7 @@ def _strides(result: dict[str, Any]) -> list[str]:
                      percent=True)  # fmt: skip
     body = [[str(s), str(figures["episodes"]), rate(figures)] for s, figures in known.items()]
     return [
-        charts([(svg, f"Success of `{result['default_row']}` against the keyframes' distance")]),
+        charts([(svg, f"Success of {result['default_row']} against the keyframes' distance")]),
         table(["stride", "episodes", "success"], body),
     ]
 
@@ -200,13 +210,13 @@ def _failures(plan: Plan, result: dict[str, Any]) -> list[str]:
         if (film := video_path(plan, unit)).is_file():
             films.append((film, f"{short(unit.task)}, initial state {unit.initial_state}"))
     boxes = [
-        f'<figure><video controls muted loop src="{_source(film, plan.folder)}" width="100%">'
+        f'<figure><video controls muted loop src="{_source(film, plan.folder)}">'
         f"</video><figcaption>{escape(caption)}: keyframes, and what was executed</figcaption>"
         "</figure>"
         for film, caption in films
     ]
     shown_films = f'<div class="pictures">{"".join(boxes)}</div>' if boxes else ""
-    return [table(["task", "initial state", "what became of it"], body), shown_films]
+    return [table(["task", "initial state", "what became of it"], body, prose=True), shown_films]
 
 
 def _source(film: Path, folder: Path) -> str:

@@ -25,6 +25,7 @@ h3 { font-size: 15px; margin: 18px 0 6px; } p { margin: 6px 0; }
 .tile { background: var(--card); border-radius: 8px; padding: 10px 14px; }
 .tile b { display: block; font-size: 22px; line-height: 1.3; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 16px; }
+.charts figure { max-width: 560px; }
 figure { margin: 0; } figcaption { font-size: 13px; color: var(--muted); }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; } svg text { fill: var(--text); }
 .legend { font-size: 13px; } .key { margin-right: 14px; }
@@ -36,9 +37,11 @@ th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid va
   white-space: nowrap; }
 th { color: var(--muted); font-weight: 600; } th:first-child, td:first-child { text-align: left; }
 tr.strong td { font-weight: 600; }
+.prose td:last-child, .prose th:last-child { text-align: left; white-space: normal;
+  min-width: 180px; padding-left: 12px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr));
   gap: 14px; }
-.pictures img { width: 100%; border-radius: 6px; display: block; }
+.pictures img, .pictures video { width: 100%; border-radius: 6px; display: block; }
 """
 
 
@@ -63,8 +66,14 @@ def paragraph(text: str, style: str = "muted small") -> str:
     return f'<p class="{style}">{escape(text)}</p>'
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], strong: str = "") -> str:
-    """A table of plain text; rows whose first cell is `strong` are set in bold."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], strong: str = "", *, prose: bool = False
+) -> str:
+    """A table of plain text; rows whose first cell is `strong` are set in bold.
+
+    Args:
+        prose: the last column holds sentences, which may take several lines.
+    """
     if not rows:
         return ""
 
@@ -74,7 +83,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], strong: str = ""
     marks = [' class="strong"' if strong and row[0] == strong else "" for row in rows]
     lines = [f"<tr{mark}>{cells(row, 'td')}</tr>" for mark, row in zip(marks, rows, strict=True)]
     head = f"<tr>{cells(header, 'th')}</tr>"
-    return f'<div class="scroll"><table>{head}{"".join(lines)}</table></div>'
+    kind = ' class="prose"' if prose else ""
+    return f'<div class="scroll"><table{kind}>{head}{"".join(lines)}</table></div>'
 
 
 def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
