@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from armsight.actions.first_pictures import FirstPictures, read_first_pictures
+from armsight.actions.tones import Tones
 from armsight.cli import group
 from armsight.control import demos
 from armsight.errors import ArmsightError, ConfigError, UnknownTaskError
@@ -54,3 +57,20 @@ def test_arguments_reach_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {(job.split, job.seed, job.frames_every, job.image_size) for job in jobs} == {
         ("test", 6, 3, 64)
     }
+
+
+def test_first_pictures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = np.zeros((1, 8, 8, 3), np.uint8)
+    asked = []
+
+    def look_at(suite: str, states: range, progress: object) -> FirstPictures:
+        asked.append((suite, list(states)))
+        return FirstPictures(("milk",), looks, Tones.of(looks))
+
+    monkeypatch.setattr("armsight.control.first_pictures.look_at", look_at)
+    result = CliRunner().invoke(group, ["control", "first-pictures", "--out", str(tmp_path / "w")])
+    assert result.exit_code == 0, result.output
+    assert asked == [("libero_object", [0, 3, 6, 9, 12, 15, 18, 21, 24, 27])]  # none is tested on
+    read = read_first_pictures(tmp_path / "w")
+    assert read is not None
+    assert read.tasks == ("milk",)
