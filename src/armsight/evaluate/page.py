@@ -15,27 +15,29 @@ STYLE = """
   --series-2: #f19a58; --series-3: #5cc98c; --series-4: #bd8df0; --true: #4fdc84;
   --estimate: #ff7ad9; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1060px; padding: 24px 20px 60px; background: var(--back);
+body { margin: 0 auto; max-width: 1500px; padding: 24px 20px 60px; background: var(--back);
   color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 38px 0 8px; }
-h3 { font-size: 15px; margin: 18px 0 6px; } p { margin: 6px 0; }
+h3 { font-size: 15px; margin: 18px 0 6px; } p { margin: 6px 0; max-width: 110ch; }
 .muted { color: var(--muted); } .small { font-size: 13px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 10px;
   margin-top: 16px; }
 .tile { background: var(--card); border-radius: 8px; padding: 10px 14px; }
 .tile b { display: block; font-size: 22px; line-height: 1.3; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 16px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 16px; }
 .charts figure { max-width: 560px; }
 figure { margin: 0; } figcaption { font-size: 13px; color: var(--muted); }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; } svg text { fill: var(--text); }
-.legend { font-size: 13px; } .key { margin-right: 14px; }
+.legend { font-size: 13px; } .key { margin-right: 14px; display: inline-block; }
 .key i { display: inline-block; width: 14px; height: 4px; margin-right: 5px;
   vertical-align: middle; border-radius: 2px; }
 .scroll { overflow-x: auto; margin-bottom: 16px; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-th { color: var(--muted); font-weight: 600; } th:first-child, td:first-child { text-align: left; }
+th { color: var(--muted); font-weight: 600; } th:first-child, td:first-child { text-align: left;
+  position: sticky; left: 0; background: var(--back); }
+.names td:nth-child(2), .names th:nth-child(2) { text-align: left; }
 tr.strong td { font-weight: 600; }
 .prose td:last-child, .prose th:last-child { text-align: left; white-space: normal;
   min-width: 180px; padding-left: 12px; }
@@ -67,12 +69,14 @@ def paragraph(text: str, style: str = "muted small") -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], strong: str = "", *, prose: bool = False
-) -> str:
+    header: Sequence[str], rows: Sequence[Sequence[str]], strong: str = "", *, prose: bool = False,
+    names: bool = False,
+) -> str:  # fmt: skip
     """A table of plain text; rows whose first cell is `strong` are set in bold.
 
     Args:
         prose: the last column holds sentences, which may take several lines.
+        names: the second column holds names too.
     """
     if not rows:
         return ""
@@ -83,7 +87,7 @@ def table(
     marks = [' class="strong"' if strong and row[0] == strong else "" for row in rows]
     lines = [f"<tr{mark}>{cells(row, 'td')}</tr>" for mark, row in zip(marks, rows, strict=True)]
     head = f"<tr>{cells(header, 'th')}</tr>"
-    kind = ' class="prose"' if prose else ""
+    kind = ' class="prose"' if prose else ' class="names"' if names else ""
     return f'<div class="scroll"><table{kind}>{head}{"".join(lines)}</table></div>'
 
 

@@ -115,11 +115,13 @@ def interval_chart(
     return figure(parts, [], height)
 
 
-def axes(x_top: float, y_top: float, x_label: str, y_label: str, percent: bool) -> str:
-    """Both axes from 0, with grid lines, tick labels and names."""
+def axes(
+    x_top: float, y_top: float, x_label: str, y_label: str, percent: bool, whole_x: bool = False
+) -> str:
+    """Both axes from 0, with grid lines, tick labels and names; `whole_x`: x counts something."""
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
-    y_step, x_step = tick_step(y_top), tick_step(x_top)
+    y_step, x_step = tick_step(y_top), max(tick_step(x_top), 1.0 if whole_x else 0.0)
     for i in range(int(y_top / y_step + 1e-9) + 1):
         y = bottom - (bottom - TOP) * i * y_step / y_top
         label = f"{100 * i * y_step:g} %" if percent else f"{i * y_step:g}"

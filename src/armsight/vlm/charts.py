@@ -17,10 +17,12 @@ def point_chart(
     x_label: str,
     y_label: str,
     x_names: Sequence[str] = (),
+    lines: bool = True,
 ) -> str:
-    """Points with intervals, joined by lines in the order given; at most four series.
+    """Points with intervals; at most four series.
 
     Args:
+        lines: join the points of a series in the order given.
         x_names: labels of x = 0, 1, 2, … where x is not a number.
     """
     points = [point for _, some in series for point in some]
@@ -44,12 +46,13 @@ def point_chart(
             parts.append(svg.text(x_at(i + 0.1), bottom + 15, name, "middle"))
         parts.append(svg.text((svg.LEFT + right) / 2, svg.HEIGHT - 6, x_label, "middle"))
     else:
-        parts = [svg.axes(x_top, y_top, x_label, y_label, False)]
+        whole = all(float(p[0]).is_integer() for p in points)
+        parts = [svg.axes(x_top, y_top, x_label, y_label, False, whole)]
     shift = 0.1 if x_names else 0.0
     for i, (name, some) in enumerate(series, 1):
         colour = f"var(--series-{i})"
         line = " ".join(f"{x_at(x + shift):.1f},{y_at(y):.1f}" for x, y, _, _ in some)
-        if len(some) > 1:
+        if lines and len(some) > 1:
             parts.append(
                 f'<polyline points="{line}" fill="none" stroke="{colour}" '
                 f'stroke-width="1.5"{svg.DASHES[i - 1]}/>'

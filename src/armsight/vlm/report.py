@@ -123,6 +123,7 @@ def html(result: dict[str, Any]) -> str:
                     ]
                     for d in result["paired"]
                 ],
+                names=True,
             ),
         )
     )
@@ -232,7 +233,8 @@ def _price_charts(rows: Sequence[Figures]) -> list[tuple[str, str]]:
                 )
         ordered = [(name, sorted(points)) for name, points in series.items()]
         for some in _in_charts(ordered):
-            chart = point_chart(some, x_label=label, y_label="mean joint error [deg]")
+            # Each point is another way of asking: no line leads from one to the next.
+            chart = point_chart(some, x_label=label, y_label="mean joint error [deg]", lines=False)
             figures.append((chart, f"Error against {label}"))
     return figures
 
@@ -257,15 +259,16 @@ def _verifiers(result: dict[str, Any]) -> list[str]:
             rows.append([verifier["judge"], f"{degrees}°", str(part["claims"]),
                          shown(part["auc"], 3), *joints])  # fmt: skip
             if part["roc"]:
-                series.append((f"{degrees}°", part["roc"]["false_alarms"], part["roc"]["found"]))
+                alarms = [100 * share for share in part["roc"]["false_alarms"]]
+                series.append((f"{degrees}°", alarms, part["roc"]["found"]))
         if series:
             chart = line_chart(
-                series, x_label="false alarms on true claims", y_label="wrong claims found",
+                series, x_label="false alarms on true claims [%]", y_label="wrong claims found",
                 y_max=1.0, percent=True,
             )  # fmt: skip
             figures.append((chart, f"ROC of {verifier['judge']}"))
     text = (
         "AUC: chance that a wrong claim scores above a true one. Intervals: bootstrap over "
-        "images. A missing verdict counts against the verifier."
+        "images, where there are several. A missing verdict counts against the verifier."
     )
     return [paragraph(text), table(header, rows), charts(figures)]
