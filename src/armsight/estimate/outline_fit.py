@@ -20,7 +20,7 @@ from armsight.robots.kinematics import link_frames
 
 Array = NDArray[np.floating]
 
-SCALES = (12.0, 6.0, 3.0)
+SCALES = (20.0, 8.0, 3.0, 1.5)
 """[px] of the loss, one after the other"""
 STEPS = 6
 """at each scale"""

@@ -18,7 +18,7 @@ from armsight.estimate.outline_fit import SCALES, align, information
 from armsight.estimate.polish import States, data_cost, joined, residual_scale
 from armsight.estimate.residuals import linearise
 from armsight.estimate.solution import Solution
-from armsight.estimate.uncertainty import TINY, Calibration, mode_spread
+from armsight.estimate.uncertainty import Calibration, mode_spread
 from armsight.geometry import make_transform
 
 Array = NDArray[np.floating]
@@ -30,9 +30,10 @@ PLAUSIBLE, MOST_PLAUSIBLE = 12.0, 3
 """Answers whose keypoints are e^12 times less probable than the best's are no rivals"""
 NOTHING = 0.15
 """Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
-DOUBTFUL, MOST_DOUBTFUL = 0.65, 10
-"""Where the best outline lies no nearer to the edges than this, more answers are tried. Of 100
-calibration frames, 6 of 65 above it were off by more than 50 mm, and 13 of 34 below it"""
+LEAST_KNOWN = 0.1, 0.01
+"""[1/rad^2], [1/m^2] What is known of joints, turn and place of the base without any picture"""
+DOUBTFUL, MOST_DOUBTFUL = 0.75, 16
+"""Where the best outline lies no nearer to the edges than this, more answers are tried"""
 
 
 def refine(
@@ -72,7 +73,8 @@ def refine(
     states = joined(*(one.state for one in found))
     costs = -np.array([one.explained for one in found])
     H = information(rim, edges, own, scale, best)
-    covariance = np.linalg.inv(H + TINY * np.eye(len(H))) + mode_spread(states, costs)
+    known = np.append(np.full(len(H) - 3, LEAST_KNOWN[0]), np.full(3, LEAST_KNOWN[1]))
+    covariance = np.linalg.inv(H + np.diag(known)) + mode_spread(states, costs)
     std = np.sqrt(np.diag(covariance)[: best.q.shape[1]])
     return replace(
         solution,
@@ -117,7 +119,8 @@ def follow(
     """
     if free is None:
         free = np.ones((1, state.q.shape[1] + 6), dtype=bool)
-    for scales in (SCALES[:-1], SCALES):
+    # Drawn again, the outline is near: it needs no widest scale.
+    for scales in (SCALES[:-1], SCALES[1:]):
         rim = find_rim(measured.robot, state, edges)
         if rim is None:
             return None
