@@ -17,15 +17,17 @@ from torch import Tensor
 
 from armsight.errors import ConfigError
 from armsight.files import atomic_write
-from armsight.models.encoder import Encoding
 from armsight.models.pose_model import PoseModel
-from armsight.models.state_model import Measurements, measure
+from armsight.models.state_model import measure
 from armsight.train.augment import Backgrounds
 from armsight.train.batches import make_batch
+from armsight.train.encoded import encode, joined, remember_batch
 from armsight.train.sources import open_table
 
 TRUTH = ("joint_positions", "keypoints_2d", "log_depth", "robot_found")
 BATCH = 32
+LAYOUT = 2
+"""of the file; older ones are not read"""
 
 Rows = dict[str, Tensor]
 
@@ -59,8 +61,8 @@ def encoded_rows(
     """Up to `limit` pictures with a robot, each once, augmented by `strength`, encoded.
 
     Returns:
-        one row per picture: `Measurements` by name, features (half precision), and the true state
-        as `true_...`. Read from `work` if the same encoder and folders were asked for before.
+        one row per picture: camera, true state, and what the encoder said (train/encoded.py). Read
+        from `work` if the same encoder and folders were asked for before.
     """
     path = (
         work / f"encodings-{_key(model, folders, limit, strength, backgrounds, seed)}.safetensors"
@@ -80,12 +82,11 @@ def _key(
     for value in model.encoder.state_dict().values():
         key.update(value.contiguous().numpy().tobytes())
     where = [str(Path(folder).resolve()) for folder in folders]
-    what = [where, limit, strength, str(backgrounds), seed, model.config.input_size]
+    what = [LAYOUT, where, limit, strength, str(backgrounds), seed, model.config.input_size]
     key.update(json.dumps(what).encode())
     return key.hexdigest()[:12]
 
 
-@torch.no_grad()
 def _encode(
     model: PoseModel, folders: list[str], limit: int, strength: float, backgrounds: Path | None,
     seed: int,
@@ -97,39 +98,24 @@ def _encode(
     chosen = np.sort(chosen[:limit])
     pictures = Backgrounds(backgrounds) if backgrounds and strength else None
     model.encoder.eval().to(memory_format=torch.channels_last)
-    parts: dict[str, list[Tensor]] = {}
+    units = []
     for first in range(0, len(chosen), BATCH):
         rows = chosen[first : first + BATCH]
         rngs = [np.random.default_rng([seed, int(row)]) for row in rows]
         batch = make_batch(table, rows, model.config.input_size, rngs, pictures, strength)
-        images = batch["image"].float().contiguous(memory_format=torch.channels_last)
-        encoding = model.encoder(images)
-        values = {
-            **measure(encoding, batch["camera"])._asdict(),
-            "keypoint_features": encoding.keypoint_features.half(),
-            "coarse_features": encoding.coarse_features.half(),
-            **{f"true_{name}": batch[name] for name in TRUTH},
-        }
-        for name, value in values.items():
-            parts.setdefault(name, []).append(value)
+        batch = {name: batch[name] for name in ("image", "camera", *TRUTH)}
+        units.append(remember_batch(model.encoder, batch))
         if first % (BATCH * 64) == 0:
             print(f"encoded {first + len(rows)} of {len(chosen)} pictures", flush=True)
-    return {name: torch.cat(values).contiguous() for name, values in parts.items()}
+    return {name: value.contiguous() for name, value in joined(units).items()}
 
 
 def context_of(model: PoseModel, rows: Rows, which: Tensor) -> Tensor:
     """The context tokens (B, C, d) of some rows, through the model's own input layers."""
-    measurements = Measurements(*(rows[name][which] for name in Measurements._fields))
-    known = {
-        **{name: part for name, part in measurements._asdict().items() if name != "camera"},
-        "keypoint_features": rows["keypoint_features"][which].float(),
-        "coarse_features": rows["coarse_features"][which].float(),
-    }
-    unused = {name: torch.empty(0) for name in Encoding._fields if name not in known}
-    encoding = Encoding(**known, **unused)
-    return model.context(measurements, encoding)
+    encoding = encode(model.encoder, {name: value[which] for name, value in rows.items()})
+    return model.context(measure(encoding, rows["camera"][which]), encoding)
 
 
 def truth_of(rows: Rows, which: Tensor) -> Rows:
     """The true state of some rows, named as the training objective wants it."""
-    return {name: rows[f"true_{name}"][which] for name in TRUTH}
+    return {name: rows[name][which] for name in TRUTH}

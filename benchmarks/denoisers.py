@@ -151,7 +151,7 @@ def joint_errors(
         shape = (len(which), count, model.spec.num_tokens, model.spec.dim)
         noise = torch.randn(shape, generator=g)
         q = model.sample(context_of(model, rows, which), noise, steps)["joint_positions"]
-        truth = rows["true_joint_positions"][which, None, :-1]
+        truth = rows["joint_positions"][which, None, :-1]
         # No arm is beyond its limits; noise prediction is at first, by far.
         q = q[..., 0].clamp(low, high)[..., :-1]
         each = (q - truth).abs()

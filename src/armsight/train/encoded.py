@@ -50,10 +50,9 @@ def remember(
         source: fresh batches from step 0 on; closed afterwards.
     """
     units = []
-    device = next(encoder.parameters()).device
     with closing(source):
         for i in range(config.cached_batches):
-            units.append(_remember(encoder, next(source), device))
+            units.append(remember_batch(encoder, next(source)))
             if rank == 0 and (i + 1) % 50 == 0:
                 print(f"encoded {i + 1} of {config.cached_batches} batches", file=sys.stderr)
     return units
@@ -67,13 +66,14 @@ def remembered_batches(
     while True:
         rng = np.random.default_rng([config.seed, rank, step])
         chosen = rng.choice(len(units), config.cached_per_step, replace=False)
-        yield _joined([units[i] for i in chosen])
+        yield joined([units[i] for i in chosen])
         step += 1
 
 
 @torch.no_grad()
-def _remember(encoder: Encoder, batch: Batch, device: torch.device) -> Batch:
-    encoding = encoder(batch["image"].to(device).float())
+def remember_batch(encoder: Encoder, batch: Batch) -> Batch:
+    """A batch with its encodings, on the CPU, in place of its pictures; see `encode`."""
+    encoding = encoder(batch["image"].to(next(encoder.parameters()).device).float())
     kept = {name: value for name, value in batch.items() if name != "image"}
     for name in KEPT:
         value = getattr(encoding, name).cpu()
@@ -81,8 +81,9 @@ def _remember(encoder: Encoder, batch: Batch, device: torch.device) -> Batch:
     return kept
 
 
-def _joined(units: list[Batch]) -> Batch:
-    joined: Batch = {
+def joined(units: list[Batch]) -> Batch:
+    """Remembered batches as one."""
+    whole: Batch = {
         name: torch.cat([unit[name] for unit in units]) for name in units[0] if name != "pairs"
     }
     if "pairs" in units[0]:
@@ -92,5 +93,5 @@ def _joined(units: list[Batch]) -> Batch:
         pairs: list[Tensor] = [
             unit["pairs"] + start for unit, start in zip(units, starts, strict=True)
         ]
-        joined["pairs"] = torch.cat(pairs)
-    return joined
+        whole["pairs"] = torch.cat(pairs)
+    return whole
