@@ -83,6 +83,12 @@ def test_a_picture_without_edges_changes_nothing(shade: int) -> None:
     assert refine(measured, EdgeMap(flat, camera.K), answer, Calibration()) is answer
 
 
+def test_where_nothing_of_the_outline_is_in_view_nothing_changes() -> None:
+    pixels, _, camera, measured, answer = seen(0)
+    corner = EdgeMap(pixels, camera.K, box=(0.0, 0.0, 20.0, 20.0))
+    assert refine(measured, corner, answer, Calibration()) is answer
+
+
 def test_without_a_camera_there_is_nothing_to_move() -> None:
     pixels, q, camera, measured, _ = seen(0)
     nothing = np.full(len(ROBOT.keypoint_names), np.inf)

@@ -66,7 +66,8 @@ def refine(
     try_out(modes[rivals])
     if not found or found[0].closeness < DOUBTFUL:
         try_out(modes[np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]])
-        try_out(joined(*(one.state for one in found[:2])))
+        if found:
+            try_out(joined(*(one.state for one in found[:2])))
     if not found or found[0].closeness < NOTHING:
         return solution
     best, rim = found[0].state, found[0].rim
