@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,8 @@ class Tuning:
     prior_std: float = 0.15
     """[rad] error that the hypotheses of one image share, see `solve`"""
     calibration: Calibration = field(default_factory=Calibration)
+    outline_calibration: Calibration = field(default_factory=Calibration)
+    """Of the answers whose outline was moved onto edges: they err otherwise than others"""
     solver: str = "outline"
     """both: hypotheses and keypoints; outline: both, then the arm's outline on the picture's edges;
     diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
@@ -77,6 +80,7 @@ class Tuning:
         """
         thresholds, values = card.get("thresholds", {}), card.get("calibration", {})
         confidence = values.get("confidence", {})
+        outline = values.get("outline", values)
         weights = confidence.get("weights", CONFIDENCE_WEIGHTS)
         if unknown := set(weights) - set(CONFIDENCE_WEIGHTS):
             raise WeightsError(
@@ -91,16 +95,21 @@ class Tuning:
                 confident=float(thresholds.get("confident", cls.confident)),
                 depth_scale=float(values.get("depth_scale", cls.depth_scale)),
                 prior_std=float(values.get("prior_std", cls.prior_std)),
-                calibration=Calibration(
-                    np.atleast_1d(np.asarray(values.get("joint_scale", 1.0), dtype=float)),
-                    np.atleast_1d(np.asarray(values.get("joint_floor", 0.0), dtype=float)),
-                    float(values.get("keypoint_scale", 1.0)),
-                ),
+                calibration=_read_calibration(values, values),
+                outline_calibration=_read_calibration(outline, values),
                 confidence_bias=float(confidence.get("bias", CONFIDENCE_BIAS)),
                 confidence_weights={name: float(w) for name, w in weights.items()},
             )
         except (TypeError, ValueError) as error:
             raise WeightsError(f"thresholds or calibration of the card: {error}") from error
+
+
+def _read_calibration(joints: Mapping[str, Any], values: Mapping[str, Any]) -> Calibration:
+    return Calibration(
+        np.atleast_1d(np.asarray(joints.get("joint_scale", 1.0), dtype=float)),
+        np.atleast_1d(np.asarray(joints.get("joint_floor", 0.0), dtype=float)),
+        float(values.get("keypoint_scale", 1.0)),
+    )
 
 
 def answer(
@@ -191,7 +200,7 @@ def solve_look(
     if image is not None and tuning.solver == "outline" and solution.modes is not None:
         measured = check_measurements(*keypoints, cal.keypoint_scale, log_depth)
         edges = EdgeMap(image.pixels, K, (image.width, image.height), look.box)
-        solution = refine(measured, edges, solution, cal)
+        solution = refine(measured, edges, solution, tuning.outline_calibration)
     return solution, seen
 
 

@@ -41,8 +41,7 @@ FEWEST_FRAMES = 20
 ALLOWED = 0.01
 """Share of robots that may be refused, and of empty pictures that may be answered."""
 OTHERS = 0.25
-"""Another maker's arm that is answered counts so much of an empty picture that is: its answer
-has the confidence to say so too."""
+"""Another maker's arm that is answered counts so much of an empty picture that is."""
 WORTHWHILE = 0.005
 """Confidence refuses answers only where that spares more wrong ones than this."""
 MOST_FIRST_LOOK = 0.2
@@ -68,8 +67,7 @@ def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
     """`thresholds` and `calibration` for the card; `calibration.measured` says what they bring.
 
     Args:
-        estimator: whose weights saw `seen`.
-        seen: frames with the robot, labelled; frames without it, and with other robots, if any.
+        seen: frames with the robot, labelled; without it, and with other robots, if any.
 
     Raises:
         DatasetError: fewer than FEWEST_FRAMES frames show the robot and say its joint angles, or
@@ -94,7 +92,10 @@ def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
     least = min(presence.value, fits.highest_threshold(_presences(there), ALLOWED / 2))
     solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]
     own = [s for s in solved if s.is_robot and s.seen.look.presence >= presence.value]
-    tuning, stds = _fit_stds(robot, tuning, own)
+    plain = [solve_one(robot, replace(tuning, solver="both"), s.seen) for s in own]
+    without_outline, _ = _fit_stds(robot, tuning, plain)
+    with_outline, stds = _fit_stds(robot, tuning, own)
+    tuning = replace(tuning, calibration=without_outline, outline_calibration=with_outline)
     tuning, confidence = _fit_confidence(robot, tuning, solved, there, without)
     joints = np.array([s.joint_errors_deg[:NUM_SCORED_JOINTS].mean() for s in own])
     adds = np.array([s.add(robot) for s in own])
@@ -109,8 +110,8 @@ def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
             "keypoint_scale": _rounded(scale),
             "depth_scale": tuning.depth_scale,
             "prior_std": tuning.prior_std,
-            "joint_scale": [_rounded(v) for v in tuning.calibration.joint_scale],
-            "joint_floor": [_rounded(v) for v in tuning.calibration.joint_floor],
+            **_joints(tuning.calibration),
+            "outline": _joints(tuning.outline_calibration),
             "confidence": {
                 "bias": _rounded(tuning.confidence_bias),
                 "weights": {n: _rounded(w) for n, w in tuning.confidence_weights.items()},
@@ -145,13 +146,10 @@ def _try_out(robot: Robot, tuning: Tuning, found: Sequence[Seen]) -> tuple[Tunin
     report: dict[str, Any] = {"frames": len(some)}
     if len(some) < FEWEST_FRAMES:
         return tuning, report
-    for name, trials in (
-        ("depth_scale", DEPTH_TRIALS),
-        ("prior_std", PRIOR_TRIALS),
-        ("keypoint_seen", SEEN_TRIALS),
-    ):
+    trials = {"depth_scale": DEPTH_TRIALS, "prior_std": PRIOR_TRIALS, "keypoint_seen": SEEN_TRIALS}
+    for name, tried_values in trials.items():
         losses: dict[float, Array] = {}
-        for value in sorted({*trials, getattr(tuning, name)}):
+        for value in sorted({*tried_values, getattr(tuning, name)}):
             change: dict[str, Any] = {name: value}
             tried = replace(tuning, **change)
             losses[value] = np.array([solve_one(robot, tried, s).loss(robot) for s in some])
@@ -165,7 +163,17 @@ def _try_out(robot: Robot, tuning: Tuning, found: Sequence[Seen]) -> tuple[Tunin
     return tuning, report
 
 
-def _fit_stds(robot: Robot, tuning: Tuning, own: Sequence[Solved]) -> tuple[Tuning, dict[str, Any]]:
+def _joints(calibration: Calibration) -> dict[str, list[float]]:
+    return {
+        "joint_scale": [_rounded(v) for v in calibration.joint_scale],
+        "joint_floor": [_rounded(v) for v in calibration.joint_floor],
+    }
+
+
+def _fit_stds(
+    robot: Robot, tuning: Tuning, own: Sequence[Solved]
+) -> tuple[Calibration, dict[str, Any]]:
+    """The calibration for answers like `own`, and what it brings."""
     errors = np.radians([s.joint_errors_deg for s in own])
     stds = np.array([s.solution.joint_std for s in own])
     part = fits.folds(len(own))
@@ -180,7 +188,7 @@ def _fit_stds(robot: Robot, tuning: Tuning, own: Sequence[Solved]) -> tuple[Tuni
         "cross_validated": _coverage(errors, held),
         "by_joint": [_coverage(e, s) for e, s in zip(errors.T, held.T, strict=True)],
     }
-    return replace(tuning, calibration=_calibration(tuning, errors, stds)), report
+    return _calibration(tuning, errors, stds), report
 
 
 def _calibration(tuning: Tuning, errors: Array, stds: Array) -> Calibration:
@@ -264,7 +272,7 @@ def _fit_confidence(
 
 def _features(robot: Robot, tuning: Tuning, solved: Solved) -> list[float]:
     solution = solved.solution
-    std = tuning.calibration.apply(solution.joint_std, robot.joint_limits)
+    std = tuning.outline_calibration.apply(solution.joint_std, robot.joint_limits)
     features = confidence_features(
         solved.seen.look, replace(solution, joint_std=std), solved.measured
     )

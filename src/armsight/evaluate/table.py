@@ -129,13 +129,13 @@ def calibration_table(found: dict[str, Any]) -> str:
               for kind in ("refused", "false_answers", "other_robots_found")),
         ])  # fmt: skip
     stds, sure = measured["two_std_coverage"], measured["confidence"]
-    degrees = ", ".join(f"{57.29578 * value:.2f}" for value in values["joint_floor"])
+    degrees = ", ".join(f"{57.29578 * value:.2f}" for value in values["outline"]["joint_floor"])
     return "\n".join([
         *(f"{name}: {value:.3g}" for name, value in thresholds.items()),
         f"depth_scale: {values['depth_scale']:.3g}",
         f"prior_std: {values['prior_std']:.3g} rad",
         f"keypoint_scale: {values['keypoint_scale']:.2f}",
-        f"joint_scale: {', '.join(f'{value:.2f}' for value in values['joint_scale'])}",
+        f"joint_scale: {', '.join(f'{value:.2f}' for value in values['outline']['joint_scale'])}",
         f"joint_floor [deg]: {degrees}",
         "",
         *columns(rows),
