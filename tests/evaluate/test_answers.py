@@ -202,7 +202,7 @@ def test_predictions_of_any_method_can_be_read(tmp_path):
 
 
 def test_unknown_methods_name_the_known_ones():
-    with pytest.raises(ConfigError, match="unknown method 'magic'; known: default, diffusion-only"):
+    with pytest.raises(ConfigError, match="unknown method 'magic'; known: default, no-outline"):
         Method("magic", "panda", "panda")
 
 

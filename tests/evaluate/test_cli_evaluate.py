@@ -128,7 +128,7 @@ def test_each_part_can_be_scored_alone(tmp_path):
     folder = write_ndds(tmp_path / "set", 1)
     weights = write_fake_weights(tmp_path / "weights")
     q = {}
-    for method in ("default", "diffusion-only", "keypoints-only"):
+    for method in ("default", "no-outline", "diffusion-only", "keypoints-only"):
         report = tmp_path / method
         run = _run("pose", folder, "--weights", weights, "--method", method, "--report", report)
         assert run.exit_code == 0, (run.output, run.exception)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-METHOD_NAMES = ("default", "diffusion-only", "keypoints-only", "ready-pose")
+METHOD_NAMES = ("default", "no-outline", "diffusion-only", "keypoints-only", "ready-pose")
 ANSWERS_FILE = "answers.jsonl"
 
 Command = Callable[..., Any]
@@ -23,8 +23,9 @@ def method_options(function: Command) -> Command:
         click.option("--weights", help="Name or folder of the weights; by default the robot's."),
         click.option(
             "--method", type=click.Choice(METHOD_NAMES), default="default", show_default=True,
-            help="diffusion-only: no polish on keypoints; keypoints-only: least squares without "
-            "the diffusion model; ready-pose: an answer without looking.",
+            help="no-outline: keypoints are fitted, edges are not; diffusion-only: no polish; "
+            "keypoints-only: least squares without the diffusion model; ready-pose: an answer "
+            "without looking.",
         ),
         click.option(
             "--num-hypotheses", type=click.IntRange(min=1), help="Samples of the diffusion model."
