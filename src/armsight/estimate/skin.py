@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.robots import Robot
-from armsight.viz.silhouette import NEAR, SHIFT, meshes
+from armsight.robots.meshes import meshes
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
+NEAR = 0.05
+"""Depth [m] in front of which nothing is drawn: it would project to anywhere."""
+SHIFT = 4
+"""OpenCV's fixed-point bits: positions are drawn to a sixteenth of a pixel."""
 REACH = 16.0
 """Farther than so many sides off the picture nothing is drawn: fixed-point numbers have an end."""
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TypeAlias
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from armsight.geometry import transform_points
 from armsight.robots import Robot
+from armsight.robots.meshes import meshes
 
 Array = NDArray[np.floating]
-Mesh: TypeAlias = tuple[int, Array, NDArray[np.int64]]
 
 NEAR = 0.05
 """Depth [m] in front of which faces are left out: they would project to anywhere."""
-CELL = 0.015
-"""Grid [m] to which outline meshes are thinned: a quarter of the faces, under 1 mm of change."""
 SHIFT = 4
 """OpenCV's fixed-point bits: positions are drawn to a sixteenth of a pixel."""
-
-_CACHE: dict[tuple[str, Path], tuple[Mesh, ...]] = {}
 
 
 def silhouette(
@@ -70,25 +63,3 @@ def outline(mask: NDArray[np.uint8]) -> list[NDArray[np.int32]]:
         for contour, least in zip(contours, smallest, strict=True)
         if cv2.contourArea(contour) >= least
     ]
-
-
-def meshes(robot: Robot) -> tuple[Mesh, ...]:
-    """The thinned meshes (link index, vertices [m, link frame], faces) of a robot, read once."""
-    key = (robot.name, robot.folder)
-    if key not in _CACHE:
-        _CACHE[key] = tuple(
-            (robot.link_names.index(link), *_thin(*mesh))
-            for link, mesh in robot.link_shapes().items()
-        )
-    return _CACHE[key]
-
-
-def _thin(vertices: Array, faces: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
-    """Merge the vertices of each grid cell into their mean; drop the faces that collapse."""
-    cells, index = np.unique(np.round(vertices / CELL), axis=0, return_inverse=True)
-    index = index.reshape(-1)
-    counts = np.bincount(index, minlength=len(cells))[:, None]
-    merged = np.stack([np.bincount(index, v, len(cells)) for v in vertices.T], axis=1) / counts
-    faces = index[faces]
-    a, b, c = faces.T
-    return merged, faces[(a != b) & (b != c) & (a != c)].astype(np.int64)
