@@ -160,6 +160,10 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     # The fake always sees the arm at ANGLES.
     assert sight(far) > sight(ANGLES)
     assert set(sight.scores(ANGLES)) == {"picture", "angles", "keypoints"}
+    unsure = write_fake_weights(tmp_path / "unsure", thresholds={"confident": 1.0})
+    reader = Estimator.from_pretrained(unsure)
+    assert not reader(bright, K).robot_found
+    assert EstimatorJudge(reader).look(bright, K)(far) == sight(far)
     dark = judge.look(load_image(np.zeros((480, 640, 3), np.uint8)), K)
     assert np.isnan(dark(ANGLES))
 

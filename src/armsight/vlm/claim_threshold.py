@@ -25,7 +25,7 @@ SHIFT_DEG = 15.0
 """of one joint, each in its turn: wrong claims that tell what a threshold finds"""
 NAMES = {"picture": "claim_wrong", "camera known": "claim_wrong_camera_known"}
 """Kinds of scores (judge.py) and their thresholds' names on the card"""
-DEFAULTS = {"picture": 3.0, "camera known": 2.0}
+DEFAULTS = {"picture": 2.7, "camera known": 2.4}
 """For cards without them"""
 
 

@@ -13,7 +13,7 @@ The distance from the estimated angles alone ('angles'), and the ratio from keyp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -250,7 +250,9 @@ class EstimatorJudge:
         Raises:
             BadIntrinsicsError: K or the camera makes no sense.
         """
-        robot, tuning = self.estimator.robot, self.estimator.tuning
+        robot = self.estimator.robot
+        # An answer of its own that it is unsure of is none; claims can be judged all the same.
+        tuning = replace(self.estimator.tuning, confident=0.0)
         intrinsics = find_intrinsics(image, K, camera, None)
         seen = self.estimator.find([image], [intrinsics], self.hypotheses, [()])[0]
         estimate = answer(robot, tuning, image, intrinsics, seen)
