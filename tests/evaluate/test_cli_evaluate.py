@@ -135,4 +135,4 @@ def test_each_part_can_be_scored_alone(tmp_path):
         line = (report / "answers.jsonl").read_text().splitlines()[1]
         q[method] = json.loads(line)["joint_positions"]
     # The fake network's hypotheses are spread around ANGLES; one of their group is taken as it is.
-    assert len({tuple(angles) for angles in q.values()}) == 3
+    assert len({tuple(angles) for angles in q.values()}) == 4
