@@ -160,7 +160,8 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     # The fake always sees the arm at ANGLES.
     assert sight(far) > sight(ANGLES)
     assert set(sight.scores(ANGLES)) == {"picture", "angles", "keypoints"}
-    unsure = write_fake_weights(tmp_path / "unsure", thresholds={"confident": 1.0})
+    strict = {"robot_found": 1.0, "confident": 1.0}
+    unsure = write_fake_weights(tmp_path / "unsure", thresholds=strict)
     reader = Estimator.from_pretrained(unsure)
     assert not reader(bright, K).robot_found
     assert EstimatorJudge(reader).look(bright, K)(far) == sight(far)

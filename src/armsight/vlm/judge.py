@@ -47,6 +47,8 @@ TURN_STD, PLACE_STD = np.radians(0.3), 0.005
 """[rad], [m] by which a known camera's pose may be wrong about each axis"""
 PARDON = 15.0
 """The estimator's own answer fits better than the truth by up to this much"""
+LIKELY = 0.5
+"""Presence of the robot from which on claims are judged, though the card may want more"""
 UNSEEN = 100.0
 """Score where the claim puts the arm where no camera could see it as it was seen"""
 
@@ -251,8 +253,9 @@ class EstimatorJudge:
             BadIntrinsicsError: K or the camera makes no sense.
         """
         robot = self.estimator.robot
-        # An answer of its own that it is unsure of is none; claims can be judged all the same.
-        tuning = replace(self.estimator.tuning, confident=0.0)
+        tuning = self.estimator.tuning
+        # Whoever makes a claim says that the robot is there, and asks for no answer to be sure of.
+        tuning = replace(tuning, robot_found=min(tuning.robot_found, LIKELY), confident=0.0)
         intrinsics = find_intrinsics(image, K, camera, None)
         seen = self.estimator.find([image], [intrinsics], self.hypotheses, [()])[0]
         estimate = answer(robot, tuning, image, intrinsics, seen)
