@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from armsight.actions.first_pictures import FILE, FirstPictures, write_first_pictures
+from armsight.actions.tones import Tones
 from armsight.control.world_models import DiffusersWorldModel
 from armsight.data.video import VideoReader, VideoWriter
 from armsight.errors import ConfigError, DatasetError, OutputError
-from armsight.evaluate import control
+from armsight.evaluate import control, control_rows
 from armsight.evaluate.control import EPISODES, run_control, to_film, video_path
-from armsight.evaluate.control_plan import Plan, Unit, parse_numbers, parse_rows
+from armsight.evaluate.control_plan import MODEL_ROWS, Plan, Unit, parse_numbers, parse_rows
 from armsight.evaluate.control_report import control_table, write_control_report
 from armsight.evaluate.control_result import control_result
+from armsight.evaluate.control_rows import Material
 from armsight.evaluate.journal import Journal
 from tests.evaluate.grey_world import HARD, STEPS, GreyWorld
 from tests.fake_action_weights import pictures, write_fake_action_weights
 
 TASKS = ("grey_task", "impossible_task")
 ROWS = ("replay", "direct", "direct_no_averaging", "no_action")
-ROWS_BY_MODEL = ("direct", "direct_no_averaging", "track", "regression")
+ROWS_BY_MODEL = (*MODEL_ROWS, "regression")
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +142,50 @@ def test_other_weights_are_played_anew_and_other_settings_refused(
 def test_lines_know_how_their_actions_were_made(tmp_path: Path, weights: str) -> None:
     plan = plan_for(tmp_path, weights, regression_weights=weights, default_row="track")
     tracked = {row: plan.made_with(Unit("grey_task", 40, row, 3)) for row in ROWS_BY_MODEL}
-    assert {row for row, text in tracked.items() if "effort=" in text} == {"track", "regression"}
+    followed = {"track", "track_no_averaging", "regression"}
+    assert {row for row, text in tracked.items() if "effort=" in text} == followed
     assert all("votes" in text for text in tracked.values())  # and how the gripper was voted
     assert plan.made_with(Unit("grey_task", 40, "replay", 0)) == ""
     direct = plan_for(tmp_path, weights, regression_weights=weights)
     assert "effort=" not in direct.made_with(Unit("grey_task", 40, "regression", 3))
+
+
+def test_the_words_of_a_card_make_no_result_stale(tmp_path: Path) -> None:
+    folder = write_fake_action_weights(tmp_path / "weights")
+    unit = Unit("grey_task", 40, "direct", 3)
+
+    def made_with(**entries: object) -> str:
+        card = json.loads((folder / "model.json").read_text()) | entries
+        (folder / "model.json").write_text(json.dumps(card))
+        return plan_for(tmp_path, str(folder)).made_with(unit)
+
+    made = made_with()
+    assert made_with(metrics={"success": 0.9}, description="better") == made
+    tones = Tones.of(np.zeros((1, 4, 4, 3), np.uint8))
+    seen = FirstPictures(("a",), np.zeros((1, 4, 4, 3), np.uint8), tones)
+    write_first_pictures(seen, folder / FILE)
+    assert (matched := made_with()) != made  # frames may get other tones now
+    assert made_with(num_hypotheses=2) != matched
+
+
+@pytest.mark.parametrize("route", ["direct", "track"])
+def test_rows_without_averaging_differ_where_pairs_meet(
+    tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    monkeypatch.setattr(
+        control_rows, "follow", lambda s: replace(s, actions=np.tile(s.ee_position[:, :1], 7))
+    )
+    rows = control.Player(plan_for(tmp_path, weights, num_hypotheses=1)).rows
+    material = Material(pictures(np.linspace(80, 200, 5)), np.eye(3), None)
+    averaged, alone = (
+        rows.actions(Unit("grey_task", 40, row, 3), material)[0][:, 0]
+        for row in (route, f"{route}_no_averaging")
+    )
+    assert np.flatnonzero(np.abs(averaged - alone) > 1e-6).tolist() == [
+        3,
+        6,
+        9,
+    ]  # neither end, nor between
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from armsight.evaluate.control_plan import ROWS, Plan
-from armsight.evaluate.control_report import control_page, percent
+from armsight.evaluate.control_report import control_page, control_table, percent
 from armsight.evaluate.page import STYLE, table
 from tests.evaluate.grey_world import GreyWorld
 
@@ -32,7 +32,7 @@ def result() -> dict[str, Any]:
     return {
         "settings": {"tasks": TASKS, "initial_states": [40], "keyframes": "oracle", "seed": 0},
         "armsight": "0", "rows": rows, "default_row": "track", "overall": PLAYED,
-        "paper_tasks": NOTHING, "per_task": {}, "strides": {},
+        "paper_tasks": NOTHING, "per_task": {}, "strides": {}, "comparisons": [],
         "failures": [{"task": TASKS[1], "initial_state": 40, "error": "it is dark"}],
         "demonstrations": {"recorded": 10, "repeated": 0, "failed": 0},
     }  # fmt: skip
@@ -57,3 +57,19 @@ def test_sentences_in_tables_may_take_several_lines(result: dict[str, Any], tmp_
     assert tables[1].count("<td>90 [60, 98]</td>") == len(ROWS)
     assert "it is dark" in tables[2]
     assert page.index("95 % intervals") < page.index("<h2>Per task")
+
+
+def test_rows_stand_against_each_other(result: dict[str, Any], tmp_path: Path) -> None:
+    result["comparisons"] = [{
+        "first": "direct", "second": "direct_no_averaging", "episodes": 100, "both": 58,
+        "only_first": 5, "only_second": 6, "difference": -0.01, "interval": [-0.08, 0.055],
+        "p_value": 1.0, "jerk_difference": {"value": -0.06, "low": -0.07, "high": -0.05},
+    }]  # fmt: skip
+    plan = Plan(tmp_path, TASKS, (40,), default_row="track", world=GreyWorld())
+    cells = ["100", "5", "6", "-1.0 [-8.0, +5.5]", "1", "-0.060 [-0.070, -0.050]"]
+    page = control_page(plan, result)
+    name = "direct against direct_no_averaging"
+    assert f"<td>{name}</td>" + "".join(f"<td>{c}</td>" for c in cells) in page
+    assert "McNemar" in page
+    text = next(x for x in control_table(result).splitlines() if x.startswith(name))
+    assert text.split() == " ".join([name, *cells]).split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +16,21 @@ from armsight.control.track import Tracking
 from armsight.errors import ConfigError
 from armsight.evaluate.control_world import LiberoWorld, World
 
-MODEL_ROWS = ("direct", "direct_no_averaging", "track")
+MODEL_ROWS = ("direct", "track", "direct_no_averaging", "track_no_averaging")
+TRACKED = ("track", "track_no_averaging")
 ROWS = {
     "replay": "the demonstration's own actions, played again: the ceiling",
     "direct": "the model's actions, averaged where pairs overlap",
-    "direct_no_averaging": "the model's actions, each from one pair",
     "track": "actions that take the arm alone along the model's path",
+    "direct_no_averaging": "the model's actions, each from one pair",
+    "track_no_averaging": "actions along the model's path, each pose from one pair",
     "regression": "the regression network in place of diffusion, by the default route",
     "pose_differencing": "frame-by-frame pose estimates, their differences as actions",
     "no_action": "the arm stays where it is: the floor",
 }
 ORACLE = "oracle"
+WORDS = ("description", "licence", "metrics", "training")
+"""Entries of a card that nothing is computed from"""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ class Plan:
             parts.append(_digest(self.pose_weights))
         if parts:  # what is done to frames before a network, and to grippers behind it
             parts.append(f"tones {FAR:g}, votes {AHEAD} {LEAST:g}")
-        if "track" in (unit.row, self.default_row if unit.row == "regression" else ""):
+        if (self.default_row if unit.row == "regression" else unit.row) in TRACKED:
             parts.append(repr(Tracking()))
         if parts and self.num_hypotheses:
             parts.append(f"{self.num_hypotheses} hypotheses")
@@ -155,9 +160,22 @@ def _digest(weights: str | None) -> str:
     if not folder.is_dir():
         return weights
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("model.*")):
-        digest.update(file.read_bytes())
+    for file in sorted(folder.iterdir()):
+        if file.name == "model.json":
+            digest.update(_said(file))
+        elif file.suffix in (".onnx", ".json", ".npz"):  # the network, a robot, first pictures
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _said(card: Path) -> bytes:
+    """A card without its words and scores: to write down what a run found is no other model."""
+    try:
+        entries = json.loads(card.read_text())
+        kept = {name: entries[name] for name in sorted(entries) if name not in WORDS}
+    except (ValueError, TypeError):
+        return card.read_bytes()  # broken, which is said where it is loaded
+    return json.dumps(kept).encode()
 
 
 def parse_numbers(text: str, what: str) -> tuple[int, ...]:

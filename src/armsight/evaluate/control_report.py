@@ -29,6 +29,12 @@ INTERVAL_TEXT = (
     "tasks, and never narrower than Wilson's."
 )
 JERK_TEXT = "Jerk: mean norm of the arm actions' second differences, in units of the action"
+PAIRED_TEXT = (
+    "Over the same episodes: how many only one of the two rows solves, the difference of their "
+    "success in percentage points [its interval], and McNemar's exact test."
+)
+PAIRED_HEAD = ["row against row", "episodes", "only the first", "only the second",
+               "difference", "p", "jerk difference"]  # fmt: skip
 LARGEST_EMBEDDED = 600_000
 """Bytes of a film that the page holds itself"""
 
@@ -78,6 +84,8 @@ def control_table(result: dict[str, Any]) -> str:
         for task, figures in result["per_task"].items()
     ]
     lines += ["", *columns(per_task)]
+    if compared := _compared(result):
+        lines += ["", *columns([PAIRED_HEAD, *compared])]
     if result["strides"]:
         strides = [["stride", f"success ({result['default_row']})"]]
         strides += [[stride, rate(figures)] for stride, figures in result["strides"].items()]
@@ -106,6 +114,23 @@ def _summary(result: dict[str, Any]) -> list[list[str]]:
     return found
 
 
+def _compared(result: dict[str, Any]) -> list[list[str]]:
+    """A line of cells for each pair of rows."""
+    found = []
+    for pair in result["comparisons"]:
+        change, low, high = (100 * x for x in (pair["difference"], *pair["interval"]))
+        found.append([
+            f"{pair['first']} against {pair['second']}",
+            str(pair["episodes"]),
+            str(pair["only_first"]),
+            str(pair["only_second"]),
+            f"{change:+.1f} [{low:+.1f}, {high:+.1f}]",
+            f"{pair['p_value']:.2g}",
+            shown(pair["jerk_difference"], 3),
+        ])  # fmt: skip
+    return found
+
+
 def _demonstrations(demos: Figures) -> str:
     return (
         f"{demos['recorded']} demonstrations recorded, {demos['repeated']} of them in more than "
@@ -130,6 +155,7 @@ def control_page(plan: Plan, result: dict[str, Any]) -> str:
             paragraph(OFFLINE_TEXT),
             tiles(_tiles(result)),
             section("Rows", *_rows(result)),
+            section("Row against row", *_paired(result)),
             section("Per task", *_per_task(result)),
             section("Strides", *_strides(result)),
             section("Failures", *_failures(plan, result)),
@@ -180,6 +206,11 @@ def _per_task(result: dict[str, Any]) -> list[str]:
         for task in result["settings"]["tasks"]
     ]
     return [table(["task", *played], body), paragraph("Success in percent [its interval].")]
+
+
+def _paired(result: dict[str, Any]) -> list[str]:
+    compared = _compared(result)
+    return [table(PAIRED_HEAD, compared), paragraph(PAIRED_TEXT)] if compared else []
 
 
 def _strides(result: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from armsight.evaluate.control_paired import comparisons
 from armsight.evaluate.control_plan import ROWS, Plan
 from armsight.evaluate.figures import Figures, mean
 from armsight.evaluate.intervals import clustered_rate_interval, wilson_interval
@@ -50,6 +51,7 @@ def control_result(plan: Plan, lines: Sequence[Line]) -> dict[str, Any]:
         "default_row": plan.default_row,
         **default,
         "rows": rows,
+        "comparisons": comparisons(main),
         "strides": {
             str(stride): success(
                 [x for x in lines if x["row"] == plan.default_row and x["stride"] == stride]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from armsight.actions.model import ActionModel, follow
 from armsight.actions.sequence import ACTION_SCALE, ActionSequence
 from armsight.estimate.estimator import Estimator
-from armsight.evaluate.control_plan import Plan, Unit
+from armsight.evaluate.control_plan import TRACKED, Plan, Unit
 from armsight.geometry import invert_transform, rotvec_from_rotation
 
 Array = NDArray[np.floating]
@@ -66,10 +66,10 @@ class RowMaker:
         model, route = self.model, row
         if row == "regression":
             model, route = self.regression_model, self.plan.default_row
-        averaging = route != "direct_no_averaging"
+        averaging = not route.endswith("_no_averaging")
         sequence, seconds = self._read(model, unit, material, averaging)
         start = time.perf_counter()
-        if route == "track":
+        if route in TRACKED:
             sequence = follow(sequence)
         return sequence.actions, seconds + time.perf_counter() - start
 
