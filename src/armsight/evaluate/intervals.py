@@ -147,7 +147,7 @@ def paired_difference_interval(
 def sign_test(only_first: int, only_second: int) -> float:
     """McNemar's exact test: how likely a split at least so uneven is if both are equally good."""
     count, fewer = only_first + only_second, min(only_first, only_second)
-    return min(1.0, 2 * sum(comb(count, k) for k in range(fewer + 1)) / 2**count)
+    return min(1.0, 2 * sum(comb(count, k) for k in range(fewer + 1)) / 2.0**count)
 
 
 def mean_of(resamples: Array) -> Array:
