@@ -19,8 +19,10 @@ from armsight.estimate.answer import Tuning, confidence, confidence_features, so
 from armsight.estimate.look import Look
 from armsight.evaluate import calibrate as module
 from armsight.evaluate import calibration_fits as fits
-from armsight.evaluate.calibrate import FEATURES, calibrate
+from armsight.evaluate.calibrate import calibrate
+from armsight.evaluate.calibration_confidence import FEATURES, over_budget
 from armsight.evaluate.calibration_frames import Seen
+from armsight.evaluate.table import calibration_table
 from tests.estimate.seen_arms import HEIGHT, ROBOT, WIDTH, K, view
 from tests.fake_weights import write_fake_weights
 from tests.labelled_folders import write_ndds
@@ -166,8 +168,7 @@ def everything() -> list[Seen]:
     ]
 
 
-@pytest.fixture(scope="module")
-def found(everything: list[Seen]) -> dict[str, Any]:
+def calibrated(seen: list[Seen], *more: Any) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         # Pictures without any edge: the geometry is that of the keypoints alone.
         black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -175,7 +176,12 @@ def found(everything: list[Seen]) -> dict[str, Any]:
         patch.setattr(module, "TRIAL_FRAMES", 20)
         patch.setattr(module, "PRIOR_TRIALS", (0.1, 0.3))
         patch.setattr(module, "SEEN_TRIALS", (0.5, 0.99))
-        return calibrate(Weights(), everything)  # type: ignore[arg-type]
+        return calibrate(Weights(), seen, *more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def found(everything: list[Seen]) -> dict[str, Any]:
+    return calibrated(everything)
 
 
 def test_stated_stds_are_corrected(found: dict[str, Any]) -> None:
@@ -189,6 +195,25 @@ def test_presence_thresholds_part_robots_from_nothing(found: dict[str, Any]) -> 
     assert measured["found_by_presence"]["other_robots_found"] > 0.5
     assert measured["found"]["refused"] <= 0.02
     assert measured["found"]["false_answers"] == 0
+
+
+def test_unsure_answers_are_refused_though_presence_parts_all(everything: list[Seen]) -> None:
+    """Pictures unlike the calibration frames come too: an answer that is more likely wrong than
+    right is refused, even where no calibration frame needs it."""
+    found = calibrated([s for s in everything if s.frame.other_robot is None])
+    measured = found["calibration"]["measured"]
+    assert measured["found_by_presence"]["false_answers"] == 0
+    assert found["thresholds"]["confident"] == 0.5
+    assert measured["confident_because"] == "below it an answer is more likely wrong than right"
+    assert measured["found"]["refused"] <= measured["max_refused"] == 0.02
+    assert measured["over_budget"] == {}
+    table = calibration_table(found)
+    assert "confident: 0.5 (below it" in table
+    assert "WARNING" not in table
+    measured["found"]["other_robots_found_and_sure"] = 0.11
+    measured["over_budget"] = over_budget(measured["found"], 0.02)
+    [line] = [one for one in calibration_table(found).splitlines() if "WARNING" in one]
+    assert "11.0 %, more than 10 %" in line
 
 
 def test_a_useless_threshold_is_not_chosen(found: dict[str, Any]) -> None:

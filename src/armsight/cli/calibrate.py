@@ -23,6 +23,10 @@ from armsight.cli.evaluate_options import progress_bar
 @click.option("--false-alarms", type=click.FloatRange(0, 1, min_open=True, max_open=True),
               default=0.05, show_default=True, metavar="RATE",
               help="At which `armsight ask --verify` may call true claims wrong.")  # fmt: skip
+@click.option("--max-refused", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              default=0.02, show_default=True, metavar="RATE",
+              help="Share of the robot's pictures that may be refused because the answer is "
+              "unsure.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many frames of each.")
 @click.option("--dry-run", is_flag=True, help="Leave the card as it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -31,6 +35,7 @@ def command(
     labelled: tuple[Path, ...],
     empty: tuple[Path, ...],
     false_alarms: float,
+    max_refused: float,
     limit: int | None,
     dry_run: bool,
     as_json: bool,
@@ -68,7 +73,7 @@ def command(
     with progress_bar(sum(len(dataset.frames) for dataset in datasets), "looking") as bar:
         seen = observe(estimator, datasets, bar.update)
     click.echo("fitting", err=True)
-    found = calibrate(estimator, seen)
+    found = calibrate(estimator, seen, max_refused)
     estimator.tuning = Tuning.from_card(found)
     with progress_bar(len(claimable(datasets)), "judging claims") as bar:
         thresholds, measured = fit_thresholds(estimator, datasets, false_alarms, bar.update)

@@ -7,12 +7,13 @@ at every frame once; all fits then work on what it saw.
 2. Scale of the keypoints' stds, on keypoints whose truth is known.
 3. `depth_scale`, `keypoint_seen` and `prior_std` by trial: which give the best joints and camera.
 4. Scale and floor of each joint's std, so that two of them hold 95.4 % of the errors.
-5. Confidence: logistic regression for "this answer is right", and whether it may refuse answers.
+5. Confidence: logistic regression for "this answer is right", and from which one on answers are
+   given (calibration_confidence.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,17 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
-from armsight.estimate.answer import (
-    CONFIDENCE_WEIGHTS,
-    Tuning,
-    confidence_features,
-)
+from armsight.estimate.answer import Tuning
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.uncertainty import Calibration
 from armsight.evaluate import calibration_fits as fits
+from armsight.evaluate.calibration_confidence import MAX_REFUSED, fit_confidence
 from armsight.evaluate.calibration_frames import Seen, Solved, keypoint_ratios, solve_one
 from armsight.evaluate.metrics import ADD_THRESHOLD_M
-from armsight.evaluate.presence import SURE
 from armsight.evaluate.scores import NUM_SCORED_JOINTS
 from armsight.robots import Robot
 
@@ -39,35 +36,24 @@ Array = NDArray[np.floating]
 FEWEST_FRAMES = 20
 """With fewer frames of the robot, 95 % is a guess."""
 ALLOWED = 0.01
-"""Share of robots that may be refused, and of empty pictures that may be answered."""
-OTHERS = 0.25
-"""Another maker's arm that is answered counts so much of an empty picture that is."""
-WORTHWHILE = 0.005
-"""Confidence refuses answers only where that spares more wrong ones than this."""
+"""Share of robots that presence may refuse, and of empty pictures that it may answer."""
 MOST_FIRST_LOOK = 0.2
 """Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
 TRIAL_FRAMES = 150
 SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 DEPTH_TRIALS = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 10.0)
 PRIOR_TRIALS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6)
-SIGNS = {
-    "presence_logit": 1,
-    "consistency": 1,
-    "inlier_share": 1,
-    "log_residual_scale": -1,
-    "log_joint_std": -1,
-    "log_keypoint_std": -1,
-    "outline": 1,
-}
-"""Whether more of a confidence feature speaks for an answer or against it"""
-FEATURES = tuple(SIGNS)
 
 
-def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
+def calibrate(
+    estimator: Estimator, seen: Sequence[Seen], max_refused: float = MAX_REFUSED
+) -> dict[str, Any]:
     """`thresholds` and `calibration` for the card; `calibration.measured` says what they bring.
 
     Args:
+        estimator: whose weights they are.
         seen: frames with the robot, labelled; without it, and with other robots, if any.
+        max_refused: share of the robots that may be refused, see `choose_confident`.
 
     Raises:
         DatasetError: fewer than FEWEST_FRAMES frames show the robot and say its joint angles, or
@@ -96,7 +82,7 @@ def calibrate(estimator: Estimator, seen: Sequence[Seen]) -> dict[str, Any]:
     without_outline, _ = _fit_stds(robot, tuning, plain)
     with_outline, stds = _fit_stds(robot, tuning, own)
     tuning = replace(tuning, calibration=without_outline, outline_calibration=with_outline)
-    tuning, confidence = _fit_confidence(robot, tuning, solved, there, without)
+    tuning, confidence = fit_confidence(robot, tuning, solved, there, without, max_refused)
     joints = np.array([s.joint_errors_deg[:NUM_SCORED_JOINTS].mean() for s in own])
     adds = np.array([s.add(robot) for s in own])
     return {
@@ -199,89 +185,6 @@ def _calibration(tuning: Tuning, errors: Array, stds: Array) -> Calibration:
 
 def _coverage(errors: Array, stds: Array) -> float:
     return _rounded(np.mean(np.abs(errors) <= fits.NUM_STD * stds))
-
-
-def _fit_confidence(
-    robot: Robot,
-    tuning: Tuning,
-    solved: Sequence[Solved],
-    there: Sequence[Seen],
-    without: Sequence[Seen],
-) -> tuple[Tuning, dict[str, Any]]:
-    """Confidence weights, and the thresholds that go with them."""
-    features = np.array([_features(robot, tuning, s) for s in solved])
-    right = np.array([s.is_right(robot) for s in solved])
-    is_robot = np.array([s.is_robot for s in solved])
-    other = np.array([s.seen.frame.other_robot is not None for s in solved])
-    presence = _presences([s.seen for s in solved])
-    signs = np.array([SIGNS[name] for name in FEATURES])
-    sure = fits.cross_predict(features, right, signs)
-    num_empty = sum(s.frame.other_robot is None for s in without)
-
-    def cost(least_presence: float, confident: float) -> dict[str, float]:
-        found = (presence >= least_presence) & (sure >= confident)
-        wrong = found & ~is_robot
-        return {
-            "refused": 1 - float((found & is_robot).sum()) / len(there),
-            "false_answers": float((wrong & ~other).sum()) / max(1, num_empty),
-            "other_robots_found": float((wrong & other).sum()) / max(1, len(without) - num_empty),
-            "other_robots_found_and_sure": float((wrong & other & (sure >= 0.5)).sum())
-            / max(1, len(without) - num_empty),
-        }
-
-    def total(of: Mapping[str, float]) -> float:
-        return max(of["refused"], of["false_answers"]) + OTHERS * of["other_robots_found"]
-
-    chosen, figures = (tuning.robot_found, 0.0), cost(tuning.robot_found, 0.0)
-    alone = figures
-    for least in (tuning.robot_found, float(presence.min())):
-        own = is_robot & (presence >= least)
-        spare = ALLOWED * len(there) - (len(there) - own.sum())
-        if spare < 0 or not own.any():
-            continue
-        confident = min(SURE, fits.highest_threshold(sure[own], spare / own.sum()))
-        tried = cost(least, confident)
-        if total(tried) < total(figures) - WORTHWHILE:
-            chosen, figures = (least, confident), tried
-    counted = presence >= chosen[0]
-    bias, weights = fits.fit_logistic(features[counted], right[counted], signs)
-    usual = fits.predict(
-        features, tuning.confidence_bias, np.array([CONFIDENCE_WEIGHTS[n] for n in FEATURES])
-    )
-    tuning = replace(
-        tuning,
-        robot_found=chosen[0],
-        confident=chosen[1],
-        confidence_bias=bias,
-        confidence_weights=dict(zip(FEATURES, weights.tolist(), strict=True)),
-    )
-    report = {
-        "found_by_presence": alone,
-        "found": figures,
-        "confidence": {
-            "answers": len(solved),
-            "right": int(right.sum()),
-            "log_loss_before": _log_loss(usual, right),
-            "log_loss_cross_validated": _log_loss(sure, right),
-            "auc_before": fits.separation(usual[right], usual[~right]),
-            "auc_cross_validated": fits.separation(sure[right], sure[~right]),
-        },
-    }
-    return tuning, report
-
-
-def _features(robot: Robot, tuning: Tuning, solved: Solved) -> list[float]:
-    solution = solved.solution
-    std = tuning.outline_calibration.apply(solution.joint_std, robot.joint_limits)
-    features = confidence_features(
-        solved.seen.look, replace(solution, joint_std=std), solved.measured
-    )
-    return [features[name] for name in FEATURES]
-
-
-def _log_loss(p: Array, target: NDArray[np.bool_]) -> float:
-    p = np.clip(p, 1e-6, 1 - 1e-6)
-    return _rounded(-np.mean(np.where(target, np.log(p), np.log(1 - p))))
 
 
 def _presences(seen: Sequence[Seen]) -> Array:

@@ -131,7 +131,11 @@ def calibration_table(found: dict[str, Any]) -> str:
     stds, sure = measured["two_std_coverage"], measured["confidence"]
     degrees = ", ".join(f"{57.29578 * value:.2f}" for value in values["outline"]["joint_floor"])
     return "\n".join([
-        *(f"{name}: {value:.3g}" for name, value in thresholds.items()),
+        *(
+            f"{name}: {value:.5g}"
+            + (f" ({measured['confident_because']})" if name == "confident" else "")
+            for name, value in thresholds.items()
+        ),
         f"depth_scale: {values['depth_scale']:.3g}",
         f"prior_std: {values['prior_std']:.3g} rad",
         f"keypoint_scale: {values['keypoint_scale']:.2f}",
@@ -141,6 +145,7 @@ def calibration_table(found: dict[str, Any]) -> str:
         *columns(rows),
         f"other robots answered with confidence >= 0.5: "
         f"{100 * measured['found']['other_robots_found_and_sure']:.1f} %",
+        *_budget_lines(measured),
         f"within +-2 std: {100 * stds['before']:.1f} % before, "
         f"{100 * stds['cross_validated']:.1f} % cross-validated",
         f"confidence: log loss {sure['log_loss_before']:.3f} before, "
@@ -150,6 +155,20 @@ def calibration_table(found: dict[str, Any]) -> str:
         f"ADD-AUC {measured['add_auc']:.1f}",
         *_claim_lines(measured.get("claims")),
     ])  # fmt: skip
+
+
+def _budget_lines(measured: dict[str, Any]) -> list[str]:
+    """What is wrong more often than it may be (calibration_confidence.py)."""
+    names = {
+        "refused": "robots refused",
+        "false_answers": "pictures without a robot answered",
+        "other_robots_found_and_sure": "other robots answered with confidence >= 0.5",
+    }
+    return [
+        f"WARNING: {names[label]}: {100 * measured['found'][label]:.1f} %, more than "
+        f"{100 * most:g} %. Train longer, or give more frames"
+        for label, most in measured["over_budget"].items()
+    ]
 
 
 def _claim_lines(measured: dict[str, Any] | None) -> list[str]:
