@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import click
 
+from armsight.actions.first_pictures import FILE
+from armsight.actions.session import FORMAT
 from armsight.errors import ConfigError, MissingExtraError
 
 
@@ -31,7 +34,11 @@ def command(
     start: Path | None,
     card: Path | None,
 ) -> None:
-    """Turn CHECKPOINT (a run's `checkpoint` folder) into runtime weights."""
+    """Turn CHECKPOINT (a run's `checkpoint` folder) into runtime weights.
+
+    Weights that read actions want one more file, which shows how their suite looks:
+    `armsight control first-pictures --out WEIGHTS` writes it, with the simulator.
+    """
     try:
         from armsight.models.checkpoint import save_start
         from armsight.models.export import export_checkpoint
@@ -57,3 +64,17 @@ def command(
         save_start(checkpoint, start)
         click.echo(f"wrote {start}")
     click.echo(f"wrote {out / 'model.onnx'} and {out / 'model.json'}")
+    if note := missing_pictures(out):
+        click.echo(note, err=True)
+
+
+def missing_pictures(weights: Path) -> str | None:
+    """What weights that read actions still lack; None where nothing is missing."""
+    card = json.loads((weights / "model.json").read_text())
+    if card["format"] != FORMAT or (weights / FILE).is_file():
+        return None
+    return (
+        f"{weights / FILE} is still missing: without it the tones of other renderers are not "
+        "matched, and no task is doubted. Write it with\n  armsight control first-pictures "
+        f"--suite {card['task']} --out {shlex.quote(str(weights))}"
+    )
