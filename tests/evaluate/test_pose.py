@@ -272,4 +272,4 @@ def test_the_csv_has_a_row_for_each_frame(dataset, tmp_path):
     assert float(rows[2]["panda_joint3_error_deg"]) == pytest.approx(6)
     assert rows[1]["robot_found"] == "false"
     assert rows[1]["add_mm"] == rows[1]["panda_joint1_error_deg"] == ""
-    assert math.isclose(float(rows[5]["mean_joint_error_deg"]), 5 * 3.5, rel_tol=1e-5)
+    assert math.isclose(float(rows[5]["mean_error_joints_1_to_6_deg"]), 5 * 3.5, rel_tol=1e-5)

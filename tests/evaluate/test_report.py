@@ -171,6 +171,16 @@ def test_a_line_lies_where_its_values_are():
     assert y2 < y0
 
 
+def test_percent_stands_in_the_label_and_not_at_each_tick():
+    """There it would reach into the label."""
+    svg = line_chart([("a", [0, 10], [0.0, 1.0])], x_label="x", y_label="share", y_max=1.0,
+                     percent=True)  # fmt: skip
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", svg)
+    assert "share [%]" in texts
+    assert {"0", "20", "100"} <= set(texts)
+    assert not any(text.endswith(" %") for text in texts)
+
+
 def test_charts_bear_edge_cases():
     flat = line_chart([("a", [0.0], [0.0]), ("b", [], [])], x_label="x", y_label="y")
     assert flat.count("<polyline") == 2

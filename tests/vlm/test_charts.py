@@ -30,6 +30,16 @@ def test_what_is_counted_has_whole_ticks() -> None:
     assert "0.2" in labels(point_chart([("a", halves)], x_label="m", y_label="y"))
 
 
+def test_charts_side_by_side_can_have_one_scale() -> None:
+    small, large = (
+        point_chart([("a", POINTS)], x_label="n", y_label="y", y_max=top) for top in (None, 60.0)
+    )
+    assert "60" in labels(large)
+    assert "60" not in labels(small)
+    # What is higher than that is not cut off.
+    assert "6" in labels(point_chart([("a", POINTS)], x_label="n", y_label="y", y_max=1.0))
+
+
 def test_a_second_column_of_names_is_set_like_the_first() -> None:
     rows = [["one", "another", "1.0"]]
     assert 'class="names"' in table(["first", "second", "difference"], rows, names=True)

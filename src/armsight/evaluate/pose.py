@@ -15,7 +15,7 @@ import numpy as np
 from armsight.data.frame import Dataset
 from armsight.errors import DatasetError
 from armsight.evaluate.figures import Figures, number
-from armsight.evaluate.scores import Scores, score
+from armsight.evaluate.scores import NUM_SCORED_JOINTS, Scores, score
 from armsight.evaluate.summary import summarise
 from armsight.files import atomic_write
 
@@ -95,7 +95,8 @@ def write_csv(path: Path, scores: Scores) -> None:
     counted = np.isfinite(pixels)
     mean_px = np.where(counted, pixels, 0.0).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
     mean_px = np.where(counted.any(axis=1), mean_px, np.nan)
-    header = ["frame", "robot_found", "confidence", "add_mm", "mean_joint_error_deg"]
+    scored = f"mean_error_joints_1_to_{min(NUM_SCORED_JOINTS, len(joints))}_deg"
+    header = ["frame", "robot_found", "confidence", "add_mm", scored]
     header += ["mean_keypoint_error_px", "keypoints_in_frame", "hidden_share", "distance_m"]
     header += ["silhouette_iou"]
     header += [f"{name}_error_deg" for name in joints] + [f"{name}_std_deg" for name in joints]

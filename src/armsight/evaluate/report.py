@@ -117,11 +117,13 @@ def _joint_tables(result: dict[str, Any]) -> list[str]:
         cells += [f"{figures[p]:.2f}" for p in ("p25", "p75", "p90", "p95")]
         return [cells + [percent(figures[f"within_{limit}"]) for limit in (5, 10, 20)]]
 
-    parts = []
-    for label, heading in (
-        ("answered", "Answered images"),
-        ("with_failures", f"All images; one without an answer has {joints['failures_count_as']}"),
-    ):
+    tables = {"answered": "Answered images"}
+    if joints["with_failures"]["images"] != joints["answered"]["images"]:
+        tables["with_failures"] = (
+            f"All images; one without an answer has {joints['failures_count_as']}"
+        )
+    parts = [paragraph("p25 to p95: percentiles; a quarter of the errors is below p25.")]
+    for label, heading in tables.items():
         rows = rows_of(scored, joints[label]["scored"])
         for name, figures in joints[label]["per_joint"].items():
             rows += rows_of(name, figures)
@@ -230,7 +232,12 @@ def _keypoint_table(result: dict[str, Any]) -> list[str]:
         for name, row in result["keypoints"]["each"].items()
     ]
     header = ["keypoint", "in frame", "median [px]", "PCK 5 px", "PCK 10 px", "median [mm]"]
-    return [table(header, rows)]
+    text = (
+        "DREAM's link origins, then points on the surface of each link (s0, s1, …). in frame: "
+        "images in which the point truly is. PCK: share of those in which it was found within so "
+        "many pixels."
+    )
+    return [paragraph(text), table(header, rows)]
 
 
 def _picture_sections(scores: Scores, count: int) -> list[str]:

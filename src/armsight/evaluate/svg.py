@@ -27,7 +27,7 @@ def line_chart(
     Args:
         series: name, x values, y values of each line; at most four.
         y_max: top of the y axis; by default the largest value.
-        percent: y is a share, shown in percent.
+        percent: y is a share, shown in percent; the label gets that unit.
     """
     x_top = max((max(xs) for _, xs, _ in series if len(xs)), default=1.0) or 1.0
     highest = max((max(ys) for _, _, ys in series if len(ys)), default=1.0)
@@ -124,7 +124,8 @@ def axes(
     y_step, x_step = tick_step(y_top), max(tick_step(x_top), 1.0 if whole_x else 0.0)
     for i in range(int(y_top / y_step + 1e-9) + 1):
         y = bottom - (bottom - TOP) * i * y_step / y_top
-        label = f"{100 * i * y_step:g} %" if percent else f"{i * y_step:g}"
+        # The unit stands in the label: beside each number it would reach into the label.
+        label = f"{100 * i * y_step if percent else i * y_step:g}"
         parts += [line(LEFT, y, right, y, "--grid"), text(LEFT - 5, y + 4, label, "end")]
     for i in range(int(x_top / x_step + 1e-9) + 1):
         x = LEFT + (right - LEFT) * i * x_step / x_top
@@ -134,7 +135,7 @@ def axes(
     parts.append(text((LEFT + right) / 2, HEIGHT - 6, x_label, "middle"))
     middle = (TOP + bottom) / 2
     turned = f'transform="rotate(-90 11 {middle:.0f})"'
-    parts.append(text(11, middle, y_label, "middle", turned))
+    parts.append(text(11, middle, y_label + " [%]" * percent, "middle", turned))
     return "".join(parts)
 
 

@@ -18,18 +18,20 @@ def point_chart(
     y_label: str,
     x_names: Sequence[str] = (),
     lines: bool = True,
+    y_max: float | None = None,
 ) -> str:
     """Points with intervals; at most four series.
 
     Args:
         lines: join the points of a series in the order given.
         x_names: labels of x = 0, 1, 2, … where x is not a number.
+        y_max: what the y axis holds at least, so that charts side by side can be compared.
     """
     points = [point for _, some in series for point in some]
     x_top = max((p[0] for p in points), default=1.0) or 1.0
     if x_names:
         x_top = max(len(x_names) - 1, 1) + 0.25
-    highest = max((p[3] if p[3] is not None else p[1] for p in points), default=1.0) or 1.0
+    highest = max(y_max or 0.0, highest_of(points)) or 1.0
     step = svg.tick_step(highest)
     y_top = step * -(-highest // step)
     bottom, right = svg.HEIGHT - svg.BOTTOM, svg.WIDTH - svg.RIGHT
@@ -69,6 +71,11 @@ def point_chart(
                 f"<title>{escape(name)}: {x:g}, {y:.2f}</title></circle>"
             )
     return svg.figure(parts, [name for name, _ in series])
+
+
+def highest_of(points: Sequence[Point]) -> float:
+    """The top of all points and their intervals; 0 without any."""
+    return max((p[1] if p[3] is None else p[3] for p in points), default=0.0)
 
 
 def _without_x_ticks(y_top: float, step: float, y_label: str) -> str:

@@ -15,24 +15,28 @@ from armsight.evaluate.page import charts, page, paragraph, section, table
 from armsight.evaluate.svg import line_chart
 from armsight.evaluate.table import columns, percent, shown
 from armsight.files import atomic_write
-from armsight.vlm.charts import Point, point_chart
 from armsight.vlm.items import SHIFTS_DEG
 from armsight.vlm.pairs import PairSet
 from armsight.vlm.parse import FAILURES
+from armsight.vlm.scaling_charts import price_charts, scaling_charts, to_compare
 from armsight.vlm.variants import Variant
 
 HTML, JSON, CSV = "report.html", "results.json", "results.csv"
-PER_CHART = 4
 INTERVALS = (
     "In brackets: 95 % intervals, bootstrap over clusters of targets that share their first "
     "reference picture."
 )
-X_LABELS = {
-    "samples": "samples per target",
-    "effort": "reasoning effort",
-    "references": "reference pictures",
-    "model size": "billions of parameters",
-}
+HOW_TO_READ = (
+    "mean: absolute error over all joints and targets. answered only: without the targets that got "
+    "no answer. within 5°: share of joint angles. ADD-AUC: area under the ADD curve up to 100 mm "
+    "in percent, over link origins with the true camera pose; – without one. seconds: median over "
+    "targets, samples asked side by side."
+)
+FAILURES_MEAN = (
+    "Of all samples that were asked for. refused: the model declined. unparsed: no joint angles "
+    "could be read, also after one attempt at repair. error: the server failed. repaired: asked a "
+    "second time for a usable answer. limits violated: a joint was beyond its limits, and clipped."
+)
 
 
 def write_report(
@@ -81,6 +85,7 @@ def csv_rows(
 def html(result: dict[str, Any]) -> str:
     """The page."""
     rows = result["table"]
+    missing = [f"{row['name']}: {row['note']}" for row in rows if row["note"]]
     body = [
         "<h1>What vision-language models know of joint angles</h1>",
         paragraph(
@@ -88,19 +93,26 @@ def html(result: dict[str, Any]) -> str:
             f"({', '.join(f'{n} {g}' for g, n in result['groups'].items())}), prompt "
             f"{result['prompt_version']}, pictures at most {result['image_size']} px."
         ),
-        *[paragraph(f"Note: {note}.", "small") for note in result["notes"]],
+        *[paragraph(f"Note: {note}.", "small") for note in [*missing, *result["notes"]]],
         section(
             "All targets",
             paragraph(
                 INTERVALS + f" A target without an answer has {result['failures_count_as']}."
             ),
+            paragraph(HOW_TO_READ),
             table(HEADER, [cells(row, row) for row in rows]),
         ),
     ]
+    # What a reader came for first, its details below.
+    scaling = charts(scaling_charts(result))
+    body.append(section("Scaling", to_compare(rows) if scaling else "", scaling))
+    body.append(section("Cost and latency", charts(price_charts(rows))))
+    body.append(section("Verifier: are claimed angles right?", *_verifiers(result)))
     for group in result["groups"] if len(result["groups"]) > 1 else ():
         some = [cells(row, row["groups"][group]) for row in rows if "groups" in row]
-        body.append(section(f"Targets: {group}", table(HEADER, some)))
-    body.append(section("Answers that failed", _failure_table(rows)))
+        body.append(section(f"Targets: {group}", table(GROUP_HEADER, some)))
+    if failures := _failure_table(rows):
+        body.append(section("Answers that failed", paragraph(FAILURES_MEAN), failures))
     joints = list(result["joint_names"])
     per_joint = [
         [row["name"], *(shown(row["per_joint_deg"][name]) for name in joints)]
@@ -127,33 +139,34 @@ def html(result: dict[str, Any]) -> str:
             ),
         )
     )
-    body.append(section("Scaling", charts(_scaling_charts(result))))
-    body.append(section("Cost and latency", charts(_price_charts(rows))))
-    body.append(section("Verifier: are claimed angles right?", *_verifiers(result)))
     return page("armsight: vision-language models", body)
 
 
 HEADER = [
-    "method", "mean [deg]", "mean [rad]", "median of targets [deg]", "answered only [deg]",
-    "within 5°", "within 10°", "within 20°", "ADD-AUC 100 mm", "unanswered", "cost [USD]",
-    "seconds",
+    "method", "mean [deg]", "median of targets [deg]", "answered only [deg]", "unanswered",
+    "cost [USD]", "seconds", "within 5°", "within 10°", "within 20°", "ADD-AUC 100 mm",
+    "mean [rad]",
 ]  # fmt: skip
+SPENT = slice(5, 7)
+"""Columns that groups of targets do not have"""
+GROUP_HEADER = HEADER[: SPENT.start] + HEADER[SPENT.stop :]
 
 
 def cells(row: Figures, figures: Figures) -> list[str]:
     """One row of the main table, for all targets or for a group of them."""
     if "mean_deg" not in figures:
-        return [row["name"], row["note"] or "–", *[""] * (len(HEADER) - 2)]
-    whole = row is figures
-    cost = row["cost_usd"] if whole else None
-    seconds = row["seconds_per_target"] if whole else None
-    return [
-        row["name"], shown(figures["mean_deg"]), shown(figures["mean_rad"], 3),
-        shown(figures["median_deg"]), shown(figures["mean_answered_deg"]),
-        *(percent(figures[f"within_{limit}"]) for limit in (5, 10, 20)),
-        shown(figures["add_auc"]), f"{figures['unanswered']} of {figures['targets']}",
+        return [row["name"], *["–"] * (len(HEADER) - 1)]
+    cost, seconds = row["cost_usd"], row["seconds_per_target"]
+    found = [
+        row["name"], shown(figures["mean_deg"]), shown(figures["median_deg"]),
+        shown(figures["mean_answered_deg"]), f"{figures['unanswered']} of {figures['targets']}",
         "–" if cost is None else f"{cost:.4f}", "–" if seconds is None else f"{seconds:.2f}",
+        *(percent(figures[f"within_{limit}"]) for limit in (5, 10, 20)),
+        shown(figures["add_auc"]), shown(figures["mean_rad"], 3),
     ]  # fmt: skip
+    if row is not figures:
+        del found[SPENT]
+    return found
 
 
 def text_table(result: dict[str, Any]) -> str:
@@ -162,12 +175,13 @@ def text_table(result: dict[str, Any]) -> str:
     rows = [header]
     for row in result["table"]:
         if "mean_deg" not in row:
-            rows.append([row["name"], row["note"][:60], "", "", "", ""])
+            rows.append([row["name"], *["–"] * (len(header) - 1)])
             continue
         cost = "–" if row["cost_usd"] is None else f"{row['cost_usd']:.4f}"
+        failed = f"{sum(row['failures'].values())} of {row['asked']}" if row["asked"] else "–"
         rows.append(
             [row["name"], shown(row["mean_deg"]), percent(row["within_10"]),
-             shown(row["add_auc"]), f"{sum(row['failures'].values())} of {row['asked']}", cost]
+             shown(row["add_auc"]), failed, cost]
         )  # fmt: skip
     lines = columns(rows)
     for verifier in result["verifiers"]:
@@ -177,7 +191,8 @@ def text_table(result: dict[str, Any]) -> str:
                 f"  {degrees:>2} deg: {shown(verifier['shift_deg'][str(degrees)]['auc'], 3)}"
             )
     lines += ["", INTERVALS]
-    return "\n".join([*lines, *(f"note: {note}" for note in result["notes"])])
+    missing = [f"{row['name']}: {row['note']}" for row in result["table"] if row["note"]]
+    return "\n".join([*lines, *(f"note: {note}" for note in [*missing, *result["notes"]])])
 
 
 def _failure_table(rows: Sequence[Figures]) -> str:
@@ -188,68 +203,16 @@ def _failure_table(rows: Sequence[Figures]) -> str:
             [row["name"], str(row["asked"]), *(str(row["failures"].get(k, 0)) for k in FAILURES),
              str(row["repairs"]), str(row["violations"])]
             for row in rows
-            if row["asked"] and not row["baseline"]
+            # The median's and the medoid's row have the same samples.
+            if row["asked"] and not row["baseline"] and row["merge"] != "medoid"
         ],
     )  # fmt: skip
-
-
-def _scaling_charts(result: dict[str, Any]) -> list[tuple[str, str]]:
-    figures = []
-    for knob, lines in result["scaling"].items():
-        names: list[str] = []
-        if knob == "effort":
-            names = list(dict.fromkeys(p["x"] for line in lines for p in line["points"]))
-        series: list[tuple[str, list[Point]]] = [
-            (
-                line["label"],
-                [
-                    (float(names.index(p["x"]) if names else p["x"]), p["mean_deg"], p["low"],
-                     p["high"])
-                    for p in line["points"]
-                ],
-            )
-            for line in lines
-        ]  # fmt: skip
-        for some in _in_charts(series):
-            chart = point_chart(
-                some, x_label=X_LABELS[knob], y_label="mean joint error [deg]", x_names=names
-            )
-            figures.append((chart, f"Error against {X_LABELS[knob]}"))
-    return figures
-
-
-def _price_charts(rows: Sequence[Figures]) -> list[tuple[str, str]]:
-    figures = []
-    for key, label in (
-        ("cost_usd_per_target", "USD per target"),
-        ("seconds_per_target", "seconds per target (median; samples in parallel)"),
-    ):
-        series: dict[str, list[Point]] = {}
-        for row in rows:
-            if row["model"] and row[key] is not None and "mean_deg" in row:
-                mean = row["mean_deg"]
-                series.setdefault(row["model"], []).append(
-                    (row[key], mean["value"], mean["low"], mean["high"])
-                )
-        ordered = [(name, sorted(points)) for name, points in series.items()]
-        for some in _in_charts(ordered):
-            # Each point is another way of asking: no line leads from one to the next.
-            chart = point_chart(some, x_label=label, y_label="mean joint error [deg]", lines=False)
-            figures.append((chart, f"Error against {label}"))
-    return figures
-
-
-def _in_charts(
-    series: Sequence[tuple[str, list[Point]]],
-) -> Iterator[Sequence[tuple[str, list[Point]]]]:
-    for start in range(0, len(series), PER_CHART):
-        yield series[start : start + PER_CHART]
 
 
 def _verifiers(result: dict[str, Any]) -> list[str]:
     if not result["verifiers"]:
         return []
-    header = ["verifier", "shift of one joint", "claims", "AUC", *result["joint_names"]]
+    header = ["verifier", "shift of one joint", "wrong claims", "AUC", *result["joint_names"]]
     rows, figures = [], []
     for verifier in result["verifiers"]:
         series = []
@@ -269,6 +232,7 @@ def _verifiers(result: dict[str, Any]) -> list[str]:
             figures.append((chart, f"ROC of {verifier['judge']}"))
     text = (
         "AUC: chance that a wrong claim scores above a true one. Intervals: bootstrap over "
-        "images, where there are several. A missing verdict counts against the verifier."
+        "images, where there are several. Columns of joints: the claims in which that joint is "
+        "shifted. 0.5 is chance. A missing verdict counts against the verifier."
     )
     return [paragraph(text), table(header, rows), charts(figures)]
