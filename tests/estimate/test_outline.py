@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from armsight.estimate.edges import DIRECTIONS, FAR, EdgeMap, direction
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import DIRECTIONS, FAR, EdgeMap, direction, find_rim
+from armsight.estimate.outline import Rim, find_rim
 from armsight.estimate.outline_fit import align
 from armsight.estimate.polish import States
 from armsight.estimate.residuals import step
 from armsight.geometry import make_transform, project, transform_points
 from armsight.robots import load_robot
+from armsight.robots.kinematics import link_frames
 from armsight.vlm.drawing import Camera, default_camera, shaded
 from tests.labelled_folders import poses
 
@@ -41,7 +43,6 @@ def drawn(i: int) -> tuple[EdgeMap, States, Measurements]:
 def test_the_outline_lies_on_the_edges_of_its_own_drawing(i: int) -> None:
     edges, true, _ = drawn(i)
     rim = find_rim(ROBOT, true, edges)
-    assert rim is not None
     assert rim.closeness(edges, true)[0] > 0.5
     for joint in range(1, 6):
         for sign in (-1, 1):
@@ -49,7 +50,6 @@ def test_the_outline_lies_on_the_edges_of_its_own_drawing(i: int) -> None:
             off[0, joint] += sign * np.radians(15)
             moved = States(ROBOT.clip(off), true.R, true.t)
             drawn_anew = find_rim(ROBOT, moved, edges)
-            assert drawn_anew is not None
             assert drawn_anew.closeness(edges, moved)[0] < rim.closeness(edges, true)[0] - 0.02
 
 
@@ -64,7 +64,6 @@ def test_camera_and_joint_move_back_to_where_the_outline_fits(i: int) -> None:
     free = np.zeros(off.shape, dtype=bool)
     free[:, 3] = free[:, JOINTS:] = True
     rim = find_rim(ROBOT, start, edges)
-    assert rim is not None
     found = align(rim, edges, measured, 1.0, start, free)
     assert np.degrees(np.abs(found.q - true.q)).max() < 1.0
     points = [
@@ -98,4 +97,46 @@ def test_an_edge_is_found_by_its_own_direction_alone() -> None:
 def test_an_arm_out_of_view_has_no_outline() -> None:
     edges, true, _ = drawn(0)
     away = States(true.q, true.R, true.t + [5.0, 0, 0])
-    assert find_rim(ROBOT, away, edges) is None
+    assert not find_rim(ROBOT, away, edges).in_view.any()
+
+
+def test_the_jacobian_is_the_derivative_of_the_distances() -> None:
+    edges, true, _ = drawn(1)
+    rim = find_rim(ROBOT, true, edges)
+    rng = np.random.default_rng(0)
+    start = States(*step(true.q, true.R, true.t, rng.normal(0, 0.01, (1, JOINTS + 6))))
+    frames = link_frames(ROBOT.chain, start.q, np)
+    seen = rim.look(edges, start, frames)
+    J = rim.jacobian(edges, start, seen, frames)
+    assert J.shape == (1, JOINTS + 6, rim.links.shape[1])
+    for i in range(JOINTS + 6):
+        h = 1e-6 * np.eye(JOINTS + 6)[[i]]
+        one, other = (rim.look(edges, States(*step(start.q, start.R, start.t, d))) for d in (h, -h))
+        slope = (one.distance - other.distance)[0] / 2e-6
+        # Between two pixels the distance bends: where a point crosses there, slopes differ.
+        close = np.isclose(slope, J[0, i], rtol=1e-3, atol=1e-3)
+        assert close[seen.inside[0]].mean() > 0.98, i
+
+
+def test_many_arms_at_once_are_what_each_is_alone() -> None:
+    edges, true, measured = drawn(2)
+    rng = np.random.default_rng(1)
+    q = ROBOT.clip(true.q + rng.normal(0, 0.05, (3, JOINTS)))
+    states = States(q, true.R.repeat(3, 0), true.t.repeat(3, 0))
+    free = np.ones((3, JOINTS + 6), dtype=bool)
+    together = find_rim(ROBOT, states, edges)
+    found = align(together, edges, measured, 1.0, states, free, (8.0,))
+    values = together.closeness(edges, found)
+    for i in range(3):
+        one = States(states.q[[i]], states.R[[i]], states.t[[i]])
+        rim = find_rim(ROBOT, one, edges)
+        assert rim.known.all()
+        np.testing.assert_array_equal(
+            rim.positions[0], together[[i]].positions[together.known[[i]]]
+        )
+        alone = align(rim, edges, measured, 1.0, one, free[:1], (8.0,))
+        # All go on until the last has settled.
+        np.testing.assert_allclose(found.q[i], alone.q[0], atol=0.01)
+        assert values[i] == pytest.approx(rim.closeness(edges, alone)[0], abs=0.02)
+    assert isinstance(together.joined(together), Rim)
+    assert len(together.joined(together).links) == 6

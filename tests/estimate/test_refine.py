@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import EdgeMap
 from armsight.estimate.refine import refine
 from armsight.estimate.solution import Solution
 from armsight.estimate.solve import solve
@@ -73,7 +73,7 @@ def test_a_part_of_the_picture_gives_the_same_answer_as_the_whole() -> None:
         for some in (None, box)
     )
     assert add(q, camera, part) < 0.8 * add(q, camera, answer)
-    np.testing.assert_allclose(part.T_cam_base, whole.T_cam_base, atol=0.02)
+    np.testing.assert_allclose(part.T_cam_base, whole.T_cam_base, atol=0.03)
 
 
 @pytest.mark.parametrize("shade", [0, 255])

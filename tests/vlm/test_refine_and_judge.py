@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from armsight.errors import ArmsightError
+from armsight.estimate.edges import EdgeMap
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.image import load_image
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import EdgeMap
 from armsight.estimate.polish import States
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import ConfigError, WeightsError
+from armsight.estimate.edges import EdgeMap
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import EdgeMap
 from armsight.estimate.refine import refine
 from armsight.estimate.residuals import linearise
 from armsight.estimate.solve import Solution, solve, solve_keypoints

@@ -54,27 +54,10 @@ class Measurements:
         return self.robot.keypoint_positions[self.keypoints]
 
     @cached_property
-    def moving(self) -> list[int]:
-        """(J) the link that each joint turns"""
-        return [self.robot.chain.joints.index(j) for j in range(len(self.robot.joint_names))]
-
-    @cached_property
-    def axes_in_link(self) -> Array:
-        """(J, 3) each joint's axis in the frame of the link that it turns"""
-        W = self.robot.chain.axis_skews[self.moving]
-        return np.stack([W[:, 2, 1], W[:, 0, 2], W[:, 1, 0]], -1)
-
-    @cached_property
     def moves(self) -> NDArray[np.bool_]:
         """(J, N) whether each joint moves each keypoint"""
-        chain = self.robot.chain
-        moves = np.zeros((len(chain.parents), len(self.moving)), dtype=bool)
-        for i, (parent, joint) in enumerate(zip(chain.parents, chain.joints, strict=True)):
-            if parent >= 0:
-                moves[i] = moves[parent]
-            if joint >= 0:
-                moves[i, joint] = True
-        return moves[self.links].T
+        moves: NDArray[np.bool_] = self.robot.joint_moves[:, self.links]
+        return moves
 
     def points(self, q: Array) -> Array:
         """The measured keypoints (B, N, 3) [m, base frame] at joint positions (B, J) [rad]."""

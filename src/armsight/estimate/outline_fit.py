@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements
-from armsight.estimate.outline import EdgeMap, Rim
+from armsight.estimate.outline import Rim
 from armsight.estimate.polish import States, data_cost, data_terms
 from armsight.estimate.residuals import linearise, step
 from armsight.robots.kinematics import link_frames
@@ -27,8 +28,8 @@ STEPS = 6
 WEIGHT = 2.0
 """of a point of the outline: neighbours err together"""
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-2, 0.2, 10.0
-SETTLED = 1e-4
-"""[rad], [m] A step shorter than this is the last at its scale"""
+SETTLED = 0.02
+"""The last step at a scale is one that promises to lower the cost by less than this"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def align(
     """States near `states` (B) that explain edges and keypoints better.
 
     Args:
-        rim: the outline; its points stay the same while the arm moves.
+        rim: the outline, of each state or one for all; its points stay while the arm moves.
         edges: of the picture.
         measured: its keypoints [px of `edges`].
         keypoint_scale: of their residuals, see `polish`.
@@ -76,14 +77,16 @@ def align(
     """
     low, high = measured.robot.joint_limits.T
     diagonal = np.arange(free.shape[1])
+    both = free[:, :, None] & free[:, None, :]
     for scale in scales:
         damping = np.full(len(free), DAMPING_START)
         cost, H, g = _terms(rim, edges, measured, keypoint_scale, states, scale, camera)
         for _ in range(STEPS):
-            A, b = H * (free[:, :, None] & free[:, None, :]), g * free
+            A, b = H * both, g * free
             own = A[:, diagonal, diagonal]
             A[:, diagonal, diagonal] += damping[:, None] * own + np.where(own > 0, 1e-9, 1.0)
             delta = -np.linalg.solve(A, b[..., None])[..., 0]
+            promised = -0.5 * (b * delta).sum(-1)
             q, R, t = step(states.q, states.R, states.t, delta)
             trial = States(np.clip(q, low, high), R, t)
             tried = _terms(rim, edges, measured, keypoint_scale, trial, scale, camera)
@@ -97,7 +100,7 @@ def align(
             cost, H, g = (
                 _where(better, new, old) for new, old in zip(tried, (cost, H, g), strict=True)
             )
-            if better.any() and np.abs(delta[better]).max() < SETTLED:
+            if (promised < SETTLED).all():
                 break
     return states
 
@@ -117,18 +120,16 @@ def _terms(
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Cost (B,), Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
     frames = link_frames(measured.robot.chain, states.q, np)
-    at = linearise(rim.points, states.q, states.R, states.t, frames)
-    distance, gradient, inside = edges.look(rim.directions, at.residuals[:, 0], at.residuals[:, 1])
-    inside &= at.in_front
-    fit = np.where(inside, np.exp(-0.5 * (distance / scale) ** 2), 0.0)
-    J = (at.jacobian * gradient[:, None]).sum(2)
+    seen = rim.look(edges, states, frames)
+    fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)
+    J = rim.jacobian(edges, states, seen, frames)
     weighted = J * (WEIGHT / scale**2 * fit)[:, None]
     keypoints = linearise(measured, states.q, states.R, states.t, frames)
     scales = np.full(len(states.q), keypoint_scale)
     H, g = data_terms(keypoints, scales)
     H += weighted @ J.swapaxes(-1, -2)
-    g += (weighted * distance[:, None]).sum(-1)
-    cost = WEIGHT * (1 - fit).sum(-1) + data_cost(keypoints, scales)
+    g += (weighted @ seen.distance[..., None])[..., 0]
+    cost = WEIGHT * (rim.known.sum(-1) - fit.sum(-1)) + data_cost(keypoints, scales)
     if camera is not None:
         unlikely, pull, precision = camera.terms(states)
         pose = np.arange(g.shape[1] - 6, g.shape[1])

@@ -207,9 +207,9 @@ def data_cost(at: Linearisation, scale: Array) -> Array:
 def data_terms(at: Linearisation, scale: Array) -> tuple[Array, Array]:
     """The measurements' part of Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
     weights = robust_weights(at, scale) / scale[:, None] ** 2
-    B, M = at.jacobian.shape[:2]
-    jacobian = at.jacobian.reshape(B, M, -1)
-    weighted = (at.jacobian * weights[:, None, None]).reshape(B, M, -1)
+    B, M, rows, N = at.jacobian.shape
+    jacobian = at.jacobian.reshape(B, M, rows * N)
+    weighted = (at.jacobian * weights[:, None, None]).reshape(B, M, rows * N)
     H = weighted @ jacobian.swapaxes(-1, -2)
-    g = (weighted @ at.residuals.reshape(B, -1, 1))[..., 0]
+    g = (weighted @ at.residuals.reshape(B, rows * N, 1))[..., 0]
     return H, g

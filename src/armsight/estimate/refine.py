@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements
-from armsight.estimate.outline import EdgeMap, Rim, find_rim
+from armsight.estimate.outline import Rim, find_rim
 from armsight.estimate.outline_fit import SCALES, align, information
 from armsight.estimate.polish import States, data_cost, joined, residual_scale
 from armsight.estimate.residuals import linearise
@@ -52,30 +53,21 @@ def refine(
     own = edges.own(measured)
     modes = solution.modes
     scale = float(residual_scale(linearise(own, modes.q[:1], modes.R[:1], modes.t[:1]))[0])
-    found: list[Aligned] = []
-
-    def try_out(some: States) -> None:
-        for i in range(len(some.q)):
-            aligned = follow(own, edges, scale, some[i : i + 1])
-            if aligned is not None:
-                found.append(aligned)
-        found.sort(key=lambda one: -one.explained)
-
     rivals = solution.mode_costs < solution.mode_costs[0] + PLAUSIBLE
     rivals[MOST_PLAUSIBLE:] = False
-    try_out(modes[rivals])
-    if not found or found[0].closeness < DOUBTFUL:
-        try_out(modes[np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]])
-        if found:
-            try_out(joined(*(one.state for one in found[:2])))
-    if not found or found[0].closeness < NOTHING:
+    found = follow(own, edges, scale, modes[rivals])
+    if not found.any or found.closeness[0] < DOUBTFUL:
+        others = np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]
+        if len(others):
+            found = found.with_others(follow(own, edges, scale, modes[others]))
+        if found.any:
+            found = found.with_others(follow(own, edges, scale, found.states[:2]))
+    if not found.any or found.closeness[0] < NOTHING:
         return solution
-    best, rim = found[0].state, found[0].rim
-    states = joined(*(one.state for one in found))
-    costs = -np.array([one.explained for one in found])
-    H = information(rim, edges, own, scale, best)
+    best, costs = found.states[:1], -found.explained
+    H = information(found.rim[:1], edges, own, scale, best)
     known = np.append(np.full(len(H) - 3, LEAST_KNOWN[0]), np.full(3, LEAST_KNOWN[1]))
-    covariance = np.linalg.inv(H + np.diag(known)) + mode_spread(states, costs)
+    covariance = np.linalg.inv(H + np.diag(known)) + mode_spread(found.states, costs)
     std = np.sqrt(np.diag(covariance)[: best.q.shape[1]])
     return replace(
         solution,
@@ -83,60 +75,81 @@ def refine(
         joint_std=calibration.apply(std, measured.robot.joint_limits),
         T_cam_base=make_transform(best.R[0], best.t[0]),
         covariance=covariance,
-        modes=states,
+        modes=found.states,
         mode_costs=costs,
-        outline=found[0].closeness,
+        outline=float(found.closeness[0]),
     )
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """An arm whose outline was moved onto the edges."""
+    """B arms whose outlines were moved onto the edges, the best first."""
 
-    state: States
-    """(1)"""
+    states: States
     rim: Rim
-    explained: float
-    """See `explained`"""
-    closeness: float
-    """See `Rim.closeness`"""
+    """as last drawn, each its own"""
+    explained: Array
+    """(B,) see `explained`"""
+    closeness: Array
+    """(B,) see `Rim.closeness`"""
+
+    @property
+    def any(self) -> bool:
+        return len(self.explained) > 0
+
+    def with_others(self, others: Aligned) -> Aligned:
+        """All of both."""
+        return Aligned(
+            joined(self.states, others.states),
+            self.rim.joined(others.rim),
+            np.append(self.explained, others.explained),
+            np.append(self.closeness, others.closeness),
+        )[np.argsort(-np.append(self.explained, others.explained), kind="stable")]
+
+    def __getitem__(self, index: NDArray[np.generic] | slice) -> Aligned:
+        return Aligned(
+            self.states[index], self.rim[index], self.explained[index], self.closeness[index]
+        )
 
 
 def follow(
     measured: Measurements,
     edges: EdgeMap,
     scale: float,
-    state: States,
+    states: States,
     free: NDArray[np.bool_] | None = None,
-) -> Aligned | None:
-    """A state (B = 1) moved onto the edges, its outline drawn again once it has moved.
+) -> Aligned:
+    """States moved onto the edges, their outlines drawn again once they have moved.
 
     Args:
         measured: keypoints [px of `edges`], and `scale`, that of their residuals.
+        states: any number of starts.
         free: (1, J + 6) what may move; everything by default.
 
     Returns:
-        None where hardly any of the outline is in view.
+        Those with enough of the outline in view, the best first.
     """
-    if free is None:
-        free = np.ones((1, state.q.shape[1] + 6), dtype=bool)
+    may_move = np.ones((len(states.q), states.q.shape[1] + 6), dtype=bool)
+    if free is not None:
+        may_move &= free
     # Drawn again, the outline is near: it needs no widest scale.
     for scales in (SCALES[:-1], SCALES[1:]):
-        rim = find_rim(measured.robot, state, edges)
-        if rim is None:
-            return None
-        state = align(rim, edges, measured, scale, state, free, scales)
-    assert rim is not None
-    value = float(explained(measured, edges, scale, rim, state)[0])
-    return Aligned(state, rim, value, float(rim.closeness(edges, state)[0]))
+        rim = find_rim(measured.robot, states, edges)
+        kept = rim.in_view
+        rim, may_move = rim[kept], may_move[kept]
+        states = align(rim, edges, measured, scale, states[kept], may_move, scales)
+        if not kept.any():
+            break
+    value = explained(measured, edges, scale, rim, states)
+    found = Aligned(states, rim, value, rim.closeness(edges, states))
+    return found[np.argsort(-value, kind="stable")]
 
 
 def explained(
-    measured: Measurements, edges: EdgeMap, scale: float, rim: Rim | None, states: States
+    measured: Measurements, edges: EdgeMap, scale: float, rim: Rim, states: States
 ) -> Array:
     """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
     at = linearise(measured, states.q, states.R, states.t)
     cost = data_cost(at, np.full(len(states.q), scale))
-    hits = 0.0 if rim is None else EDGES * rim.closeness(edges, states)
-    result: Array = hits - cost
+    result: Array = EDGES * rim.closeness(edges, states) - cost
     return result

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements
+from armsight.robots import Robot
 from armsight.robots.kinematics import link_frames, points_on_links
 
 Array = NDArray[np.floating]
@@ -71,7 +72,7 @@ def linearise(
 
     Keypoints are the last axis of every array: NumPy is several times slower on short last axes.
     """
-    rotations, origins = frames = frames or link_frames(measured.robot.chain, q, np)
+    frames = frames or link_frames(measured.robot.chain, q, np)
     # Camera axes, but still about the base's origin: (B, 3, N), then (B, 1, N) each.
     points = R @ points_on_links(frames, measured.links, measured.positions).swapaxes(-1, -2)
     x, y, z = (points[:, [i]] for i in range(3))
@@ -103,20 +104,34 @@ def linearise(
     wrench[:, 1] = z * wrench[:, 3] - x * wrench[:, 5]
     wrench[:, 2] = x * wrench[:, 4] - y * wrench[:, 3]
 
-    moving = measured.moving
-    axes = R @ (rotations[:, moving] @ measured.axes_in_link[..., None])[..., 0].swapaxes(-1, -2)
-    arms = R @ origins[:, moving].swapaxes(-1, -2)
-    screws = np.empty((B, 6, num_joints))
-    screws[:, :3] = axes
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        screws[:, 3 + i] = arms[:, j] * axes[:, k] - arms[:, k] * axes[:, j]
-    by_joint = screws.swapaxes(-1, -2) @ wrench.reshape(B, 6, -1)
+    by_joint = screws(measured.robot, frames, R).swapaxes(-1, -2) @ wrench.reshape(
+        B, 6, num_rows * num_keypoints
+    )
     np.multiply(
-        by_joint.reshape(B, num_joints, num_rows, -1),
+        by_joint.reshape(B, num_joints, num_rows, num_keypoints),
         measured.moves[:, None],
         out=jacobian[:, :num_joints],
     )
     return Linearisation(residuals, jacobian, in_front[:, 0])
+
+
+def screws(robot: Robot, frames: tuple[Array, Array], R: Array) -> Array:
+    """(B, 6, J) the joints' screws in camera axes, about the base's origin.
+
+    Args:
+        robot: the arm.
+        frames: `link_frames` at B states.
+        R: (B, 3, 3) rotation of `T_cam_base`.
+    """
+    rotations, origins = frames
+    links = robot.joint_links
+    axes = R @ (rotations[:, links] @ robot.joint_axes[..., None])[..., 0].swapaxes(-1, -2)
+    arms = R @ origins[:, links].swapaxes(-1, -2)
+    result = np.empty((len(R), 6, len(links)))
+    result[:, :3] = axes
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        result[:, 3 + i] = arms[:, j] * axes[:, k] - arms[:, k] * axes[:, j]
+    return result
 
 
 def step(q: Array, R: Array, t: Array, delta: Array) -> tuple[Array, Array, Array]:

@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 from armsight.errors import ConfigError
 from armsight.files import atomic_write
 from armsight.render.link_tree import LinkTree
-from armsight.render.surface import (
-    cluster_vertices,
-    farthest_points,
-    sample_surface,
-    triangle_areas,
-)
+from armsight.render.meshes import simplified
+from armsight.render.surface import farthest_points, sample_surface, triangle_areas
 from armsight.robots.check import check_robot
 
 Array = NDArray[np.floating]
 
-OUTLINE_GRID_M = 0.008
-"""Cell size of the vertex clustering that lightens the link meshes for outlines."""
+OUTLINE_FACES = 800
+"""Of each link's light mesh: a Panda's then is off by 0.2 mm in the mean. With outlines that were 1
+mm too thin the estimator's answers were 10 mm off in the median instead of 7."""
 SURFACE_SAMPLES_PER_LINK = 4000
 FEWEST_PER_LINK = 2
 
@@ -95,7 +92,9 @@ def make_robot_file(
         raise ConfigError(f"no robot can be made of this: {error}") from error
     arrays = {}
     for link, (vertices, faces) in shapes.items():
-        light_vertices, light_faces = cluster_vertices(vertices, faces, OUTLINE_GRID_M)
+        light_vertices, light_faces = vertices, faces
+        if len(faces) > OUTLINE_FACES:
+            light_vertices, light_faces = simplified(vertices, faces, OUTLINE_FACES / len(faces))
         small = len(light_vertices) <= np.iinfo(np.uint16).max
         arrays[f"{link}.vertices"] = light_vertices.astype(np.float32)
         arrays[f"{link}.faces"] = light_faces.astype(np.uint16 if small else np.uint32)

@@ -1,4 +1,4 @@
-"""Triangle meshes: their areas, points spread over them, and lighter copies."""
+"""Triangle meshes: their areas, and points spread over them."""
 
 from __future__ import annotations
 
@@ -41,22 +41,6 @@ def farthest_points(points: Array, count: int) -> Array:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
     return points[chosen]
-
-
-def cluster_vertices(vertices: Array, faces: NDArray[np.intp], cell: float) -> Mesh:
-    """Lighten a mesh: vertices (V, 3) in one grid cell [m] become one, flat faces vanish."""
-    _, label, count = np.unique(
-        np.round(vertices / cell), axis=0, return_inverse=True, return_counts=True
-    )
-    merged = np.zeros((len(count), 3))
-    np.add.at(merged, label.ravel(), vertices)
-    merged /= count[:, None]
-    faces = label.ravel()[faces]
-    a, b, c = faces.T
-    faces = faces[(a != b) & (b != c) & (a != c)]
-    # Of equal faces one stays, with its corners in order: their turn tells outside from inside.
-    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
-    return merged, faces[first]
 
 
 def box(half_sizes: Array) -> Mesh:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -75,6 +75,30 @@ class Robot:
         q = self._check(joint_positions)
         clipped: Array = np.clip(q, self.joint_limits[:, 0], self.joint_limits[:, 1])
         return clipped
+
+    @cached_property
+    def joint_links(self) -> list[int]:
+        """(J) the link that each joint turns"""
+        return [self.chain.joints.index(j) for j in range(len(self.joint_names))]
+
+    @cached_property
+    def joint_axes(self) -> Array:
+        """(J, 3) each joint's axis in the frame of the link that it turns"""
+        W = self.chain.axis_skews[self.joint_links]
+        return np.stack([W[:, 2, 1], W[:, 0, 2], W[:, 1, 0]], -1)
+
+    @cached_property
+    def joint_moves(self) -> NDArray[np.bool_]:
+        """(J, L) whether each joint moves each link"""
+        moves = np.zeros((len(self.chain.parents), len(self.joint_names)), dtype=bool)
+        for i, (parent, joint) in enumerate(
+            zip(self.chain.parents, self.chain.joints, strict=True)
+        ):
+            if parent >= 0:
+                moves[i] = moves[parent]
+            if joint >= 0:
+                moves[i, joint] = True
+        return moves.T
 
     def link_shapes(self) -> dict[str, tuple[Array, NDArray[np.int64]]]:
         """Light meshes for outlines: link name -> vertices (V, 3) [m, link frame], faces (F, 3).

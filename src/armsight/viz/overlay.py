@@ -103,6 +103,8 @@ def _resized(image: Pixels, factor: float) -> Pixels:
 
 def _draw_outline(canvas: Pixels, mask: NDArray[np.uint8], unit: float) -> None:
     x, y, w, h = cv2.boundingRect(mask)
+    if w == 0:
+        return
     part, where = canvas[y : y + h, x : x + w], mask[y : y + h, x : x + w]
     part[where > 0] = cv2.LUT(part[where > 0].reshape(-1, 1, 3), TINTED).reshape(-1, 3)
     contours = outline(mask)

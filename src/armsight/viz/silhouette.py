@@ -6,16 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.geometry import transform_points
+from armsight.robots.skin import Projected, Skin
 from armsight.robots import Robot
-from armsight.robots.meshes import meshes
 
 Array = NDArray[np.floating]
-
-NEAR = 0.05
-"""Depth [m] in front of which faces are left out: they would project to anywhere."""
-SHIFT = 4
-"""OpenCV's fixed-point bits: positions are drawn to a sixteenth of a pixel."""
 
 
 def silhouette(
@@ -30,24 +24,8 @@ def silhouette(
         K: (3, 3) [px] of an image of that size.
         width, height: of the mask [px].
     """
-    mask = np.zeros((height, width), np.uint8)
-    T_base_link = robot.forward_kinematics(joint_positions)
-    reach = 16.0 * max(width, height)  # keeps fixed-point coordinates far from overflow
-    for link, vertices, faces in meshes(robot):
-        points = transform_points(T_cam_base @ T_base_link[link], vertices)
-        depth = points[:, 2]
-        pixels = points @ K.T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            pixels = pixels[:, :2] / pixels[:, 2:]
-        inside = (depth > NEAR) & (np.abs(pixels) < reach).all(axis=1)
-        triangles = pixels[faces[inside[faces].all(axis=1)]]
-        a, b = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-        # Faces that look away are covered by those that look here. One call for each face:
-        # filling many at once would punch holes where two overlap.
-        here = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0
-        for triangle in np.round(triangles[here] * (1 << SHIFT)).astype(np.int32):
-            cv2.fillConvexPoly(mask, triangle, (255,), cv2.LINE_8, SHIFT)
-    return mask
+    T_cam_link = T_cam_base @ robot.forward_kinematics(joint_positions)
+    return Projected.of(Skin.of(robot), T_cam_link, K, max(width, height)).mask(width, height)
 
 
 def outline(mask: NDArray[np.uint8]) -> list[NDArray[np.int32]]:

@@ -21,11 +21,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from armsight.estimate.answer import answer
 from armsight.estimate.camera_file import CameraFile
+from armsight.estimate.edges import EdgeMap
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.estimate.image import LoadedImage
 from armsight.estimate.intrinsics import find_intrinsics
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import EdgeMap, Rim, find_rim
+from armsight.estimate.outline import Rim, find_rim
 from armsight.estimate.outline_fit import SCALES, KnownCamera, align
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
@@ -128,11 +129,11 @@ class Picture:
         fit = linearise(measured, estimated.q, estimated.R, estimated.t)
         scale = float(residual_scale(fit)[0])
         found = follow(measured, edges, scale, estimated)
-        if found is None:
+        if not found.any:
             return cls(measured, scale, edges, estimated, -np.inf)
-        return cls(measured, scale, edges, found.state, found.explained)
+        return cls(measured, scale, edges, found.states, float(found.explained[0]))
 
-    def explained(self, rim: Rim | None, states: States) -> Array:
+    def explained(self, rim: Rim, states: States) -> Array:
         """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
         return explained(self.measured, self.edges, self.scale, rim, states)
 
@@ -146,9 +147,9 @@ class Picture:
         joints = len(fits.gain)
         free = one_joint_free(joints)
         held = follow(self.measured, self.edges, self.scale, fits.held, free[:1])
-        if held is None:
+        if not held.any:
             return fits.gain
-        states = self.align(held.rim, self.searched(held.rim, held.state), free)
+        states = self.align(held.rim, self.searched(held.rim, held.states), free)
         value = self.explained(held.rim, states)
         gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
         return gains
@@ -165,12 +166,11 @@ class Picture:
         rim = find_rim(robot, held, self.edges)
         states = self.searched(rim, held)
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
-        if rim is not None:
-            states = self.align(rim, states, one_joint_free(len(claimed)), SCALES[1:], camera)
+        states = self.align(rim, states, one_joint_free(len(claimed)), SCALES[1:], camera)
         value = self.explained(rim, states) - camera.terms(states)[0]
         return float(max(value[1:].max(), self.best - PARDON) - value[0])
 
-    def searched(self, rim: Rim | None, held: States) -> States:
+    def searched(self, rim: Rim, held: States) -> States:
         """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J)."""
         robot = self.measured.robot
         joints = len(robot.joint_names)
