@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "server down": (["--model", "a/b", "--base-url", "http://127.0.0.1:9/v1"], "is it running"),
     "no address": (["--model", "a/b", "--base-url", "localhost"], "http"),
     "no package": (["--model", "anthropic/claude"], "anthropic"),
+    "vLLM's address": (["--model", "vllm/qwen"], "--base-url"),
 }
 
 
@@ -113,7 +115,8 @@ ERRORS: dict[str, tuple[list[str], str]] = {
 def test_what_is_missing_is_one_readable_error(
     photo: Path, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "VLLM_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     options, words = ERRORS[case]
     assert words in str(error_of(ask(photo, *options)))
@@ -145,7 +148,9 @@ def test_degrees_given_as_radians_are_noticed(
 def test_a_refusal_is_an_error_with_its_document_kept(server: FakeServer, photo: Path) -> None:
     result = ask(photo, *local(server, "refuses"), "--json")
     assert "can't help" in str(error_of(result))
-    assert json.loads(result.stdout)["robot_found"] is False
+    document = json.loads(result.stdout)
+    assert document["robot_found"] is False
+    assert document["messages"][0].startswith("1 of 1 samples refused: I'm sorry")
 
 
 @pytest.mark.parametrize(("disagreement", "agrees"), [(5, True), (95, False)])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from armsight.robots import load_robot
-from armsight.vlm.parse import parse_angles, parse_disagreement
+from armsight.vlm.parse import REFUSED, parse_angles, parse_disagreement
 
 ROBOT = load_robot("panda")
 low, high = np.degrees(ROBOT.joint_limits).T
@@ -79,3 +79,9 @@ def test_other_disagreements_are_failures(text: str) -> None:
     found, parsed = parse_disagreement(f'{{"disagreement": {text}}}')
     assert found is None
     assert parsed.failure == "unparsed"
+
+
+def test_a_refusal_of_many_lines_becomes_one() -> None:
+    parsed = parse_angles("I'm sorry,\n\nbut I can't\thelp with that.", ROBOT)
+    assert parsed.failure == REFUSED
+    assert parsed.problem == "refused: I'm sorry, but I can't help with that."

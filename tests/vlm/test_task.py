@@ -15,6 +15,7 @@ from armsight.errors import MissingExtraError
 from armsight.vlm import engine
 from armsight.vlm.ask import Question, ask_once
 from armsight.vlm.engine import ModelSettings
+from armsight.vlm.errors import ModelError
 from armsight.vlm.picture import encode
 from armsight.vlm.references import own_reference
 from tests.vlm.fake_server import ROBOT, TRUTH_DEG, FakeServer, answer_text
@@ -62,7 +63,7 @@ class FakeProcessor:
         self.chats = []
 
     @classmethod
-    def from_pretrained(cls, name: str) -> FakeProcessor:
+    def from_pretrained(cls, name: str, **options: Any) -> FakeProcessor:
         global processor
         processor = cls()
         return processor
@@ -120,6 +121,9 @@ def test_a_local_hugging_face_model_sees_the_pictures(monkeypatch: pytest.Monkey
     transformers.AutoProcessor = FakeProcessor
     transformers.AutoModelForImageTextToText = FakeModel
     model = engine.get_model("hf/some/vision-model")
+    import armsight.vlm.hf_vision as hf
+
+    monkeypatch.setattr(hf, "only_here", lambda name: True)
     answer = engine.run(model, ask_once(model, question(), ModelSettings()))
     np.testing.assert_allclose(np.degrees(answer.parsed.joint_positions), TRUTH_DEG)
     assert answer.replies[0].input_tokens == 5
@@ -135,3 +139,40 @@ def test_a_local_model_without_transformers_names_the_pip_line(
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingExtraError, match="pip install transformers"):
         engine.get_model("hf/some/vision-model")
+
+
+class Hub:
+    """The Hugging Face Hub as it answers: with a model, an error, or not at all."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+
+    def model_info(self, name: str, timeout: float) -> None:
+        assert timeout <= 30
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_local_model_that_cannot_be_had_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    from armsight.vlm.hf_vision import only_here
+
+    found = str(tmp_path / "config.json") if cached else None
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda name, file: found)
+    gone = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
+    for error, words in ((gone, "no such model"), (OSError("no route"), "cannot be reached")):
+        monkeypatch.setattr(hub, "HfApi", lambda error=error: Hub(error))
+        if cached and error is not gone:
+            assert only_here("some/model") is True
+            continue
+        with pytest.raises(ModelError, match=words) as raised:
+            only_here("some/model")
+        assert "\n" not in str(raised.value)
+    monkeypatch.setattr(hub, "HfApi", lambda: Hub(None))
+    assert only_here("some/model") is False
+    assert only_here(str(tmp_path)) is True

@@ -102,7 +102,8 @@ def _messages(answers: Sequence[Answer]) -> tuple[str, ...]:
     for kind in FAILURES:
         problems = [a.parsed.problem for a in answers if a.parsed.failure == kind]
         if problems:
-            messages.append(f"{len(problems)} of {len(answers)} samples {kind}: {problems[0]}")
+            why = (problems[0] or "").removeprefix(f"{kind}: ")
+            messages.append(f"{len(problems)} of {len(answers)} samples {kind}: {why}")
     violated = sorted({name for answer in answers for name in answer.parsed.violated})
     if violated:
         messages.append(f"answered outside of their limits, and clipped: {', '.join(violated)}")

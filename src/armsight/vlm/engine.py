@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import socket
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from armsight.errors import ArmsightError, ConfigError, MissingExtraError
-from armsight.vlm.errors import ServerError
+from armsight.vlm.errors import ServerError, UnknownModelError
 from armsight.vlm.providers import INSTALL, causes, full_name, guard, redact, translate
 
 __all__ = ["full_name", "redact", "translate"]
@@ -92,6 +93,13 @@ def get_model(model: str, base_url: str | None = None) -> Any:
     provider = name.partition("/")[0]
     if provider == "hf-vision":
         import armsight.vlm.hf_vision  # noqa: F401 (registers the provider)
+    somewhere = base_url is not None or "VLLM_BASE_URL" in os.environ
+    if provider == "vllm" and not somewhere and importlib.util.find_spec("vllm") is None:
+        # Else inspect_ai would try to start a server, once the first question comes.
+        raise UnknownModelError(
+            f"{model}: give the address of the vLLM server with --base-url, e.g. "
+            "http://localhost:8000/v1"
+        )
     arguments: dict[str, Any] = {}
     if base_url is not None and provider == "openai-api":
         service = name.split("/")[1].upper().replace("-", "_")

@@ -11,6 +11,7 @@ import base64
 import io
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from inspect_ai.model import (
@@ -29,6 +30,9 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from PIL import Image
 
 from armsight.errors import MissingExtraError
+from armsight.vlm.errors import ServerError, UnknownModelError
+
+HUB_TIMEOUT_S = 10
 
 
 @modelapi(name="hf-vision")
@@ -69,8 +73,11 @@ class HuggingFaceVision(ModelAPI):
 
         processors: Any = transformers.AutoProcessor
         models: Any = transformers.AutoModelForImageTextToText
-        processor = processors.from_pretrained(self.model_name)
-        model = models.from_pretrained(self.model_name, dtype="auto", **self.model_args)
+        offline = only_here(self.model_name)
+        processor = processors.from_pretrained(self.model_name, local_files_only=offline)
+        model = models.from_pretrained(
+            self.model_name, dtype="auto", local_files_only=offline, **self.model_args
+        )
         return processor, model.eval()
 
     def max_connections(self) -> int:
@@ -119,6 +126,37 @@ class HuggingFaceVision(ModelAPI):
             ),
             time=time.perf_counter() - start,
         )
+
+
+def only_here(name: str) -> bool:
+    """Whether the model is read from this machine: it is a folder, or the Hub is not in reach.
+
+    Asked once, with a short patience: transformers would ask for each of its files, many times.
+
+    Raises:
+        UnknownModelError: the Hub has no such model, or does not show it to this user.
+        ServerError: the Hub is out of reach, and the model was never downloaded.
+    """
+    if Path(name).is_dir():
+        return True
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    try:
+        HfApi().model_info(name, timeout=HUB_TIMEOUT_S)
+    except (HFValidationError, RepositoryNotFoundError) as error:
+        raise UnknownModelError(
+            f"hf/{name}: no such model on the Hugging Face Hub and no such folder, or it is "
+            "private or gated (HF_TOKEN)"
+        ) from error
+    except Exception as error:  # the HTTP package's own, which changes with its version
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return True
+        raise ServerError(
+            f"hf/{name}: it is not on this machine, and the Hugging Face Hub cannot be reached "
+            f"({error})"
+        ) from error
+    return False
 
 
 def as_chat(message: ChatMessage) -> dict[str, Any]:

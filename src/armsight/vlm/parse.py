@@ -100,16 +100,21 @@ def parse_disagreement(text: str, stop_reason: str = "stop") -> tuple[float | No
     return value / 100, Parsed()
 
 
+def _refusal(text: str) -> str:
+    """What was said, in one line."""
+    return f"refused: {' '.join(text.split())[:200]}"
+
+
 def _object_with(
     text: str, key: str, stop_reason: str
 ) -> tuple[dict[str, Any] | None, Parsed | None]:
     if stop_reason == "content_filter":
-        return None, Parsed(failure=REFUSED, problem=f"refused: {text.strip()[:200]}")
+        return None, Parsed(failure=REFUSED, problem=_refusal(text))
     answers = [found for found in _objects(text) if key in found]
     if answers:
         return answers[-1], None
     if _REFUSAL.search(text):
-        return None, Parsed(failure=REFUSED, problem=f"refused: {text.strip()[:200]}")
+        return None, Parsed(failure=REFUSED, problem=_refusal(text))
     if not text.strip():
         return None, Parsed(failure=UNPARSED, problem="the answer is empty")
     cut = " and was cut off" if stop_reason in ("max_tokens", "model_length") else ""

@@ -32,6 +32,7 @@ PROVIDERS = {
 """Provider -> package that talks to it, and how to get that"""
 ALIASES = {"hf": "hf-vision", "huggingface": "hf-vision", "gemini": "google"}
 """inspect_ai's own `hf` reads text only: its local vision models go through hf_vision.py"""
+KNOWN = ", ".join(sorted(PROVIDERS)).replace("hf-vision", "hf")
 
 
 def full_name(model: str, base_url: str | None = None) -> str:
@@ -47,15 +48,15 @@ def full_name(model: str, base_url: str | None = None) -> str:
     if not slash or not name or not provider:
         raise UnknownModelError(
             f"{model!r} is not PROVIDER/NAME, e.g. openai/gpt-5 or ollama/qwen2.5vl; providers: "
-            + ", ".join(sorted(PROVIDERS))
+            + KNOWN
         )
     if provider in PROVIDERS or provider == "mockllm":
         return f"{provider}/{name}"
     if base_url is not None:
         return f"openai-api/{provider}/{name}"
     raise UnknownModelError(
-        f"unknown provider {provider!r} in {model!r}; known: {', '.join(sorted(PROVIDERS))}. For "
-        "another OpenAI-compatible server give its --base-url"
+        f"unknown provider {provider!r} in {model!r}; known: {KNOWN}. For another "
+        "OpenAI-compatible server give its --base-url"
     )
 
 
