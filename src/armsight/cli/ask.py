@@ -147,7 +147,8 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
         click.echo(table(estimate))
         click.echo(
             f"  asked {name}, {len(answers)} sample{'s' * (len(answers) > 1)}, "
-            f"{tokens['input_tokens']} tokens in, {tokens['output_tokens']} out, {vlm['latency_s']:.1f} s, cost {cost}\n"
+            f"{tokens['input_tokens']} tokens in, {tokens['output_tokens']} out, "
+            f"{vlm['latency_s']:.1f} s, cost {cost}\n"
             f"  wrote {', '.join(map(str, targets))}"
         )
     if not estimate.robot_found:
