@@ -24,7 +24,7 @@ SUFFIXES = [".parquet", ".npz"]
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory: pytest.TempPathFactory) -> ActionSequence:
     model = ActionModel.from_pretrained(write_fake_action_weights(tmp_path_factory.mktemp("w")))
-    made = model.predict_action_chunk(pictures([60, 150, 120, 240]), steps=[0, 2, 7, 8])
+    made = model.predict_action_chunk(pictures([60, 150, 120, 240]), steps=[0, 2, 7, 8], span=1)
     return replace(made, messages=("a note, with 'quotes' and ü",), source="clip.mp4")
 
 
@@ -96,7 +96,7 @@ def test_bytes_in_the_middle_overwritten(
         try:
             read = read_actions(path)
         except DatasetError as error:
-            named += f"a{suffix}" in str(error)
+            named += f"a{suffix}" in str(error) and str(error).isprintable()  # in one line
             continue
         same += np.array_equal(read.actions, sequence.actions)
     assert named + same == len(places)

@@ -83,6 +83,15 @@ def test_progress_sees_every_frame(tmp_path: Path) -> None:
     assert seen == [3] * 3 + [5] * 5
 
 
+def test_a_folder_of_videos_names_them(tmp_path: Path) -> None:
+    (tmp_path / "b.mp4").touch()
+    with pytest.raises(KeyframesError, match=r"holds no picture; .*; give its video .*b\.mp4$"):
+        load_keyframes(tmp_path, 32)
+    (tmp_path / "a.mkv").touch()
+    with pytest.raises(KeyframesError, match=r"; give one of its 2 videos, such as .*a\.mkv$"):
+        load_keyframes(tmp_path, 32)
+
+
 def test_mixed_sizes_are_named(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "frames", ["a0.png", "a1.png"])
     Image.new("RGB", (64, 48)).save(folder / "a2.png")

@@ -77,6 +77,15 @@ def test_pictures(
     assert "pick up the cream cheese and place it in the basket, initial state 1\n" in again.stdout
     assert "no success after 27 steps" in again.stdout
 
+    # A run that is cut short leaves its actions, and no result of others beside them.
+    monkeypatch.setattr("armsight.cli._play.play", lambda *_: {}["killed"])
+    kept = (out / "actions.npz").read_bytes()
+    shutil.copy(out / "actions.npz", tmp_path / "c.npz")
+    with pytest.raises(KeyError, match="killed"):
+        play(tmp_path / "c.npz", "--out", out)
+    assert [path.name for path in out.iterdir()] == ["actions.npz"]
+    assert len((out / "actions.npz").read_bytes()) == len(kept)
+
 
 def test_actions_of_a_video_that_is_still_there(clip: Path, weights: Path, tmp_path: Path) -> None:
     from armsight import ActionModel

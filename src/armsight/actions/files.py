@@ -158,7 +158,10 @@ def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     except ArmsightError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise DatasetError(f"{path} is broken: {error}; write it again") from error
+        # Parquet's own words may hold line breaks, and bytes of the broken file.
+        why = "".join(c if c.isprintable() else " " for c in str(error))
+        why = " ".join(why.split()).rstrip(".")
+        raise DatasetError(f"{path} is broken: {why}; write it again") from error
     return document, arrays
 
 

@@ -126,7 +126,13 @@ def _folder(folder: Path) -> list[Path]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]
     if not found:
-        raise KeyframesError(f"{folder} holds no picture; looked for {', '.join(SUFFIXES)}")
+        videos = sorted(x for x in folder.iterdir() if x.suffix.lower() in VIDEO_SUFFIXES)
+        instead = f"; give its video {videos[0]}" if videos else ""
+        if len(videos) > 1:
+            instead = f"; give one of its {len(videos)} videos, such as {videos[0]}"
+        raise KeyframesError(
+            f"{folder} holds no picture; looked for {', '.join(SUFFIXES)}{instead}"
+        )
     return sorted(found, key=_by_number)
 
 

@@ -103,6 +103,9 @@ def rollout(
             state, alike = find_state(simulation, frames.shown[0])
         scene = {"suite": suite, "task": chosen.name, "initial_state": state}
         sequence = replace(sequence, scene=scene)
+        with suppress(OSError):  # results of other actions would outlive a run that is killed
+            for name in ("rollout.json", "rollout.mp4"):
+                (out / name).unlink(missing_ok=True)
         write_actions(sequence, out / "actions.npz")
         judge = OutcomeWatch(simulation)
         target = out / "rollout.mp4" if film else None
