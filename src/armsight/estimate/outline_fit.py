@@ -15,18 +15,21 @@ from numpy.typing import NDArray
 from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements
 from armsight.estimate.outline import Rim
-from armsight.estimate.polish import States, data_cost, data_terms
+from armsight.estimate.polish import Prior, States, data_cost, data_terms
 from armsight.estimate.residuals import linearise, step
 from armsight.robots.kinematics import link_frames
 
 Array = NDArray[np.floating]
 
-SCALES = (20.0, 8.0, 3.0, 1.5)
+SCALES = (20.0, 8.0, 3.0, 1.0)
 """[px] of the loss, one after the other"""
 STEPS = 6
 """at each scale"""
 WEIGHT = 2.0
 """of a point of the outline: neighbours err together"""
+BELIEF = 4.0
+"""of the prior: keypoints and edges err together too, and would else turn what they cannot tell,
+such as a base that is out of view, by half a circle for next to nothing"""
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-2, 0.2, 10.0
 SETTLED = 0.02
 """The last step at a scale is one that promises to lower the cost by less than this"""
@@ -63,6 +66,7 @@ def align(
     free: NDArray[np.bool_],
     scales: tuple[float, ...] = SCALES,
     camera: KnownCamera | None = None,
+    prior: Prior | None = None,
 ) -> States:
     """States near `states` (B) that explain edges and keypoints better.
 
@@ -74,13 +78,14 @@ def align(
         free: (B, J + 6) which joints [rad], turn and place of the camera may move.
         scales: [px] of the loss, one after the other.
         camera: where its pose is known.
+        prior: belief on the joints of each state.
     """
     low, high = measured.robot.joint_limits.T
     diagonal = np.arange(free.shape[1])
     both = free[:, :, None] & free[:, None, :]
     for scale in scales:
         damping = np.full(len(free), DAMPING_START)
-        cost, H, g = _terms(rim, edges, measured, keypoint_scale, states, scale, camera)
+        cost, H, g = _terms(rim, edges, measured, keypoint_scale, states, scale, camera, prior)
         for _ in range(STEPS):
             A, b = H * both, g * free
             own = A[:, diagonal, diagonal]
@@ -89,7 +94,7 @@ def align(
             promised = -0.5 * (b * delta).sum(-1)
             q, R, t = step(states.q, states.R, states.t, delta)
             trial = States(np.clip(q, low, high), R, t)
-            tried = _terms(rim, edges, measured, keypoint_scale, trial, scale, camera)
+            tried = _terms(rim, edges, measured, keypoint_scale, trial, scale, camera, prior)
             better = tried[0] <= cost
             damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
             states = States(
@@ -116,7 +121,7 @@ def information(
 
 def _terms(
     rim: Rim, edges: EdgeMap, measured: Measurements, keypoint_scale: float, states: States,
-    scale: float, camera: KnownCamera | None = None,
+    scale: float, camera: KnownCamera | None = None, prior: Prior | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Cost (B,), Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
     frames = link_frames(measured.robot.chain, states.q, np)
@@ -130,6 +135,12 @@ def _terms(
     H += weighted @ J.swapaxes(-1, -2)
     g += (weighted @ seen.distance[..., None])[..., 0]
     cost = WEIGHT * (rim.known.sum(-1) - fit.sum(-1)) + data_cost(keypoints, scales)
+    if prior is not None:
+        joints = np.arange(states.q.shape[1])
+        precision = BELIEF * prior.precision(states.q)
+        cost = cost + BELIEF * prior.cost(states.q)
+        g[:, joints] += precision * (states.q - prior.mean)
+        H[:, joints, joints] += precision
     if camera is not None:
         unlikely, pull, precision = camera.terms(states)
         pose = np.arange(g.shape[1] - 6, g.shape[1])

@@ -73,6 +73,15 @@ class Prior:
     def __getitem__(self, index: NDArray[np.generic] | slice) -> Prior:
         return Prior(self.mean[index], self.std[index])
 
+    @classmethod
+    def flat(cls, count: int, joints: int) -> Prior:
+        """No belief at all."""
+        return cls(np.zeros((count, joints)), np.full((count, joints), np.inf))
+
+    def joined(self, other: Prior) -> Prior:
+        """Both, one after the other."""
+        return Prior(np.concatenate([self.mean, other.mean]), np.concatenate([self.std, other.std]))
+
     def cost(self, q: Array) -> Array:
         """(B,) minus the log probability of `q` (B, J), up to a constant."""
         off = (q - self.mean) / self.std

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements
 from armsight.estimate.outline import Rim, find_rim
-from armsight.estimate.outline_fit import SCALES, align, information
-from armsight.estimate.polish import States, data_cost, joined, residual_scale
+from armsight.estimate.outline_fit import BELIEF, SCALES, align, information
+from armsight.estimate.polish import Prior, States, data_cost, joined, residual_scale
 from armsight.estimate.residuals import linearise
 from armsight.estimate.solution import Solution
 from armsight.estimate.uncertainty import Calibration, mode_spread
@@ -24,17 +24,20 @@ from armsight.geometry import make_transform
 
 Array = NDArray[np.floating]
 
-EDGES = 200.0
+EDGES = 300.0
 """What edges all along the outline count for, in units of the keypoints' log likelihood; where it
 lies (100 to 400) hardly matters"""
 PLAUSIBLE, MOST_PLAUSIBLE = 12.0, 3
 """Answers whose keypoints are e^12 times less probable than the best's are no rivals"""
 NOTHING = 0.15
 """Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
-LEAST_KNOWN = 0.1, 0.01
-"""[1/rad^2], [1/m^2] What is known of joints, turn and place of the base without any picture"""
-DOUBTFUL, MOST_DOUBTFUL = 0.75, 16
+LEAST_KNOWN = 0.1, 0.1, 0.1, 0.01, 0.01, 0.01
+"""[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
+DOUBTFUL, MOST_DOUBTFUL = 0.75, 8
 """Where the best outline lies no nearer to the edges than this, more answers are tried"""
+FIRST_ROUNDS, LAST_ROUND = (SCALES[:-1], SCALES[1:]), (SCALES[1:],)
+"""Scales of the fit, each time that the outline is drawn: drawn again it is near, and needs no
+widest one. The best answer is worth one more round."""
 
 
 def refine(
@@ -48,32 +51,33 @@ def refine(
         solution: with the modes that are to be tried.
         calibration: of the joints' standard deviations.
     """
-    if solution.modes is None:
+    if solution.modes is None or solution.mode_priors is None:
         return solution
     own = edges.own(measured)
-    modes = solution.modes
+    modes, priors = solution.modes, solution.mode_priors
     scale = float(residual_scale(linearise(own, modes.q[:1], modes.R[:1], modes.t[:1]))[0])
     rivals = solution.mode_costs < solution.mode_costs[0] + PLAUSIBLE
     rivals[MOST_PLAUSIBLE:] = False
-    found = follow(own, edges, scale, modes[rivals])
+    found = follow(own, edges, scale, modes[rivals], priors[rivals])
     if not found.any or found.closeness[0] < DOUBTFUL:
         others = np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]
         if len(others):
-            found = found.with_others(follow(own, edges, scale, modes[others]))
-        if found.any:
-            found = found.with_others(follow(own, edges, scale, found.states[:2]))
+            found = found.with_others(follow(own, edges, scale, modes[others], priors[others]))
+    if found.any:
+        best = found.states[:1], found.priors[:1]
+        found = found.with_others(follow(own, edges, scale, *best, rounds=LAST_ROUND))
     if not found.any or found.closeness[0] < NOTHING:
         return solution
-    best, costs = found.states[:1], -found.explained
-    H = information(found.rim[:1], edges, own, scale, best)
-    known = np.append(np.full(len(H) - 3, LEAST_KNOWN[0]), np.full(3, LEAST_KNOWN[1]))
+    answer, costs = found.states[:1], -found.explained
+    H = information(found.rim[:1], edges, own, scale, answer)
+    known = np.append(found.priors[:1].precision(answer.q), LEAST_KNOWN)
     covariance = np.linalg.inv(H + np.diag(known)) + mode_spread(found.states, costs)
-    std = np.sqrt(np.diag(covariance)[: best.q.shape[1]])
+    std = np.sqrt(np.diag(covariance)[: answer.q.shape[1]])
     return replace(
         solution,
-        joint_positions=best.q[0],
+        joint_positions=answer.q[0],
         joint_std=calibration.apply(std, measured.robot.joint_limits),
-        T_cam_base=make_transform(best.R[0], best.t[0]),
+        T_cam_base=make_transform(answer.R[0], answer.t[0]),
         covariance=covariance,
         modes=found.states,
         mode_costs=costs,
@@ -89,9 +93,11 @@ class Aligned:
     rim: Rim
     """as last drawn, each its own"""
     explained: Array
-    """(B,) see `explained`"""
+    """(B,) log posterior, up to a constant, see `explained`"""
     closeness: Array
     """(B,) see `Rim.closeness`"""
+    priors: Prior
+    """(B) belief on the joints"""
 
     @property
     def any(self) -> bool:
@@ -104,11 +110,16 @@ class Aligned:
             self.rim.joined(others.rim),
             np.append(self.explained, others.explained),
             np.append(self.closeness, others.closeness),
+            self.priors.joined(others.priors),
         )[np.argsort(-np.append(self.explained, others.explained), kind="stable")]
 
     def __getitem__(self, index: NDArray[np.generic] | slice) -> Aligned:
         return Aligned(
-            self.states[index], self.rim[index], self.explained[index], self.closeness[index]
+            self.states[index],
+            self.rim[index],
+            self.explained[index],
+            self.closeness[index],
+            self.priors[index],
         )
 
 
@@ -117,31 +128,38 @@ def follow(
     edges: EdgeMap,
     scale: float,
     states: States,
+    priors: Prior | None = None,
     free: NDArray[np.bool_] | None = None,
+    rounds: tuple[tuple[float, ...], ...] = FIRST_ROUNDS,
 ) -> Aligned:
     """States moved onto the edges, their outlines drawn again once they have moved.
 
     Args:
         measured: keypoints [px of `edges`], and `scale`, that of their residuals.
         states: any number of starts.
+        priors: belief on the joints of each; none by default.
         free: (1, J + 6) what may move; everything by default.
+        rounds: [px] scales of the fit, each time that the outline is drawn.
 
     Returns:
         Those with enough of the outline in view, the best first.
     """
+    if priors is None:
+        priors = Prior.flat(*states.q.shape)
     may_move = np.ones((len(states.q), states.q.shape[1] + 6), dtype=bool)
     if free is not None:
         may_move &= free
-    # Drawn again, the outline is near: it needs no widest scale.
-    for scales in (SCALES[:-1], SCALES[1:]):
+    for scales in rounds:
         rim = find_rim(measured.robot, states, edges)
         kept = rim.in_view
         rim, may_move = rim[kept], may_move[kept]
-        states = align(rim, edges, measured, scale, states[kept], may_move, scales)
+        states, priors = states[kept], priors[kept]
+        states = align(rim, edges, measured, scale, states, may_move, scales, prior=priors)
         if not kept.any():
             break
     value = explained(measured, edges, scale, rim, states)
-    found = Aligned(states, rim, value, rim.closeness(edges, states))
+    value = value - BELIEF * priors.cost(states.q)
+    found = Aligned(states, rim, value, rim.closeness(edges, states), priors)
     return found[np.argsort(-value, kind="stable")]
 
 

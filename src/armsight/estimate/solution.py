@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.estimate.measurements import Measurements
-from armsight.estimate.polish import States
+from armsight.estimate.polish import Prior, States
 from armsight.estimate.residuals import Linearisation
 
 Array = NDArray[np.floating]
@@ -50,6 +50,8 @@ class Solution:
     None without a camera"""
     mode_costs: Array
     """(M,) minus the log posterior of each, up to a constant"""
+    mode_priors: Prior | None = None
+    """(M) what the hypotheses around each mode believe of its joints"""
     outline: float = 0.0
     """In [0, 1]: how near the arm's outline lies to edges of the picture; 0: not looked at"""
 

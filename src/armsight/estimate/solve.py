@@ -200,6 +200,7 @@ def _solve(
         costs=polished_costs,
         modes=joined(fine, coarse[others]),
         mode_costs=np.concatenate([costs, coarse_costs[others]]),
+        mode_priors=prior_of[np.concatenate([top[order], others])],
     )
 
 
@@ -231,6 +232,7 @@ def _camera_only(
         consistency=consistency(measured, errors, owner, np.ones(1)),
         modes=states[best],
         mode_costs=np.zeros(1),
+        mode_priors=belief[best],
     )
 
 

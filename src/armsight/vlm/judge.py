@@ -146,7 +146,7 @@ class Picture:
         the estimator's own answer."""
         joints = len(fits.gain)
         free = one_joint_free(joints)
-        held = follow(self.measured, self.edges, self.scale, fits.held, free[:1])
+        held = follow(self.measured, self.edges, self.scale, fits.held, free=free[:1])
         if not held.any:
             return fits.gain
         states = self.align(held.rim, self.searched(held.rim, held.states), free)
