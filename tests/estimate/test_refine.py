@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.refine import refine
+from armsight.estimate.polish import Prior, States
+from armsight.estimate.refine import follow, refine
 from armsight.estimate.solution import Solution
 from armsight.estimate.solve import solve
 from armsight.estimate.uncertainty import Calibration
@@ -83,30 +84,25 @@ def test_a_part_of_the_picture_gives_the_same_answer_as_the_whole() -> None:
     assert np.linalg.norm(ours - theirs, axis=1).mean() < 0.01
 
 
-def test_what_the_picture_cannot_tell_stays_what_was_believed() -> None:
+def test_what_the_picture_cannot_tell_becomes_what_is_believed() -> None:
     """Turned with its camera about its own axis, an arm without its base in view looks the same."""
     pixels, q, camera, measured, _ = seen(0)
-    base = measured.links > 0
-    some = replace(
-        measured, keypoints=measured.keypoints[base], keypoints_2d=measured.keypoints_2d[base],
-        std=measured.std[base],
-    )  # fmt: skip
-    # Nothing below the shoulder is in the picture.
-    lowest = int(project(camera.T_cam_base[:3, 3][None], camera.K)[0, 1])
-    shoulder = int(
-        project(transform_points(camera.T_cam_base, np.array([[0, 0, 0.2]])), camera.K)[0, 1]
+    shoulder = transform_points(camera.T_cam_base, np.array([[0.0, 0.0, 0.2]]))
+    cut = EdgeMap(pixels[: int(project(shoulder, camera.K)[0, 1])], camera.K)
+    kept = measured.links > 0
+    above = replace(
+        measured,
+        keypoints=measured.keypoints[kept],
+        keypoints_2d=measured.keypoints_2d[kept],
+        std=measured.std[kept],
     )
-    assert shoulder < lowest
-    cut = pixels.copy()[:shoulder]
-    believed = q + [0.4, 0, 0, 0, 0, 0, 0]
-    std = np.full(len(ROBOT.keypoint_names), np.inf)
-    std[some.keypoints] = NOISE
-    at = np.zeros((len(std), 2))
-    at[some.keypoints] = some.keypoints_2d
-    answer = solve(ROBOT, camera.K, at, std, believed[None])
-    moved = refine(some, EdgeMap(cut, camera.K), answer, Calibration())
-    assert moved.joint_positions[0] == pytest.approx(believed[0], abs=0.15)
-    assert moved.joint_std[0] > 0.1
+    T = camera.T_cam_base[None]
+    start = States(q[None], T[:, :3, :3], T[:, :3, 3])
+    belief = Prior(q[None] + [[0.3, 0, 0, 0, 0, 0, 0]], np.full((1, len(q)), 0.05))
+    stays, turns = (follow(above, cut, 1.0, start, prior) for prior in (None, belief))
+    assert stays.states.q[0, 0] == pytest.approx(q[0], abs=0.1)
+    assert turns.states.q[0, 0] == pytest.approx(q[0] + 0.3, abs=0.05)
+    assert turns.closeness[0] > stays.closeness[0] - 0.05
 
 
 @pytest.mark.parametrize("shade", [0, 255])
