@@ -87,6 +87,15 @@ def test_keypoints_come_with_a_camera(server: FakeServer, photo: Path, tmp_path:
     np.testing.assert_allclose(list(document["keypoints_2d"].values()), expected, atol=1e-6)
 
 
+def test_one_sample_has_no_spread(server: FakeServer, photo: Path) -> None:
+    result = ask(photo, *local(server, "right"))
+    assert result.exit_code == 0, result.output
+    assert "nan" not in result.output
+    [line] = [one for one in result.output.splitlines() if "panda_joint4" in one]
+    assert line.split() == ["panda_joint4", "-111.1", "–"]
+    assert "1 sample," in result.output
+
+
 def test_given_references_are_shown_with_their_angles(
     server: FakeServer, photo: Path, tmp_path: Path
 ) -> None:

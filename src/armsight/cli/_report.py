@@ -46,7 +46,8 @@ def _joint_rows(estimate: Estimate) -> list[str]:
     width = max(len(name) for name in estimate.joint_names)
     rows = [f"  {'joint':<{width}}  angle [deg]  ± std [deg]"]
     for name, angle, std in zip(estimate.joint_names, angles, stds, strict=True):
-        rows.append(f"  {name:<{width}}  {angle:11.1f}  {std:11.1f}")
+        shown = "–" if np.isnan(std) else f"{std:.1f}"
+        rows.append(f"  {name:<{width}}  {angle:11.1f}  {shown:>11}")
     return rows
 
 
