@@ -39,7 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ActionModel:
 
 @pytest.mark.parametrize("stride", range(1, 9))
 def test_actions_of_every_stride(model: ActionModel, stride: int) -> None:
-    sequence = model.predict_action_chunk(pictures(GREYS), stride, num_hypotheses=16)
+    sequence = model.predict_action_chunk(pictures(GREYS), stride, num_hypotheses=16, span=1)
     expected = np.clip(true_actions(GREYS, stride), -1, 1)
     assert sequence.actions.shape == ((len(GREYS) - 1) * stride + 1, 7)
     np.testing.assert_allclose(sequence.actions[:, :6], expected[:, :6], atol=5 * SPREAD)
@@ -55,7 +55,7 @@ def test_actions_of_every_stride(model: ActionModel, stride: int) -> None:
 
 def test_uneven_steps(model: ActionModel) -> None:
     steps = [10, 12, 20, 21, 26, 29]
-    sequence = model.predict_action_chunk(pictures(GREYS), steps=steps, num_hypotheses=16)
+    sequence = model.predict_action_chunk(pictures(GREYS), steps=steps, num_hypotheses=16, span=1)
     a = np.interp(np.arange(10, 30), steps, GREYS) / 255
     np.testing.assert_allclose(sequence.actions[:, 0], a, atol=5 * SPREAD)
     assert sequence.keyframe_steps.tolist() == [0, 2, 10, 11, 16, 19]
@@ -77,7 +77,7 @@ def test_lerobots_conventions(model: ActionModel) -> None:
 
 
 def test_shared_keyframes_are_averaged(model: ActionModel) -> None:
-    sequence = model.predict_action_chunk(pictures(GREYS), 2, num_hypotheses=2)
+    sequence = model.predict_action_chunk(pictures(GREYS), 2, num_hypotheses=2, span=1)
     alone = sequence.pair_actions
     for p in range(1, len(GREYS) - 1):
         np.testing.assert_allclose(
@@ -105,6 +105,12 @@ def test_wider_spans_average_more_opinions(model: ActionModel) -> None:
     np.testing.assert_allclose(sequence.actions[:, 0], expected, atol=1e-6)
     assert sequence.keyframe_steps.tolist() == [0, 2, 4]
     assert sequence.stride == 2
+    # By itself so where keyframes are close, and not where averaging is ruled out.
+    by_itself = model.predict_action_chunk(pictures([60, 150, 120]), 2, **options)
+    np.testing.assert_array_equal(by_itself.actions, sequence.actions)
+    for no_more in ({"span": 1}, {"weights": None}):
+        few = model.predict_action_chunk(pictures([60, 150, 120]), 2, **options, **no_more)
+        assert few.pairs.tolist() == [[0, 1], [1, 2]]
     # Pairs wider than the model knows are left out.
     assert len(model.predict_action_chunk(pictures(GREYS), 5, span=2).pairs) == 5
 
@@ -115,7 +121,9 @@ def test_a_gripper_in_doubt_does_not_chatter(model: ActionModel, weights: Weight
     first flicker is borne out and the grip begins with it; the last one is not."""
     doubt = [100, 130, 120, 132]
     greys = np.array([60, 60, *doubt, 240, 240, 240, 240, 60, 60, *doubt])
-    sequence = model.predict_action_chunk(pictures(greys), 1, num_hypotheses=16, weights=weights)
+    sequence = model.predict_action_chunk(
+        pictures(greys), 1, num_hypotheses=16, weights=weights, span=1
+    )
     np.testing.assert_array_equal(np.flatnonzero(sequence.actions[:, 6] > 0), range(3, 10))
 
 

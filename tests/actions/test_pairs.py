@@ -56,6 +56,26 @@ def test_longer_spans_are_all_pairs_that_the_model_knows(gaps: list[int], span: 
         make_pairs(steps, 8, 0)
 
 
+@given(strides, st.integers(1, 3), st.integers(0, 8))
+def test_pairs_reach_as_far_as_they_should(gaps: list[int], span: int, reach: int) -> None:
+    """Pair (i, j) beyond the span: nothing between i and j bridges `reach` steps yet."""
+    steps = np.concatenate([[0], np.cumsum(gaps)])
+    found = {tuple(pair) for pair in make_pairs(steps, 8, span, reach).indices.tolist()}
+    for i in range(len(steps)):
+        for j in range(i + 1, len(steps)):
+            wanted = j - i <= span or steps[j - 1] - steps[i] < reach
+            assert ((i, j) in found) == (wanted and steps[j] - steps[i] <= 8)
+
+
+def test_only_close_keyframes_reach_further() -> None:
+    def pairs(stride: int) -> list[list[int]]:
+        return make_pairs(keyframe_steps(5, stride), 8, reach=3).indices.tolist()
+
+    assert pairs(3) == [[0, 1], [1, 2], [2, 3], [3, 4]]  # the paper's
+    assert pairs(2) == [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3], [2, 4], [3, 4]]
+    assert [pair for pair in pairs(1) if pair[0] == 1] == [[1, 2], [1, 3], [1, 4]]
+
+
 @pytest.mark.parametrize("steps", [[], [0], [[0, 3]]])
 def test_fewer_than_two_keyframes(steps: list[int]) -> None:
     with pytest.raises(KeyframesError, match="give two or more frames"):

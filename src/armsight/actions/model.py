@@ -45,6 +45,8 @@ Tracker: TypeAlias = Callable[[Array, Array], Any]
 ROUTES = ("direct", "track")
 DEFAULT_STRIDE = 3
 DEFAULT_HYPOTHESES = 8
+REACH = 3
+"""Control steps that pairs are to bridge where keyframes are closer; chosen on validation states"""
 PRESENCE_THRESHOLD = 0.5
 
 
@@ -116,8 +118,9 @@ class ActionModel:
                 them, or a video.
             stride: control steps from each frame to the next; by default the card's.
             steps: instead of `stride`, the control step of each frame, rising, perhaps uneven.
-            span: how many keyframes apart a pair may be, see `pairs.py`; by default the card's,
-                or 1 as in the paper.
+            span: how many keyframes apart a pair may be, see `pairs.py`; by default neighbours, as
+                in the paper, and where averaging is not ruled out and they are closer than
+                `REACH` control steps, all pairs up to that far.
             route: "direct" takes the model's actions; "track" takes those with which a simulated
                 arm follows the model's end-effector path; by default the card's, or "direct" with
                 a message where the simulator is not installed.
@@ -148,7 +151,9 @@ class ActionModel:
         if stride is not None:
             check_stride(stride, self.max_stride)  # before a long video is read
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
-        pairs = self._pairs(keyframes, stride, steps, self.default_span if span is None else span)
+        reach = REACH if span is None and weights is not None else 0
+        span = self.default_span if span is None else span
+        pairs = self._pairs(keyframes, stride, steps, span, reach)
         known = self.session.first_pictures
         images, tones = adapt(
             keyframes.images, keyframes.inside, known.tones if known else None, match_tones
@@ -170,16 +175,21 @@ class ActionModel:
             return replace(sequence, messages=(*sequence.messages, note))
 
     def _pairs(
-        self, keyframes: Keyframes, stride: int | None, steps: Sequence[int] | None, span: int
+        self,
+        keyframes: Keyframes,
+        stride: int | None,
+        steps: Sequence[int] | None,
+        span: int,
+        reach: int,
     ) -> Pairs:
         if steps is None:
             steps = keyframe_steps(len(keyframes), stride or self.default_stride).tolist()
-            return make_pairs(steps, self.max_stride, span)
+            return make_pairs(steps, self.max_stride, span, reach)
         if stride is not None:
             raise ConfigError("give only one of stride and steps")
         if len(steps) != len(keyframes):
             raise ConfigError(f"{len(steps)} steps for {len(keyframes)} frames; give one for each")
-        return make_pairs(steps, self.max_stride, span)
+        return make_pairs(steps, self.max_stride, span, reach)
 
     def _check_presence(self, presence: Array) -> tuple[str, ...]:
         missing = np.flatnonzero(presence < self.presence_threshold)

@@ -5,7 +5,9 @@ every control step from one keyframe to the next, both ends included: `stride + 
 pairs that meet at a keyframe both say what to do there.
 
 With a `span` above 1 there are also pairs (i, i+2) and so on, as far as the model knows their
-stride: then every step is said several times, and the ensemble averages more opinions.
+stride: then every step is said several times, and the ensemble averages more opinions. With a
+`reach` there are such pairs only where keyframes are close: within a step or two too little happens
+to tell a gripper that closes from one that waits.
 """
 
 from __future__ import annotations
@@ -52,13 +54,17 @@ def keyframe_steps(count: int, stride: int) -> Ints:
     return np.arange(count, dtype=np.int64) * stride
 
 
-def make_pairs(steps: Sequence[int] | Ints, max_stride: int, span: int = 1) -> Pairs:
+def make_pairs(
+    steps: Sequence[int] | Ints, max_stride: int, span: int = 1, reach: int = 0
+) -> Pairs:
     """Pairs of keyframes seen at control steps `steps`, which may be uneven.
 
     Args:
         steps: (N,) rising whole numbers; the first is where the actions begin.
         max_stride: the longest gap that the model knows.
         span: how many keyframes apart a pair may be; 1 for neighbours only, as in the paper.
+        reach: [control steps] from each keyframe on, pairs beyond `span` up to the first one that
+            bridges as many.
 
     Returns:
         Pairs in the order of their first keyframe, then of their second.
@@ -87,11 +93,13 @@ def make_pairs(steps: Sequence[int] | Ints, max_stride: int, span: int = 1) -> P
     if span < 1:
         raise ConfigError(f"span is {span}; give 1 for neighbours, 2 for one keyframe between")
     count = len(times)
+    # For each keyframe the first one that is `reach` away.
+    reached = np.searchsorted(whole, whole + reach)
     indices = np.array(
         [
             (i, j)
             for i in range(count - 1)
-            for j in range(i + 1, min(i + span, count - 1) + 1)
+            for j in range(i + 1, min(max(i + span, reached[i]), count - 1) + 1)
             if whole[j] - whole[i] <= max_stride
         ],
         dtype=np.int64,

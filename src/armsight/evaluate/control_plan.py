@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from armsight.actions.ensemble import AHEAD, LEAST
+from armsight.actions.model import REACH
 from armsight.actions.tones import FAR
 from armsight.control.rollout import HOLD_STEPS
 from armsight.control.track import Tracking
@@ -143,6 +144,8 @@ class Plan:
             parts += [_digest(self.regression_weights), self.default_row]
         if unit.row == "pose_differencing":
             parts.append(_digest(self.pose_weights))
+        if parts and unit.stride < REACH:
+            parts.append(f"reach {REACH}")
         if parts:  # what is done to frames before a network, and to grippers behind it
             parts.append(f"tones {FAR:g}, votes {AHEAD} {LEAST:g}")
         if (self.default_row if unit.row == "regression" else unit.row) in TRACKED:
