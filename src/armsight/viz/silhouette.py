@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.robots.skin import Projected, Skin
 from armsight.robots import Robot
+from armsight.robots.skin import Projected, Skin
 
 Array = NDArray[np.floating]
 
