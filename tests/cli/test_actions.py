@@ -73,7 +73,8 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     assert (document["stride"], document["control_hz"], document["route"]) == (2, 20, "direct")
     assert document["source"] == str(video)
     assert len(document["presence"]) == 6
-    assert [len(chunk) for chunk in document["pair_actions"]] == [3] * 5
+    # Neighbours, and where there is one, the pair with a keyframe between: three steps are bridged.
+    assert [len(chunk) for chunk in document["pair_actions"]] == [3, 5] * 4 + [3]
     assert set(document["files"]) == {"parquet", "npz", "plot"}
     assert all(Path(path).is_file() for path in document["files"].values())
     np.testing.assert_array_equal(read_actions(tmp_path / "clip.npz").actions, document["actions"])
