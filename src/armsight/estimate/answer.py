@@ -55,7 +55,7 @@ class Tuning:
     """Answers less confident than this count as 'no robot found'"""
     depth_scale: float = 3.0
     """The model's log depth stds are multiplied by this: a picture's depths err together"""
-    prior_std: float = 0.15
+    prior_std: float = 0.3
     """[rad] error that the hypotheses of one image share, see `solve`"""
     calibration: Calibration = field(default_factory=Calibration)
     outline_calibration: Calibration = field(default_factory=Calibration)
