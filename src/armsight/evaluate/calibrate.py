@@ -40,7 +40,7 @@ ALLOWED = 0.01
 MOST_FIRST_LOOK = 0.2
 """Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
 TRIAL_FRAMES = 200
-"""Each of them is solved some fifteen times, outline and all: what is best without it is not with."""
+"""Each is solved some fifteen times, outline and all: what is best without it is not with it."""
 SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5)
 DEPTH_TRIALS = (1.5, 2.0, 3.0, 4.5, 7.0)
 PRIOR_TRIALS = (0.1, 0.15, 0.2, 0.3, 0.45)
