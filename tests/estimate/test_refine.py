@@ -12,6 +12,7 @@ from armsight.estimate.edges import EdgeMap
 from armsight.estimate.measurements import Measurements, check_measurements
 from armsight.estimate.polish import Prior, States
 from armsight.estimate.refine import follow, refine
+from armsight.estimate.residuals import step
 from armsight.estimate.solution import Solution
 from armsight.estimate.solve import solve
 from armsight.estimate.uncertainty import Calibration
@@ -123,3 +124,54 @@ def test_without_a_camera_there_is_nothing_to_move() -> None:
     nothing = np.full(len(ROBOT.keypoint_names), np.inf)
     answer = solve(ROBOT, camera.K, np.zeros((len(nothing), 2)), nothing, q[None])
     assert refine(measured, EdgeMap(pixels, camera.K), answer, Calibration()) is answer
+
+
+@pytest.mark.parametrize("cost", [5.0, 50.0])
+def test_edges_choose_among_answers_that_keypoints_allow(cost: float) -> None:
+    """The right one costs more by the keypoints; by 50 it is looked at only in doubt."""
+    pixels, q, camera, measured, answer = seen(2)
+    assert answer.modes is not None
+    wrong = q + [0, 0, 0.6, 0, 0.5, 0, 0]
+    T = np.repeat(camera.T_cam_base[None], 2, 0)
+    modes = States(ROBOT.clip(np.stack([wrong, q])), T[:, :3, :3], T[:, :3, 3])
+    two = replace(
+        answer, modes=modes, mode_costs=np.array([0, cost]), mode_priors=Prior.flat(2, len(q))
+    )
+    moved = refine(measured, EdgeMap(pixels, camera.K), two, Calibration())
+    assert np.abs(moved.joint_positions - q).max() < 0.15
+    assert moved.modes is not None
+
+
+def test_an_answer_is_no_rival_of_itself() -> None:
+    pixels, _, camera, measured, answer = seen(3)
+    assert answer.modes is not None
+    assert answer.mode_priors is not None
+    first = (np.repeat(part[:1], 3, 0) for part in vars(answer.modes).values())
+    little = np.random.default_rng(0).normal(0, 1e-3, (3, len(answer.joint_positions) + 6))
+    near = step(*first, little)
+    many = replace(
+        answer,
+        modes=States(*near),
+        mode_costs=np.zeros(3),
+        mode_priors=answer.mode_priors[np.zeros(3, int)],
+    )
+    edges = EdgeMap(pixels, camera.K)
+    one = replace(
+        many, modes=many.modes[:1], mode_costs=np.zeros(1), mode_priors=many.mode_priors[:1]
+    )
+    alone, among_its_like = (refine(measured, edges, some, Calibration()) for some in (one, many))
+    assert alone.modes is not None
+    assert len(alone.modes.q) == 1
+    np.testing.assert_allclose(among_its_like.joint_std, alone.joint_std, rtol=0.3)
+
+
+def test_refine_believes_the_hypotheses() -> None:
+    pixels, q, camera, measured, answer = seen(1)
+    assert answer.modes is not None
+    edges = EdgeMap(pixels, camera.K)
+    elsewhere = Prior(answer.modes.q + 0.2, np.full_like(answer.modes.q, 0.01))
+    moved = refine(measured, edges, replace(answer, mode_priors=elsewhere), Calibration())
+    free = Prior.flat(*answer.modes.q.shape)
+    as_seen = refine(measured, edges, replace(answer, mode_priors=free), Calibration())
+    assert np.abs(as_seen.joint_positions - q).mean() < np.abs(moved.joint_positions - q).mean()
+    assert moved.joint_std.max() < as_seen.joint_std.max()

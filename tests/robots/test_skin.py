@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from armsight.robots import load_robot
+from armsight.robots.robot import DATA_FOLDER
 from armsight.robots.skin import Projected, Skin
 from tests.estimate.seen_arms import HEIGHT, WIDTH, K, view
 
@@ -66,3 +68,13 @@ def test_no_edge_joins_two_links() -> None:
     skin = Skin.of(ROBOT)
     assert (skin.links[skin.edges[:, 0]] == skin.links[skin.edges[:, 1]]).all()
     assert Skin.of(ROBOT) is skin
+
+
+def test_a_robot_without_shapes_has_an_empty_mask(tmp_path: Path) -> None:
+    (tmp_path / "panda.json").write_text((DATA_FOLDER / "panda.json").read_text())
+    np.savez(tmp_path / "panda.npz")
+    bare = load_robot(tmp_path / "panda.json")
+    links = np.eye(4) + np.zeros((len(bare.link_names), 4, 4))
+    seen = Projected.of(Skin.of(bare), links, K, WIDTH)
+    assert not seen.mask(WIDTH, HEIGHT).any()
+    assert len(seen.turning[0]) == 0

@@ -31,8 +31,8 @@ REACH = 3.8
 """[px] An edge so far away earns e^-1 of a hit"""
 SPACING = 3.0
 """[px] between neighbouring points of the outline"""
-NEAR_BORDER = 3
-"""[px] Points of the outline lie in its mask's border of this width"""
+ERODED = 3
+"""[px] Points of the outline lie where its mask is no more, once eroded by a square of this side"""
 FEWEST_POINTS, MOST_ON_EDGE = 10, 50
 """of a whole outline; of one edge of a mesh, which may run far off the picture"""
 
@@ -159,13 +159,13 @@ def _outline(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
     links, positions, pixels = _points_on(seen)
     mask = seen.mask(*edges.size)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
-    inner = cv2.erode(mask, np.ones((NEAR_BORDER, NEAR_BORDER), np.uint8))
+    inner = cv2.erode(mask, np.ones((ERODED, ERODED), np.uint8))
     width, height = edges.size
     x, y = np.clip(np.round(pixels), -1, 1e6).astype(int).T
     inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
     x, y = np.where(inside, x, 0), np.where(inside, y, 0)
     kept = np.flatnonzero(inside & (np.asarray(inner)[y, x] == 0))
-    cells = np.round(pixels[kept] / SPACING) @ [width, 1.0]
+    cells = np.round(pixels[kept] / SPACING) @ [height, 1.0]
     kept = kept[np.unique(cells, return_index=True)[1]]
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0)
     du, dv = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *axis)) for axis in ((1, 0), (0, 1)))
@@ -183,8 +183,10 @@ def _points_on(seen: Projected) -> tuple[Indices, Array, Array]:
     edge = np.repeat(np.arange(len(ends)), count)
     first = np.cumsum(count) - count
     share = ((np.arange(len(edge)) - first[edge] + 0.5) / count[edge])[:, None]
-    positions, pixels = (
-        both[edge, 0] * (1 - share) + both[edge, 1] * share
-        for both in (seen.skin.vertices[ends], where)
-    )
+    pixels = where[edge, 0] * (1 - share) + where[edge, 1] * share
+    # Halfway in the picture is nearer to the near end than to the far one.
+    one, other = seen.depth[ends].T[:, edge, None]
+    share = share * one / (share * one + (1 - share) * other)
+    corners = seen.skin.vertices[ends]
+    positions = corners[edge, 0] * (1 - share) + corners[edge, 1] * share
     return seen.skin.links[ends[edge, 0]], positions, pixels

@@ -19,6 +19,7 @@ from armsight.estimate.outline_fit import BELIEF, SCALES, align, information
 from armsight.estimate.polish import Prior, States, data_cost, joined, residual_scale
 from armsight.estimate.residuals import linearise
 from armsight.estimate.solution import Solution
+from armsight.estimate.solve import distinct
 from armsight.estimate.uncertainty import Calibration, mode_spread
 from armsight.geometry import make_transform
 
@@ -64,8 +65,11 @@ def refine(
         if len(others):
             found = found.with_others(follow(own, edges, scale, modes[others], priors[others]))
     if found.any:
-        best = found.states[:1], found.priors[:1]
-        found = found.with_others(follow(own, edges, scale, *best, rounds=LAST_ROUND))
+        again = follow(own, edges, scale, found.states[:1], found.priors[:1], rounds=LAST_ROUND)
+        if again.any and again.explained[0] > found.explained[0]:
+            found = again.with_others(found[1:])
+        # Answers that ended up in one place are one answer: no rival of itself.
+        found = found[distinct(found.states.q, -found.explained)]
     if not found.any or found.closeness[0] < NOTHING:
         return solution
     answer, costs = found.states[:1], -found.explained

@@ -160,7 +160,7 @@ def _solve(
     )
     coarse_costs = _costs(at, coarse, prior_of) + missing
 
-    top = _distinct(coarse.q, coarse_costs)[:NUM_FINE]
+    top = distinct(coarse.q, coarse_costs)[:NUM_FINE]
     top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS]
     fine, at = polish(
         measured,
@@ -171,7 +171,7 @@ def _solve(
         graduated=False,
     )
     costs = _costs(at, fine, prior_of[top]) + missing[top]
-    order = _distinct(fine.q, costs)
+    order = distinct(fine.q, costs)
     fine, costs, best = fine[order], costs[order], order[:1]
     if T_start is not None and residual_scale(at[best])[0] > LOST:
         return _solve(measured, q, prior, support, None, calibration, seed)
@@ -181,7 +181,7 @@ def _solve(
     )
     covariance = covariance + mode_spread(fine, costs)
     joint_std = np.sqrt(np.diag(covariance)[: q.shape[1]])
-    others = np.array([i for i in _distinct(coarse.q, coarse_costs) if i not in top], dtype=int)
+    others = np.array([i for i in distinct(coarse.q, coarse_costs) if i not in top], dtype=int)
     polished, polished_costs = q.copy(), np.full(len(q), np.inf)
     for i in np.argsort(-coarse_costs):  # the better of a hypothesis's two cameras comes last
         polished[owner[i]], polished_costs[owner[i]] = coarse.q[i], coarse_costs[i]
@@ -281,7 +281,7 @@ def _costs(at: Linearisation, states: States, prior: Prior) -> Array:
     return data_cost(at, scale) + prior.cost(states.q)
 
 
-def _distinct(q: Array, costs: Array) -> NDArray[np.intp]:
+def distinct(q: Array, costs: Array) -> NDArray[np.intp]:
     """Indices of states that are different answers, the best first."""
     chosen: list[int] = []
     for i in np.argsort(costs, kind="stable"):

@@ -47,7 +47,8 @@ class Skin:
         """A robot's, made once."""
         key = (robot.name, robot.folder)
         if key not in _CACHE:
-            parts = meshes(robot)
+            # An empty one more, for robots without any shape.
+            parts = (*meshes(robot), (0, np.zeros((0, 3)), np.zeros((0, 3), np.int64)))
             first = np.cumsum([0, *(len(vertices) for _, vertices, _ in parts)])
             faces = np.concatenate(
                 [part[2] + start for part, start in zip(parts, first, strict=False)]
@@ -69,6 +70,8 @@ class Projected:
     skin: Skin
     pixels: Array
     """(V, 2) [px]"""
+    depth: Array
+    """(V,) [m]; behind the camera a metre, for nothing is drawn there"""
     drawable: NDArray[np.bool_]
     """(V,) in front of the camera, and not too far off the picture"""
     facing: NDArray[np.bool_]
@@ -81,13 +84,14 @@ class Projected:
             vertices @ T_cam_link[link, :3, :3].T + T_cam_link[link, :3, 3]
             for link, vertices in skin.parts
         ])  # fmt: skip
-        depth = cam[:, 2]
-        seen = (cam @ K.T)[:, :2] / np.where(depth > NEAR, depth, 1.0)[:, None]
-        drawable = (depth > NEAR) & (np.abs(seen) < REACH * side).all(-1)
+        before = cam[:, 2] > NEAR
+        depth = np.where(before, cam[:, 2], 1.0)
+        seen = (cam @ K.T)[:, :2] / depth[:, None]
+        drawable = before & (np.abs(seen) < REACH * side).all(-1)
         corners = seen[skin.faces]
         a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         facing = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0
-        return cls(skin, seen, drawable, facing & drawable[skin.faces].all(-1))
+        return cls(skin, seen, depth, drawable, facing & drawable[skin.faces].all(-1))
 
     @cached_property
     def turning(self) -> tuple[Indices, Indices]:
@@ -109,7 +113,15 @@ class Projected:
         those on the left is the number of faces that look here.
         """
         ends, runs = self.turning
-        (x0, y0), (x1, y1) = self.pixels[ends].transpose(1, 2, 0)
+        mask = np.zeros((height, width), np.uint8)
+        # No more than the rows and columns that it may cover.
+        reach = self.pixels[ends].reshape(-1, 2)
+        if not len(reach):
+            return mask
+        size = np.array([width, height])
+        left, top = start = np.clip(np.floor(reach.min(0)), 0, size).astype(np.intp)
+        width, height = np.clip(np.ceil(reach.max(0)) + 1, start, size).astype(np.intp) - start
+        (x0, y0), (x1, y1) = (self.pixels[ends] - start).transpose(1, 2, 0)
         # Rows from the upper end (included) to the lower one (not included).
         down = y1 > y0
         first = np.clip(np.ceil(np.minimum(y0, y1)), 0, height).astype(np.intp)
@@ -123,7 +135,7 @@ class Projected:
         steps = np.bincount(row * (width + 1) + column, steps, height * (width + 1))
         # Every row ends as it began, at zero, so that all rows can be summed in one go.
         covered = steps.astype(np.int32).cumsum(dtype=np.int32).reshape(height, width + 1)
-        mask: NDArray[np.uint8] = (covered[:, :width] != 0).view(np.uint8) * np.uint8(255)
+        mask[top : top + height, left : left + width][covered[:, :width] != 0] = 255
         return mask
 
 
