@@ -34,6 +34,15 @@ def test_example(estimator: Estimator) -> None:
     assert (errors < 3 * state.joint_std).all()
 
 
+@pytest.mark.parametrize("left, right", [(0, 640), (150, 540)])
+def test_two_arms_side_by_side_are_told_apart(estimator: Estimator, left: int, right: int) -> None:
+    """Both fill the picture: one look at all of it makes one arm of the two."""
+    arm = np.asarray(Image.open(WEIGHTS / "panda" / "example.jpg").convert("RGB"))[:, left:right]
+    state = estimator(np.hstack([arm, arm]))
+    assert state.robot_found
+    assert any("two panda arms" in message for message in state.messages)
+
+
 def test_same_answer_twice(estimator: Estimator) -> None:
     path = WEIGHTS / "panda" / "example.jpg"
     one, two = estimator(path), estimator(path)

@@ -3,7 +3,8 @@
 1. Look at the whole frame: is the robot there, and where are its keypoints?
 2. Look again at a box around them, with all hypotheses; once more if the box was off.
 3. Solve hypotheses and keypoints together (solve.py) for joints, camera and uncertainty.
-4. Blank the arm and look for a second one; the more confident one is reported.
+4. Blank the arm and look for a second one; the more confident one is reported. Where an arm is
+   there, but no answer convinces, each half of the picture is looked at alone.
 """
 
 from __future__ import annotations
@@ -153,6 +154,12 @@ class Estimator:
             answer(self.robot, self.tuning, image, camera, seen)
             for image, camera, seen in zip(images, cameras, looks, strict=True)
         ]
+        for i, estimate in enumerate(estimates):
+            if not estimate.robot_found and looks[i].presence >= self.tuning.robot_found:
+                looks[i], estimates[i] = self._halves(images[i], cameras[i], hypotheses) or (
+                    looks[i],
+                    estimate,
+                )
         found = [i for i, estimate in enumerate(estimates) if estimate.T_cam_base is not None]
         blanks = [(_hull(estimates[i]),) for i in found]
         others = self.find(
@@ -170,6 +177,20 @@ class Estimator:
             note = f"two {self.robot.name} arms in view; this is the more confident one"
             estimates[i] = replace(best, messages=(*best.messages, note))
         return estimates
+
+    def _halves(
+        self, image: LoadedImage, camera: Intrinsics, hypotheses: int
+    ) -> tuple[Look, Estimate] | None:
+        """The best answer to either half of a picture: two arms side by side confuse one look."""
+        middle, right, bottom = image.width / 2 - 0.5, image.width - 0.5, image.height - 0.5
+        blanks = [
+            (np.array([[x0, -0.5], [x1, -0.5], [x1, bottom], [x0, bottom]]),)
+            for x0, x1 in ((middle, right), (-0.5, middle))
+        ]
+        looks = self.find([image] * 2, [camera] * 2, hypotheses, blanks)
+        answers = [(seen, answer(self.robot, self.tuning, image, camera, seen)) for seen in looks]
+        found = [one for one in answers if one[1].robot_found]
+        return max(found, key=lambda one: one[1].confidence, default=None)
 
     def find(
         self,
