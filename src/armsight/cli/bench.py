@@ -198,7 +198,10 @@ def time_peer(
     options = ["-m", "armsight.cli._peers", name, str(threads), str(repeats)]
     done = subprocess.run([sys.executable, *options], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        return {f"{name}_ms": None, f"{name}_reason": done.stderr.strip().splitlines()[-1]}
+        return {
+            f"{name}_ms": None,
+            f"{name}_reason": done.stderr.strip().splitlines()[-1].split("Error: ", 1)[-1],
+        }
     taken = float(done.stdout)
     return {f"{name}_ms": taken, f"{name}_over_image": taken / image_ms}
 

@@ -199,7 +199,8 @@ def report_video(job: Job, one: Input, result: VideoResult, written: list[Path])
     """Say how many frames were done, what is worth knowing, and what went wrong."""
     job.say(f"{one.path}: {result.frames} frames, arm found in {result.found}")
     for message in result.messages:
-        job.say(f"  note: {message}")
+        if not (result.found and message.startswith("no ") and message.endswith(" found")):
+            job.say(f"  note: {message}")
     if result.frames:
         job.say(f"  wrote {', '.join(map(str, written))}")
     if isinstance(result.problem, ArmsightError):
