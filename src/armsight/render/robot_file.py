@@ -60,6 +60,7 @@ def make_robot_file(
     Raises:
         ConfigError: a name is not in the model, a joint is no hinge at its body's origin, or the
             links have no shapes to put keypoints on.
+        MissingExtraError: what makes link shapes lighter is not installed.
         OutputError: a file cannot be written.
     """
     tree = LinkTree(model, joint_names, origin_links)
