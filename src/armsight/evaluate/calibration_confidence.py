@@ -5,7 +5,7 @@ Two thresholds decide whether a picture is answered. `robot_found` is for what t
 
 1. `robot_found` by presence alone: in the middle of the range in which at most 1 % of the robots
    are refused and at most 1 % of the empty pictures answered.
-2. `confident` is HALF: an answer that is more likely wrong than right is none. Where that would
+2. `confident` is SURE: an answer that is more likely wrong than right is none. Where that would
    refuse more robots than may be refused (those of 1. included), the highest that does not.
 3. With `robot_found` so low that hardly any robot is refused by it, 2. is tried again. This pair is
    taken if it makes fewer mistakes, by WORTHWHILE: the larger of the shares of refused robots and
