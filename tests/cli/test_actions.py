@@ -17,20 +17,12 @@ from PIL import Image
 from armsight.actions.files import read_actions
 from armsight.cli.actions import command
 from armsight.data.video import VideoWriter
-from armsight.estimate import pretrained
-from tests.fake_action_weights import DARK, pictures, write_fake_action_weights
+from tests.fake_action_weights import DARK, pictures
 from tests.fake_weights import write_fake_weights
 
 pytest.importorskip("pyarrow")
+pytestmark = pytest.mark.usefixtures("action_weights")
 GREYS = [60, 90, 150, 120, 180, 240]
-
-
-@pytest.fixture(autouse=True)
-def weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("weights")
-    write_fake_action_weights(folder / "libero_object")
-    monkeypatch.setattr(pretrained, "WEIGHTS", folder)
-    return folder
 
 
 def write_video(path: Path, greys: list[int] = GREYS, fps: float = 20 / 3) -> Path:
@@ -193,9 +185,9 @@ def test_a_video_that_breaks_off_is_an_error(tmp_path: Path) -> None:
     assert "clip.mp4" in result.stderr
 
 
-def test_through_the_entry_point(tmp_path: Path, weights: Path) -> None:
+def test_through_the_entry_point(tmp_path: Path, action_weights: Path) -> None:
     video = write_video(tmp_path / "clip.mp4")
-    folder = weights / "libero_object"
+    folder = action_weights / "libero_object"
     done = subprocess.run(
         [sys.executable, "-m", "armsight", "actions", str(video), "--weights", str(folder),
          "--out", str(tmp_path), "--json"],

@@ -14,17 +14,9 @@ from armsight.actions.first_pictures import FILE, FirstPictures, write_first_pic
 from armsight.actions.tones import Tones
 from armsight.cli import _progress
 from armsight.data.video import VideoReader
-from armsight.estimate import pretrained
 from tests.cli.test_actions import run, write_video
-from tests.fake_action_weights import write_fake_action_weights
 
-
-@pytest.fixture(autouse=True)
-def weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("weights")
-    write_fake_action_weights(folder / "libero_object")
-    monkeypatch.setattr(pretrained, "WEIGHTS", folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("action_weights")
 
 
 class Stage:
@@ -118,13 +110,13 @@ def test_what_takes_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("stage")
-def test_a_task_that_does_not_fit_is_doubted(tmp_path: Path, weights: Path) -> None:
+def test_a_task_that_does_not_fit_is_doubted(tmp_path: Path, action_weights: Path) -> None:
     """The clip shows what the milk's task looks like, and is named after the ketchup's."""
     rng = np.random.default_rng(0)
     looks = rng.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
     names = ("pick_up_the_milk_and_place_it_in_the_basket", "pick_up_the_ketchup")
     made = FirstPictures(names, looks, Tones.of(looks))
-    write_first_pictures(made, weights / "libero_object" / FILE)
+    write_first_pictures(made, action_weights / "libero_object" / FILE)
     folder = tmp_path / "pick_up_the_ketchup"
     folder.mkdir()
     for i in range(3):

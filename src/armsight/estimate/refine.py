@@ -1,8 +1,8 @@
 """From the keypoints' answer to the one whose outline lies on the picture's edges.
 
-Keypoints say roughly where each part of the arm is; edges say exactly where it ends. Every distinct
-answer that the keypoints allow is moved onto the edges near it, and the one that explains keypoints
-and edges best is taken.
+Keypoints say roughly where each part of the arm is; edges say exactly where it ends. The likeliest
+answers that the keypoints allow are moved onto the edges near them, and the one that explains
+keypoints and edges best is taken; what neither can tell stays as the hypotheses believe.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Aligned:
     rim: Rim
     """as last drawn, each its own"""
     explained: Array
-    """(B,) log posterior, up to a constant, see `explained`"""
+    """(B,) log posterior, up to a constant: see `explained`, and the prior"""
     closeness: Array
     """(B,) see `Rim.closeness`"""
     priors: Prior
@@ -161,9 +161,9 @@ def follow(
         states = align(rim, edges, measured, scale, states, may_move, scales, prior=priors)
         if not kept.any():
             break
-    value = explained(measured, edges, scale, rim, states)
-    value = value - BELIEF * priors.cost(states.q)
-    found = Aligned(states, rim, value, rim.closeness(edges, states), priors)
+    closeness = rim.closeness(edges, states)
+    value = _explained(measured, scale, states, closeness) - BELIEF * priors.cost(states.q)
+    found = Aligned(states, rim, value, closeness, priors)
     return found[np.argsort(-value, kind="stable")]
 
 
@@ -171,7 +171,10 @@ def explained(
     measured: Measurements, edges: EdgeMap, scale: float, rim: Rim, states: States
 ) -> Array:
     """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
+    return _explained(measured, scale, states, rim.closeness(edges, states))
+
+
+def _explained(measured: Measurements, scale: float, states: States, closeness: Array) -> Array:
     at = linearise(measured, states.q, states.R, states.t)
-    cost = data_cost(at, np.full(len(states.q), scale))
-    result: Array = EDGES * rim.closeness(edges, states) - cost
+    result: Array = EDGES * closeness - data_cost(at, np.full(len(states.q), scale))
     return result

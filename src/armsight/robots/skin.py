@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.robots import Robot
-from armsight.robots.meshes import meshes
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
@@ -47,8 +46,11 @@ class Skin:
         """A robot's, made once."""
         key = (robot.name, robot.folder)
         if key not in _CACHE:
+            parts = [
+                (robot.link_names.index(link), *mesh) for link, mesh in robot.link_shapes().items()
+            ]
             # An empty one more, for robots without any shape.
-            parts = (*meshes(robot), (0, np.zeros((0, 3)), np.zeros((0, 3), np.int64)))
+            parts.append((0, np.zeros((0, 3)), np.zeros((0, 3), np.int64)))
             first = np.cumsum([0, *(len(vertices) for _, vertices, _ in parts)])
             faces = np.concatenate(
                 [part[2] + start for part, start in zip(parts, first, strict=False)]
@@ -72,10 +74,8 @@ class Projected:
     """(V, 2) [px]"""
     depth: Array
     """(V,) [m]; behind the camera a metre, for nothing is drawn there"""
-    drawable: NDArray[np.bool_]
-    """(V,) in front of the camera, and not too far off the picture"""
     facing: NDArray[np.bool_]
-    """(F,) faces that look at the camera"""
+    """(F,) faces that look at the camera, are before it, and not too far off the picture"""
 
     @classmethod
     def of(cls, skin: Skin, T_cam_link: Array, K: Array, side: int) -> Projected:
@@ -91,7 +91,7 @@ class Projected:
         corners = seen[skin.faces]
         a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         facing = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0
-        return cls(skin, seen, depth, drawable, facing & drawable[skin.faces].all(-1))
+        return cls(skin, seen, depth, facing & drawable[skin.faces].all(-1))
 
     @cached_property
     def turning(self) -> tuple[Indices, Indices]:
