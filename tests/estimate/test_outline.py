@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from armsight.estimate.residuals import step
 from armsight.geometry import make_transform, project, transform_points
 from armsight.robots import load_robot
 from armsight.robots.kinematics import link_frames
+from armsight.robots.projected import Projected
+from armsight.robots.skin import Skin
 from armsight.vlm.drawing import Camera, default_camera, shaded
 from tests.labelled_folders import poses
 
@@ -92,6 +95,24 @@ def test_an_edge_is_found_by_its_own_direction_alone() -> None:
     other = np.full(2, (int(across) + DIRECTIONS // 2) % DIRECTIONS)
     assert (edges.look(other, u, v)[0] == FAR).all()
     assert not edges.look(np.array([across]), np.array([[250.0]]), np.array([[5.0]]))[2].any()
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_lines_are_what_is_in_view(i: int) -> None:
+    """Each point is on the surface's front: no more than a few lie behind what is drawn there."""
+    edges, true, _ = drawn(i)
+    rim = find_rim(ROBOT, true, edges)
+    seen = rim.look(edges, true)
+    u, v = np.round((edges.K[:2, :2] @ seen.rays + edges.K[:2, 2:])[0]).astype(int)
+    skin = Skin.of(ROBOT)
+    T = make_transform(true.R[0], true.t[0]) @ ROBOT.forward_kinematics(true.q[0])
+    arm = Projected.of(skin, T, edges.K, max(edges.size))
+    inverse = arm.nearest(*edges.size, 1.0)
+    behind = 1 / np.maximum(inverse[v, u], 1e-3) + 0.02 < 1 / seen.inverse_depth[0]
+    assert behind.mean() < 0.03
+    # And lines inside of the outline are among them.
+    deep = cv2.erode(arm.mask(*edges.size), np.ones((9, 9), np.uint8))
+    assert (np.asarray(deep)[v, u] > 0).mean() > 0.2
 
 
 def test_an_arm_out_of_view_has_no_outline() -> None:

@@ -1,8 +1,9 @@
 """How well an arm's outline lies on a picture's edges.
 
-Points of the outline are carried by their links, so that they move with joints and camera, and each
-looks for the nearest edge of its own direction. Drawing the arm anew is needed only once it has
-moved far.
+The outline is what a line drawing of the arm shows: where a part of it ends, be it before another
+part, and creases. Its points are carried by their links, so that they move with joints and camera,
+and each looks for the nearest edge of its own direction. Drawing the arm anew is needed only once
+it has moved far.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +21,8 @@ from armsight.estimate.residuals import NEAREST_DEPTH, screws
 from armsight.geometry import make_transform
 from armsight.robots import Robot
 from armsight.robots.kinematics import link_frames
-from armsight.robots.skin import Projected, Skin
+from armsight.robots.projected import Projected
+from armsight.robots.skin import Skin
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
@@ -31,8 +32,10 @@ REACH = 3.8
 """[px] An edge so far away earns e^-1 of a hit"""
 SPACING = 3.0
 """[px] between neighbouring points of the outline"""
-ERODED = 3
-"""[px] Points of the outline lie where its mask is no more, once eroded by a square of this side"""
+CELL = 3.0
+"""[px] Side of the squares in which one part is found to hide another"""
+TOLERANCE = 0.006
+"""[m] by which a point may lie behind what is seen there"""
 FEWEST_POINTS, MOST_ON_EDGE = 10, 50
 """of a whole outline; of one edge of a mesh, which may run far off the picture"""
 
@@ -146,7 +149,7 @@ def find_rim(robot: Robot, states: States, edges: EdgeMap) -> Rim:
     found = []
     for q, R, t in zip(states.q, states.R, states.t, strict=True):
         T_cam_link = make_transform(R, t) @ robot.forward_kinematics(q)
-        found.append(_outline(Projected.of(skin, T_cam_link, edges.K, max(edges.size)), edges))
+        found.append(_lines(Projected.of(skin, T_cam_link, edges.K, max(edges.size)), edges))
     rims = [
         Rim(robot, links[None], positions[None], directions[None], np.ones((1, len(links)), bool))
         for links, positions, directions in found
@@ -154,39 +157,36 @@ def find_rim(robot: Robot, states: States, edges: EdgeMap) -> Rim:
     return Rim.joined(*rims)
 
 
-def _outline(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
-    """Points of a drawing's outline: links (N,), positions (N, 3), directions (N,)."""
-    links, positions, pixels = _points_on(seen)
-    mask = seen.mask(*edges.size)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
-    inner = cv2.erode(mask, np.ones((ERODED, ERODED), np.uint8))
+def _lines(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
+    """Points of what a drawing shows as lines: links (N,), positions (N, 3), directions (N,)."""
+    ends = np.concatenate([seen.turning[0], seen.creased])
+    edge, share = _points_on(seen, ends)
+    one, other = seen.pixels[ends[edge, 0]], seen.pixels[ends[edge, 1]]
+    pixels = one + share[:, None] * (other - one)
+    # 1 / z is even along a line of the picture, and so are places on the line divided by z.
+    near, far = 1 / seen.depth[ends[edge]].T
+    inverse_depth = near + share * (far - near)
     width, height = edges.size
-    x, y = np.clip(np.round(pixels), -1, 1e6).astype(int).T
-    inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
-    x, y = np.where(inside, x, 0), np.where(inside, y, 0)
-    kept = np.flatnonzero(inside & (np.asarray(inner)[y, x] == 0))
-    cells = np.round(pixels[kept] / SPACING) @ [height, 1.0]
-    kept = kept[np.unique(cells, return_index=True)[1]]
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0)
-    du, dv = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *axis)) for axis in ((1, 0), (0, 1)))
-    where = y[kept], x[kept]
-    return links[kept], positions[kept], direction(du[where], dv[where])
+    u, v = pixels.T
+    inside = np.flatnonzero((u > 0) & (u < width - 1) & (v > 0) & (v < height - 1))
+    cell = (np.floor((pixels[inside] + 0.5) / CELL)).astype(np.intp)
+    before = seen.nearest(width, height, CELL)[cell[:, 1], cell[:, 0]]
+    w = inverse_depth[inside]
+    kept = inside[w * (1 + TOLERANCE * w) > before]
+    # One point in each place.
+    kept = kept[np.unique(np.round(pixels[kept] / SPACING) @ [height, 1.0], return_index=True)[1]]
+    edge, weight = edge[kept], (share * far / inverse_depth)[kept, None]
+    corners = seen.skin.vertices[ends[edge]]
+    positions = corners[:, 0] * (1 - weight) + corners[:, 1] * weight
+    along = (other - one)[kept]
+    return seen.skin.links[ends[edge, 0]], positions, direction(-along[:, 1], along[:, 0])
 
 
-def _points_on(seen: Projected) -> tuple[Indices, Array, Array]:
-    """Points where the surface turns away from the camera, every SPACING: their links (N,),
-    positions (N, 3) [m, link frame] and pixels (N, 2). Some are hidden behind other links."""
-    ends, _ = seen.turning
+def _points_on(seen: Projected, ends: Indices) -> tuple[Indices, Array]:
+    """Points on edges (E, 2), every SPACING: on which (P,), and how far along it (P,), 0 to 1."""
     where = seen.pixels[ends]
     length = np.linalg.norm(where[:, 0] - where[:, 1], axis=-1)
     count = np.clip(length // SPACING + 1, 1, MOST_ON_EDGE).astype(int)
     edge = np.repeat(np.arange(len(ends)), count)
     first = np.cumsum(count) - count
-    share = ((np.arange(len(edge)) - first[edge] + 0.5) / count[edge])[:, None]
-    pixels = where[edge, 0] * (1 - share) + where[edge, 1] * share
-    # Halfway in the picture is nearer to the near end than to the far one.
-    one, other = seen.depth[ends].T[:, edge, None]
-    share = share * one / (share * one + (1 - share) * other)
-    corners = seen.skin.vertices[ends]
-    positions = corners[edge, 0] * (1 - share) + corners[edge, 1] * share
-    return seen.skin.links[ends[edge, 0]], positions, pixels
+    return edge, (np.arange(len(edge)) - first[edge] + 0.5) / count[edge]

@@ -34,7 +34,7 @@ NOTHING = 0.15
 """Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
 LEAST_KNOWN = 0.1, 0.1, 0.1, 0.01, 0.01, 0.01
 """[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
-DOUBTFUL, MOST_DOUBTFUL = 0.75, 8
+DOUBTFUL, MOST_DOUBTFUL = 0.63, 8
 """Where the best outline lies no nearer to the edges than this, more answers are tried"""
 FIRST_ROUNDS, LAST_ROUND = (SCALES[:-1], SCALES[1:]), (SCALES[1:],)
 """Scales of the fit, each time that the outline is drawn: drawn again it is near, and needs no

@@ -1,4 +1,4 @@
-"""A robot's surface as one mesh, and where it turns away from a camera."""
+"""A robot's surface as one mesh, with its edges and creases."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from armsight.robots import Robot
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
-NEAR = 0.05
-"""Depth [m] in front of which nothing is drawn: it would project to anywhere."""
-REACH = 16.0
-"""Farther than so many sides off the picture nothing is drawn"""
+CREASE = np.radians(40.0)
+"""Faces that meet at more than this are told apart in pictures"""
 
 _CACHE: dict[tuple[str, Path], Skin] = {}
 
@@ -41,6 +39,22 @@ class Skin:
     parts: tuple[tuple[int, Array], ...]
     """Each link's own vertices (V', 3), in the order of `vertices`"""
 
+    @cached_property
+    def creases(self) -> tuple[Indices, Indices]:
+        """Edges (C,) where two faces meet at an angle, and those faces (C, 2)."""
+        corners = self.vertices[self.faces]
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        edge_of = self.face_edges.ravel()
+        order = np.argsort(edge_of, kind="stable")
+        count = np.bincount(edge_of, minlength=len(self.edges))
+        edges = np.flatnonzero(count == 2)
+        first = (np.cumsum(count) - count)[edges]
+        faces = order[np.stack([first, first + 1], axis=-1)] // 3
+        one, other = normals[faces].swapaxes(0, 1)
+        lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+        sharp = (one * other).sum(-1) < np.cos(CREASE) * lengths
+        return edges[sharp], faces[sharp]
+
     @classmethod
     def of(cls, robot: Robot) -> Skin:
         """A robot's, made once."""
@@ -63,80 +77,6 @@ class Skin:
                 tuple((link, vertices) for link, vertices, _ in parts),
             )
         return _CACHE[key]
-
-
-@dataclass(frozen=True)
-class Projected:
-    """A skin as a camera sees it."""
-
-    skin: Skin
-    pixels: Array
-    """(V, 2) [px]"""
-    depth: Array
-    """(V,) [m]; behind the camera a metre, for nothing is drawn there"""
-    facing: NDArray[np.bool_]
-    """(F,) faces that look at the camera, are before it, and not too far off the picture"""
-
-    @classmethod
-    def of(cls, skin: Skin, T_cam_link: Array, K: Array, side: int) -> Projected:
-        """With links at `T_cam_link` (L, 4, 4), in a picture whose longer side is `side` [px]."""
-        cam = np.concatenate([
-            vertices @ T_cam_link[link, :3, :3].T + T_cam_link[link, :3, 3]
-            for link, vertices in skin.parts
-        ])  # fmt: skip
-        before = cam[:, 2] > NEAR
-        depth = np.where(before, cam[:, 2], 1.0)
-        seen = (cam @ K.T)[:, :2] / depth[:, None]
-        drawable = before & (np.abs(seen) < REACH * side).all(-1)
-        corners = seen[skin.faces]
-        a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        facing = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0
-        return cls(skin, seen, depth, facing & drawable[skin.faces].all(-1))
-
-    @cached_property
-    def turning(self) -> tuple[Indices, Indices]:
-        """Edges (T, 2) where the surface turns away from the camera, and how often (T,) the faces
-        that look here run along them, back counted as less."""
-        skin = self.skin
-        runs = np.bincount(
-            skin.face_edges[self.facing].ravel(),
-            skin.face_signs[self.facing].ravel(),
-            len(skin.edges),
-        ).astype(np.intp)
-        which = np.flatnonzero(runs)
-        return skin.edges[which], runs[which]
-
-    def mask(self, width: int, height: int) -> NDArray[np.uint8]:
-        """(height, width) where the skin is, 0 or 255: pixels whose centres it covers.
-
-        Along each row, the surface begins and ends where a turning edge crosses it; the sum over
-        those on the left is the number of faces that look here.
-        """
-        ends, runs = self.turning
-        mask = np.zeros((height, width), np.uint8)
-        # No more than the rows and columns that it may cover.
-        reach = self.pixels[ends].reshape(-1, 2)
-        if not len(reach):
-            return mask
-        size = np.array([width, height])
-        left, top = start = np.clip(np.floor(reach.min(0)), 0, size).astype(np.intp)
-        width, height = np.clip(np.ceil(reach.max(0)) + 1, start, size).astype(np.intp) - start
-        (x0, y0), (x1, y1) = (self.pixels[ends] - start).transpose(1, 2, 0)
-        # Rows from the upper end (included) to the lower one (not included).
-        down = y1 > y0
-        first = np.clip(np.ceil(np.minimum(y0, y1)), 0, height).astype(np.intp)
-        count = np.clip(np.ceil(np.maximum(y0, y1)), 0, height).astype(np.intp) - first
-        edge = np.repeat(np.arange(len(ends)), count)
-        row = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
-        slope = (x1 - x0) / np.where(y1 == y0, 1.0, y1 - y0)
-        x = x0[edge] + (row - y0[edge]) * slope[edge]
-        column = np.clip(np.ceil(x), 0, width).astype(np.intp)
-        steps = np.where(down, -runs, runs)[edge]
-        steps = np.bincount(row * (width + 1) + column, steps, height * (width + 1))
-        # Every row ends as it began, at zero, so that all rows can be summed in one go.
-        covered = steps.astype(np.int32).cumsum(dtype=np.int32).reshape(height, width + 1)
-        mask[top : top + height, left : left + width][covered[:, :width] != 0] = 255
-        return mask
 
 
 def _edges(faces: Indices) -> tuple[Indices, Indices, NDArray[np.int8]]:

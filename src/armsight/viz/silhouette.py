@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.robots import Robot
-from armsight.robots.skin import Projected, Skin
+from armsight.robots.projected import Projected
+from armsight.robots.skin import Skin
 
 Array = NDArray[np.floating]
 
