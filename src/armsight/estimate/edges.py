@@ -21,7 +21,7 @@ LONGER_SIDE = 640
 """[px] Pictures are shrunk to this"""
 BOX_SIDE = 400
 """[px] The same where only the box around an arm is looked at"""
-CANNY = (40, 120)
+CANNY = (30, 90)
 DIRECTIONS = 6
 """Edges are told apart by so many directions, over half a turn"""
 FAR = 60.0

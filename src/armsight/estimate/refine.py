@@ -36,9 +36,10 @@ LEAST_KNOWN = 0.1, 0.1, 0.1, 0.01, 0.01, 0.01
 """[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
 DOUBTFUL, MOST_DOUBTFUL = 0.63, 8
 """Where the best outline lies no nearer to the edges than this, more answers are tried"""
-FIRST_ROUNDS, LAST_ROUND = (SCALES[:-1], SCALES[1:]), (SCALES[1:],)
-"""Scales of the fit, each time that the outline is drawn: drawn again it is near, and needs no
-widest one. The best answer is worth one more round."""
+MOST_AGAIN = 3
+"""So many of the best are drawn again where they have come to lie, and moved on"""
+FIRST, AGAIN = SCALES[:-1], SCALES[1:]
+"""Scales of the fit: drawn again an outline is near, and needs no widest one"""
 
 
 def refine(
@@ -59,15 +60,19 @@ def refine(
     scale = float(residual_scale(linearise(own, modes.q[:1], modes.R[:1], modes.t[:1]))[0])
     rivals = solution.mode_costs < solution.mode_costs[0] + PLAUSIBLE
     rivals[MOST_PLAUSIBLE:] = False
-    found = follow(own, edges, scale, modes[rivals], priors[rivals])
+    found = follow(own, edges, scale, modes[rivals], priors[rivals], rounds=(FIRST,))
     if not found.any or found.closeness[0] < DOUBTFUL:
         others = np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]
         if len(others):
-            found = found.with_others(follow(own, edges, scale, modes[others], priors[others]))
+            more = follow(own, edges, scale, modes[others], priors[others], rounds=(FIRST,))
+            found = found.with_others(more)
+    for count in (MOST_AGAIN, 1):
+        if found.any:
+            best = found[:count]
+            again = follow(own, edges, scale, best.states, best.priors, rounds=(AGAIN,))
+            if again.any:
+                found = again.with_others(found[count:])
     if found.any:
-        again = follow(own, edges, scale, found.states[:1], found.priors[:1], rounds=LAST_ROUND)
-        if again.any and again.explained[0] > found.explained[0]:
-            found = again.with_others(found[1:])
         # Answers that ended up in one place are one answer: no rival of itself.
         found = found[distinct(found.states.q, -found.explained)]
     if not found.any or found.closeness[0] < NOTHING:
@@ -134,7 +139,7 @@ def follow(
     states: States,
     priors: Prior | None = None,
     free: NDArray[np.bool_] | None = None,
-    rounds: tuple[tuple[float, ...], ...] = FIRST_ROUNDS,
+    rounds: tuple[tuple[float, ...], ...] = (FIRST, AGAIN),
 ) -> Aligned:
     """States moved onto the edges, their outlines drawn again once they have moved.
 
