@@ -29,10 +29,16 @@ from armsight.estimate.measurements import Measurements, check_measurements
 from armsight.estimate.outline import Rim, find_rim
 from armsight.estimate.outline_fit import SCALES, KnownCamera, align
 from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
-from armsight.estimate.polish import Prior, States, data_cost, polish, residual_scale
+from armsight.estimate.polish import Prior, States, data_cost, joined, polish, residual_scale
 from armsight.estimate.refine import explained, follow
 from armsight.estimate.residuals import linearise
 from armsight.state import Estimate
+from armsight.vlm.one_joint import (
+    OFFSETS,
+    keeping_the_far_part,
+    one_joint_free,
+    one_joint_off,
+)
 
 Array = NDArray[np.floating]
 
@@ -42,8 +48,6 @@ HELD = 1e-4
 """[rad] of joints that are held at their claim"""
 FREE = np.radians(60.0)
 """[rad] of the joint that may be wrong"""
-OFFSETS = np.radians(np.arange(-60.0, 60.1, 3.0))
-"""[rad] from its claim at which that joint is tried"""
 TURN_STD, PLACE_STD = np.radians(0.3), 0.005
 """[rad], [m] by which a known camera's pose may be wrong about each axis"""
 PARDON = 15.0
@@ -164,32 +168,23 @@ class Picture:
         T = T_cam_base[None]
         held = States(robot.clip(claimed)[None], T[:, :3, :3], T[:, :3, 3])
         rim = find_rim(robot, held, self.edges)
-        states = self.searched(rim, held)
+        states = self.searched(rim, held, camera_known=True)
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
         states = self.align(rim, states, one_joint_free(len(claimed)), SCALES[1:], camera)
         value = self.explained(rim, states) - camera.terms(states)[0]
         return float(max(value[1:].max(), self.best - PARDON) - value[0])
 
-    def searched(self, rim: Rim, held: States) -> States:
+    def searched(self, rim: Rim, held: States, camera_known: bool = False) -> States:
         """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J)."""
         robot = self.measured.robot
         joints = len(robot.joint_names)
-        q = np.repeat(held.q[:, None], joints, 0).repeat(len(OFFSETS), 1)
-        q[np.arange(joints), :, np.arange(joints)] += OFFSETS
-        q = robot.clip(q)
-        count = joints * len(OFFSETS)
-        every = States(q.reshape(count, joints), held.R.repeat(count, 0), held.t.repeat(count, 0))
-        best = self.explained(rim, every).reshape(joints, -1).argmax(-1)
-        chosen = np.concatenate([held.q, q[np.arange(joints), best]])
-        some = 1 + joints
-        return States(chosen, held.R.repeat(some, 0), held.t.repeat(some, 0))
-
-
-def one_joint_free(joints: int) -> NDArray[np.bool_]:
-    """(1 + J, J + 6) what may move: the camera always; no joint, then each in turn."""
-    free = np.ones((1 + joints, joints + 6), dtype=bool)
-    free[:, :joints] = np.eye(1 + joints, joints, -1, dtype=bool)
-    return free
+        tries = one_joint_off(robot, held)
+        if not camera_known:
+            tries = joined(tries, keeping_the_far_part(robot, held, tries))
+        value = self.explained(rim, tries).reshape(-1, joints, len(OFFSETS))
+        best = value.max(-1).argmax(0), np.arange(joints)
+        index = np.ravel_multi_index((*best, value[best].argmax(-1)), value.shape)
+        return joined(held, tries[index])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""A claim about joint angles with one of them off."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.estimate.polish import States
+from armsight.robots import Robot
+from armsight.robots.kinematics import link_frames
+
+OFFSETS = np.radians(np.arange(-45.0, 45.1, 3.0))
+"""[rad] from its claim at which a joint is tried"""
+
+
+def one_joint_free(joints: int) -> NDArray[np.bool_]:
+    """(1 + J, J + 6) what may move: the camera always; no joint, then each in turn."""
+    free = np.ones((1 + joints, joints + 6), dtype=bool)
+    free[:, :joints] = np.eye(1 + joints, joints, -1, dtype=bool)
+    return free
+
+
+def one_joint_off(robot: Robot, held: States) -> States:
+    """A claim (B = 1) with each joint in turn off by each of OFFSETS (B = J * OFFSETS)."""
+    off = np.eye(len(robot.joint_names))[:, None] * OFFSETS[:, None]
+    q = robot.clip(held.q + off.reshape(-1, len(robot.joint_names)))
+    return States(q, held.R.repeat(len(q), 0), held.t.repeat(len(q), 0))
+
+
+def keeping_the_far_part(robot: Robot, held: States, tries: States) -> States:
+    """The states of `one_joint_off` seen by cameras that see what lies beyond that joint as before.
+
+    A camera that was fitted to a claim with one wrong joint often sees the hand where it is, and
+    the base where it is not: joint and camera have to turn together then.
+    """
+    links = np.repeat(robot.joint_links, len(OFFSETS))
+    rows = np.arange(len(links))
+    (turned, place), (turned_now, place_now) = (
+        (rotations[rows % len(rotations), links], origins[rows % len(rotations), links, :, None])
+        for rotations, origins in (link_frames(robot.chain, s.q, np) for s in (held, tries))
+    )
+    R = tries.R @ turned @ turned_now.swapaxes(-1, -2)
+    t = tries.t + (tries.R @ place - R @ place_now)[..., 0]
+    return States(tries.q, R, t)
