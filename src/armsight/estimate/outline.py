@@ -35,7 +35,8 @@ SPACING = 3.0
 CELL = 3.0
 """[px] Side of the squares in which one part is found to hide another"""
 TOLERANCE = 0.006
-"""[m] by which a point may lie behind what is seen there"""
+"""[m] by which a point may lie behind what is seen there: more keeps lines that are hidden, less
+loses where round links end, whose surface comes nearer within a square"""
 FEWEST_POINTS, MOST_ON_EDGE = 10, 50
 """of a whole outline; of one edge of a mesh, which may run far off the picture"""
 
@@ -164,20 +165,20 @@ def _lines(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
     one, other = seen.pixels[ends[edge, 0]], seen.pixels[ends[edge, 1]]
     pixels = one + share[:, None] * (other - one)
     # 1 / z is even along a line of the picture, and so are places on the line divided by z.
-    near, far = 1 / seen.depth[ends[edge]].T
-    inverse_depth = near + share * (far - near)
+    w_one, w_other = 1 / seen.depth[ends[edge]].T
+    w = w_one + share * (w_other - w_one)
     width, height = edges.size
     u, v = pixels.T
     inside = np.flatnonzero((u > 0) & (u < width - 1) & (v > 0) & (v < height - 1))
-    cell = (np.floor((pixels[inside] + 0.5) / CELL)).astype(np.intp)
-    before = seen.nearest(width, height, CELL)[cell[:, 1], cell[:, 0]]
-    w = inverse_depth[inside]
-    kept = inside[w * (1 + TOLERANCE * w) > before]
+    cell = np.floor((pixels[inside] + 0.5) / CELL).astype(np.intp)
+    w_nearest = seen.nearest(width, height, CELL)[cell[:, 1], cell[:, 0]]
+    # 1 / (z - TOLERANCE), nearly.
+    kept = inside[w[inside] * (1 + TOLERANCE * w[inside]) > w_nearest]
     # One point in each place.
     kept = kept[np.unique(np.round(pixels[kept] / SPACING) @ [height, 1.0], return_index=True)[1]]
-    edge, weight = edge[kept], (share * far / inverse_depth)[kept, None]
+    edge, far = edge[kept], (share * w_other / w)[kept, None]
     corners = seen.skin.vertices[ends[edge]]
-    positions = corners[:, 0] * (1 - weight) + corners[:, 1] * weight
+    positions = corners[:, 0] * (1 - far) + corners[:, 1] * far
     along = (other - one)[kept]
     return seen.skin.links[ends[edge, 0]], positions, direction(-along[:, 1], along[:, 0])
 

@@ -66,6 +66,8 @@ def refine(
         if len(others):
             more = follow(own, edges, scale, modes[others], priors[others], rounds=(FIRST,))
             found = found.with_others(more)
+    # The others were never drawn where they have come to lie: what they explain says little.
+    found = found[:MOST_AGAIN]
     for count in (MOST_AGAIN, 1):
         if found.any:
             best = found[:count]

@@ -69,8 +69,15 @@ class Projected:
         return ends
 
     def nearest(self, width: int, height: int, cell: float) -> NDArray[np.float32]:
-        """(height / cell, width / cell) [1/m] how near the skin is at the centre of each cell of
-        so many pixels, 0 where it is not."""
+        """1 / depth [1/m] of the skin at the centres of squares, 0 where it is not.
+
+        Args:
+            width, height: of the picture [px].
+            cell: side of the squares [px]; the last ones may reach beyond the picture.
+
+        Returns:
+            (ceil(height / cell), ceil(width / cell))
+        """
         columns, rows = int(np.ceil(width / cell)), int(np.ceil(height / cell))
         faces = self.skin.faces[self.facing].T
         u, v = ((np.ascontiguousarray(x) + 0.5) / cell - 0.5 for x in self.pixels.T)

@@ -17,6 +17,9 @@ Indices = NDArray[np.intp]
 CREASE = np.radians(40.0)
 """Faces that meet at more than this are told apart in pictures"""
 
+WELDED = 6
+"""Vertices that agree in so many decimals [m] are one"""
+
 _CACHE: dict[tuple[str, Path], Skin] = {}
 
 
@@ -61,7 +64,8 @@ class Skin:
         key = (robot.name, robot.folder)
         if key not in _CACHE:
             parts = [
-                (robot.link_names.index(link), *mesh) for link, mesh in robot.link_shapes().items()
+                (robot.link_names.index(link), *_welded(*mesh))
+                for link, mesh in robot.link_shapes().items()
             ]
             # An empty one more, for robots without any shape.
             parts.append((0, np.zeros((0, 3)), np.zeros((0, 3), np.int64)))
@@ -77,6 +81,19 @@ class Skin:
                 tuple((link, vertices) for link, vertices, _ in parts),
             )
         return _CACHE[key]
+
+
+def _welded(vertices: Array, faces: Indices) -> tuple[Array, Indices]:
+    """A mesh (V, 3), (F, 3) whose faces share the vertices where they touch: else each edge would
+    be one where the surface ends."""
+    places, first, which = np.unique(
+        np.round(vertices, WELDED), axis=0, return_index=True, return_inverse=True
+    )
+    if len(places) == len(vertices):
+        return vertices, faces
+    faces = which.reshape(-1)[faces]
+    real = (faces != np.roll(faces, 1, axis=1)).all(-1)
+    return vertices[first], faces[real]
 
 
 def _edges(faces: Indices) -> tuple[Indices, Indices, NDArray[np.int8]]:

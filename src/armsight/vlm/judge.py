@@ -175,7 +175,10 @@ class Picture:
         return float(max(value[1:].max(), self.best - PARDON) - value[0])
 
     def searched(self, rim: Rim, held: States, camera_known: bool = False) -> States:
-        """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J)."""
+        """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J).
+
+        The camera stays as it is or, where its pose is not known, turns along with the joint.
+        """
         robot = self.measured.robot
         joints = len(robot.joint_names)
         tries = one_joint_off(robot, held)

@@ -10,7 +10,7 @@ from armsight.robots import Robot
 from armsight.robots.kinematics import link_frames
 
 OFFSETS = np.radians(np.arange(-45.0, 45.1, 3.0))
-"""[rad] from its claim at which a joint is tried"""
+"""[rad] from its claim at which a joint is tried; from there it moves on by itself"""
 
 
 def one_joint_free(joints: int) -> NDArray[np.bool_]:
@@ -35,10 +35,8 @@ def keeping_the_far_part(robot: Robot, held: States, tries: States) -> States:
     """
     links = np.repeat(robot.joint_links, len(OFFSETS))
     rows = np.arange(len(links))
-    (turned, place), (turned_now, place_now) = (
-        (rotations[rows % len(rotations), links], origins[rows % len(rotations), links, :, None])
-        for rotations, origins in (link_frames(robot.chain, s.q, np) for s in (held, tries))
-    )
+    turned, place = (part[0, links] for part in link_frames(robot.chain, held.q, np))
+    turned_now, place_now = (part[rows, links] for part in link_frames(robot.chain, tries.q, np))
     R = tries.R @ turned @ turned_now.swapaxes(-1, -2)
-    t = tries.t + (tries.R @ place - R @ place_now)[..., 0]
+    t = tries.t + (tries.R @ place[..., None] - R @ place_now[..., None])[..., 0]
     return States(tries.q, R, t)
