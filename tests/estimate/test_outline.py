@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from armsight.estimate.edges import DIRECTIONS, FAR, EdgeMap, direction
 from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import Rim, find_rim
+from armsight.estimate.outline import SPACING, Rim, find_rim
 from armsight.estimate.outline_fit import align
 from armsight.estimate.polish import States
 from armsight.estimate.residuals import step
@@ -110,9 +110,44 @@ def test_lines_are_what_is_in_view(i: int) -> None:
     inverse = arm.nearest(*edges.size, 1.0)
     behind = 1 / np.maximum(inverse[v, u], 1e-3) + 0.02 < 1 / seen.inverse_depth[0]
     assert behind.mean() < 0.03
-    # And lines inside of the outline are among them.
-    deep = cv2.erode(arm.mask(*edges.size), np.ones((9, 9), np.uint8))
-    assert (np.asarray(deep)[v, u] > 0).mean() > 0.2
+    points = np.zeros(edges.size[::-1], np.uint8)
+    points[v, u] = 255
+    # Nearly all of the mask's border is among them, and the creases that nothing hides.
+    mask = arm.mask(*edges.size)
+    border = mask > cv2.erode(mask, np.ones((3, 3), np.uint8))
+    assert (cv2.dilate(points, np.ones((7, 7), np.uint8))[border] > 0).mean() > 0.9
+    middle = arm.pixels[arm.creased].mean(1)
+    x, y = np.round(middle).astype(int).T
+    shown = inverse[y, x] <= 1.002 / arm.depth[arm.creased].mean(1)
+    assert shown.sum() > 50
+    near = cv2.dilate(points, np.ones((5, 5), np.uint8))[y[shown], x[shown]] > 0
+    assert near.mean() > 0.9
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_points_lie_on_the_edges_of_the_meshes(i: int) -> None:
+    """In space and not in the picture alone: what is halfway along an edge there is nearer to its
+    near end."""
+    edges, true, _ = drawn(i)
+    rim = find_rim(ROBOT, true, edges)
+    skin = Skin.of(ROBOT)
+    T = make_transform(true.R[0], true.t[0]) @ ROBOT.forward_kinematics(true.q[0])
+    arm = Projected.of(skin, T, edges.K, max(edges.size))
+    ends = np.concatenate([arm.turning[0], arm.creased])
+    pixels = project(transform_points(T[rim.links[0]], rim.positions[0][:, None])[:, 0], edges.K)
+    a, b = arm.pixels[ends].swapaxes(0, 1)
+    for link in range(len(ROBOT.link_names)):
+        own = skin.links[ends[:, 0]] == link
+        for pixel in pixels[rim.links[0] == link][::5]:
+            along = b[own] - a[own]
+            share = ((pixel - a[own]) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)
+            nearest = a[own] + np.clip(share, 0, 1)[:, None] * along
+            off = np.linalg.norm(nearest - pixel, axis=1)
+            length = np.linalg.norm(along, axis=1)[off < 1e-6]
+            count = np.clip(length // SPACING + 1, 1, None)
+            steps = share[off < 1e-6] * count
+            # Evenly spread in the picture: at the middles of equal pieces.
+            assert (np.abs(steps % 1 - 0.5) < 1e-3).any()
 
 
 def test_an_arm_out_of_view_has_no_outline() -> None:

@@ -78,12 +78,11 @@ def test_creases_are_shown_where_both_faces_look_here() -> None:
     assert not set(shown) & {tuple(sorted(edge)) for edge in seen.turning[0].tolist()}
 
 
-@pytest.mark.parametrize("closer", [0.0, 0.5])
-def test_the_nearest_face_is_the_first_that_a_ray_meets(closer: float) -> None:
-    cell = 4.0
+@pytest.mark.parametrize(("closer", "cell"), [(0.0, 4.0), (0.5, 4.0), (0.0, 7.0)])
+def test_the_nearest_face_is_the_first_that_a_ray_meets(closer: float, cell: float) -> None:
     seen = projected(2, closer)
     got = seen.nearest(WIDTH, HEIGHT, cell)
-    assert got.shape == (HEIGHT // 4, WIDTH // 4)
+    assert got.shape == (np.ceil(HEIGHT / cell), np.ceil(WIDTH / cell))
     rows, columns = np.mgrid[: got.shape[0], : got.shape[1]]
     centres = np.stack([columns, rows], -1) * cell + (cell - 1) / 2
     rays = np.concatenate([centres, np.ones((*rows.shape, 1))], -1) @ np.linalg.inv(K).T
@@ -93,7 +92,7 @@ def test_the_nearest_face_is_the_first_that_a_ray_meets(closer: float) -> None:
         want[v, u] = first_met(rays[v, u], corners)
         assert (got[v, u] > 0) == (want[v, u] > 0) or not clear(seen, centres[v, u])
     both = (got > 0) & (want > 0)
-    assert both.sum() > 100
+    assert both.sum() >= 50
     close = np.isclose(got[both], want[both], rtol=1e-3)
     assert close.mean() > 0.99
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 
 from armsight.robots import load_robot
+from armsight.robots.robot import DATA_FOLDER
 from armsight.robots.skin import CREASE, Skin
 
 ROBOT = load_robot("panda")
@@ -37,3 +39,21 @@ def test_creases_are_where_two_faces_meet_at_an_angle() -> None:
     }
     assert len(want) > 1000
     assert got == want
+
+
+def test_faces_that_do_not_share_their_vertices_are_joined(tmp_path: Path) -> None:
+    """As in a file of single triangles: without it every edge would be one where the arm ends."""
+    (tmp_path / "panda.json").write_text((DATA_FOLDER / "panda.json").read_text())
+    apart = {}
+    for link, (vertices, faces) in ROBOT.link_shapes().items():
+        apart[f"{link}.vertices"] = vertices[faces].reshape(-1, 3)
+        apart[f"{link}.faces"] = np.arange(faces.size).reshape(-1, 3)
+    np.savez(tmp_path / "panda.npz", **apart)  # type: ignore[arg-type]
+    joined, skin = Skin.of(load_robot(tmp_path / "panda.json")), Skin.of(ROBOT)
+    assert len(joined.vertices) == len(skin.vertices)
+    assert len(joined.edges) == len(skin.edges)
+    assert len(joined.creases[0]) == len(skin.creases[0])
+    for a, b in ((joined, skin), (skin, joined)):
+        corners = a.vertices[a.faces].sum(1)
+        others = b.vertices[b.faces].sum(1)
+        assert np.isin(np.round(corners[:, 0], 6), np.round(others[:, 0], 6)).all()

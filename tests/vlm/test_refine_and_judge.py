@@ -13,6 +13,7 @@ from armsight.estimate.edges import EdgeMap
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.image import load_image
 from armsight.estimate.measurements import Measurements, check_measurements
+from armsight.estimate.outline import find_rim
 from armsight.estimate.polish import States
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
@@ -21,6 +22,7 @@ from armsight.viz.silhouette import silhouette
 from armsight.vlm import roc
 from armsight.vlm.drawing import Camera, Drawer, default_camera, shaded
 from armsight.vlm.judge import EstimatorJudge, Picture, Sight, fit_keypoints
+from armsight.vlm.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
 from armsight.vlm.picture import encode
 from armsight.vlm.references import FOLDER, own_reference
 from armsight.vlm.refine import ImageScore
@@ -125,6 +127,26 @@ def test_edges_tell_what_coarse_keypoints_cannot() -> None:
     assert auc["camera known"] >= 0.98
     assert roc.auc(*scores["camera known, 7 mm off"]) >= 0.98
     assert roc.auc(scores["picture"][0], several) >= 0.95
+
+
+def test_a_wrong_joint_is_tried_together_with_the_cameras_turn() -> None:
+    """The claim has joint 2 off by 30 degrees, seen by a camera that hides it but for the base."""
+    q = poses(ROBOT, 2)[0]
+    view = camera(q, 0)
+    measured, true = seen(q, view, 2.0, 0)
+    picture = Picture.of(measured, EdgeMap(shaded(ROBOT, q, view), view.K), true)
+    index = 1 * len(OFFSETS) + int(np.argmin(np.abs(OFFSETS - np.radians(30))))
+    tries = one_joint_off(ROBOT, true)
+    held = keeping_the_far_part(ROBOT, true, tries)[[index]]
+    assert np.degrees(held.q - q)[0, 1] == pytest.approx(30, abs=0.1)
+    rim = find_rim(ROBOT, held, picture.edges)
+    found = picture.searched(rim, held)
+    np.testing.assert_array_equal(found.q[0], held.q[0])
+    assert np.degrees(np.abs(found.q[2] - q)).max() < 4
+    np.testing.assert_allclose(found.R[2], true.R[0], atol=0.06)
+    known = picture.searched(rim, held, camera_known=True)
+    np.testing.assert_array_equal(known.R, held.R.repeat(8, 0))
+    np.testing.assert_array_equal(known.t, held.t.repeat(8, 0))
 
 
 def seen(
