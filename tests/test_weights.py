@@ -30,7 +30,7 @@ def test_example(estimator: Estimator) -> None:
     assert state.joint_positions is not None
     assert state.joint_std is not None
     errors = np.abs(state.joint_positions - EXAMPLE_JOINTS)
-    assert np.degrees(errors[:6]).mean() < 4  # 1.5 with the weights as they are
+    assert np.degrees(errors[:6]).mean() < 4  # 0.5 with the weights as they are
     assert (errors < 3 * state.joint_std).all()
 
 
