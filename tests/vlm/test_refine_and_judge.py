@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,6 @@ def test_the_image_score_prefers_the_pose_that_was_drawn() -> None:
 
 def test_the_packages_reference_shows_its_angles() -> None:
     """The picture that is shipped, against the outline of the pose that its file states."""
-    import json
-
     document = json.loads((FOLDER / "panda.json").read_text())
     image = load_image(FOLDER / "panda.jpg")
     K, T = np.array(document["K"]), np.array(document["T_cam_base"])
@@ -194,8 +193,6 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pose_known", [False, True])
 def test_claims_about_a_picture_of_known_angles(tmp_path: Path, pose_known: bool) -> None:
     """The reference picture, as `armsight ask --model armsight --verify` judges it."""
-    import json
-
     from click.testing import CliRunner
 
     from armsight.cli.ask import command
@@ -221,6 +218,16 @@ def test_claims_about_a_picture_of_known_angles(tmp_path: Path, pose_known: bool
         assert result.exit_code == (0 if verdict["agrees"] else 1)
         verdicts.append(verdict["agrees"])
     assert verdicts == [True, False]
+
+
+def test_a_verdict_without_intrinsics_says_so() -> None:
+    from armsight.vlm.verify import judge_with_estimator
+
+    document = json.loads((FOLDER / "panda.json").read_text())
+    q, K = (np.array(document[name]) for name in ("joint_positions", "K"))
+    unreliable = "without the camera's intrinsics the verdict is unreliable too"
+    assert unreliable in judge_with_estimator(FOLDER / "panda.jpg", ROBOT, q)["notes"]
+    assert unreliable not in judge_with_estimator(FOLDER / "panda.jpg", ROBOT, q, K)["notes"]
 
 
 def test_pictures_are_shrunk_and_never_enlarged() -> None:

@@ -60,7 +60,7 @@ def vlm(dataset: Path, as_json: bool, report: Path, **options: Any) -> None:
         use_schema=not options.pop("no_schema"),
         **options,
     )
-    with progress_bar(1, "asking") as bar:
+    with progress_bar(1, "asking" if plan.models else "looking") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.length = max(total, 1)

@@ -120,25 +120,26 @@ def html(result: dict[str, Any]) -> str:
         if "per_joint_deg" in row
     ]
     body.append(section("Mean error of each joint [deg]", table(["method", *joints], per_joint)))
-    body.append(
-        section(
-            "Paired differences in mean joint error [deg]",
-            paragraph("First minus second on the same targets; below 0: the first is better."),
-            table(
-                ["first", "second", "difference", "interval excludes 0"],
-                [
+    if result["paired"]:
+        body.append(
+            section(
+                "Paired differences in mean joint error [deg]",
+                paragraph("First minus second on the same targets; below 0: the first is better."),
+                table(
+                    ["first", "second", "difference", "interval excludes 0"],
                     [
-                        d["a"],
-                        d["b"],
-                        shown(d["difference_deg"]),
-                        "yes" if d["excludes_zero"] else "",
-                    ]
-                    for d in result["paired"]
-                ],
-                names=True,
-            ),
+                        [
+                            d["a"],
+                            d["b"],
+                            shown(d["difference_deg"]),
+                            "yes" if d["excludes_zero"] else "",
+                        ]
+                        for d in result["paired"]
+                    ],
+                    names=True,
+                ),
+            )
         )
-    )
     return page("armsight: vision-language models", body)
 
 

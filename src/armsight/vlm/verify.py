@@ -92,6 +92,8 @@ def judge_with_estimator(
     score = scored(claimed, T_cam_base)
     wrong_from = threshold(judge.estimator.session.card, kind_of(T_cam_base))
     known = bool(np.isfinite(score))
+    assumed = scored.estimate.intrinsics_source == "assumed"
+    unsure = ["without the camera's intrinsics the verdict is unreliable too"] if assumed else []
     return {
         "judge": "armsight",
         "claimed": claimed.tolist(),
@@ -101,8 +103,9 @@ def judge_with_estimator(
         "agrees": score < wrong_from if known else None,
         "score": score if known else None,
         "score_means": "about standard deviations by which another pose explains the picture "
-        "better; true claims reach the threshold as often as the weights' card says",
+        "better; from the threshold on a claim counts as wrong, as a few true ones do (how many is "
+        "on the weights' card)",
         "threshold": wrong_from,
         "camera_pose_known": T_cam_base is not None,
-        "notes": list(scored.estimate.messages),
+        "notes": list(scored.estimate.messages) + unsure,
     }
