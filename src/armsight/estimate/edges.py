@@ -22,6 +22,7 @@ LONGER_SIDE = 640
 BOX_SIDE = 400
 """[px] The same where only the box around an arm is looked at"""
 CANNY = (30, 90)
+"""Gradients, of 8 bits, from which on an edge goes on and begins"""
 DIRECTIONS = 6
 """Edges are told apart by so many directions, over half a turn"""
 FAR = 60.0
