@@ -35,8 +35,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.solve import Solution, solve, solve_keypoints
 from armsight.evaluate import metrics
+from armsight.fit.solve import Solution, solve, solve_keypoints
 from armsight.geometry import transform_points
 from armsight.robots import load_robot
 

@@ -15,7 +15,8 @@ SOURCE = Path(armsight.__file__).parent
 
 ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "armsight"}
 """What the runtime may import besides the standard library."""
-RUNTIME = ("estimate", "actions", "robots", "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
+RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
+           "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
            "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py",
            "cli/estimate.py", "cli/actions.py", "cli/bench.py", "cli/_inputs.py", "cli/_report.py",
            "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
@@ -30,8 +31,20 @@ BELOW = {
     "errors": set(),
     "files": {"errors"},
     "network": {"errors"},
-    "estimate": {"estimate", "network", "robots", "geometry", "state", "errors"},
-    "actions": {"actions", "estimate", "data", "network", "robots", "geometry", "errors", "files"},
+    "camera": {"geometry", "state", "errors"},
+    "fit": {"camera", "robots", "geometry", "errors"},
+    "estimate": {"camera", "fit", "network", "robots", "geometry", "state", "errors"},
+    "actions": {
+        "actions",
+        "camera",
+        "estimate",
+        "data",
+        "network",
+        "robots",
+        "geometry",
+        "errors",
+        "files",
+    },
     "viz": {"viz", "robots", "geometry", "state", "errors", "files"},
     "models": {"models", "robots", "geometry", "state", "errors", "files"},
 }

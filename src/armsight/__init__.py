@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from armsight.actions.model import ActionModel
     from armsight.actions.sequence import ActionSequence
+    from armsight.camera.camera_file import read_camera_file
     from armsight.errors import ArmsightError
-    from armsight.estimate.camera_file import read_camera_file
     from armsight.estimate.estimator import Estimator
     from armsight.estimate.track import Tracker
     from armsight.robots import Robot, available_robots, load_robot
@@ -34,7 +34,7 @@ _HOMES = {
     "available_robots": "armsight.robots",
     "draw_overlay": "armsight.viz.overlay",
     "load_robot": "armsight.robots",
-    "read_camera_file": "armsight.estimate.camera_file",
+    "read_camera_file": "armsight.camera.camera_file",
 }
 
 __all__ = [

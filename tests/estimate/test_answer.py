@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from armsight.camera.image import LoadedImage
+from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import ConfigError, WeightsError
 from armsight.estimate.answer import (
     SOLVERS,
@@ -15,8 +17,6 @@ from armsight.estimate.answer import (
     confidence,
     refused_confidence,
 )
-from armsight.estimate.image import LoadedImage
-from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
 from tests.charted_arm import ROBOT, make_arm
 

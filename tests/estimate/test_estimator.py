@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from armsight.camera.crops import camera_token
+from armsight.camera.image import load_image
+from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import BadImageError, BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.image import load_image
-from armsight.estimate.intrinsics import Intrinsics
-from armsight.estimate.preprocess import camera_token
 from tests.charted_arm import ABSENT, ROBOT, Arm, StubSession, chart, make_arm
 
 

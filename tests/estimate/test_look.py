@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.image import load_image
+from armsight.camera.image import load_image
 from armsight.estimate.look import View, look
 from armsight.estimate.session import Reading
 

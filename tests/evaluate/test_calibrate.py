@@ -23,8 +23,8 @@ from armsight.evaluate.calibrate import calibrate
 from armsight.evaluate.calibration_confidence import FEATURES, over_budget
 from armsight.evaluate.calibration_frames import Seen
 from armsight.evaluate.table import calibration_table
-from tests.estimate.seen_arms import HEIGHT, ROBOT, WIDTH, K, view
 from tests.fake_weights import write_fake_weights
+from tests.fit.seen_arms import HEIGHT, ROBOT, WIDTH, K, view
 from tests.labelled_folders import write_ndds
 
 NOISE = 2.0

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from armsight.robots import load_robot
 from armsight.robots.projected import Projected
 from armsight.robots.robot import DATA_FOLDER
-from armsight.robots.skin import Skin
-from tests.estimate.seen_arms import HEIGHT, WIDTH, K, view
+from armsight.robots.surface_mesh import SurfaceMesh
+from tests.fit.seen_arms import HEIGHT, WIDTH, K, view
 
 ROBOT = load_robot("panda")
 SHIFT = 4
@@ -24,7 +24,7 @@ def projected(seed: int, closer: float = 0.0) -> Projected:
     arm = view(np.random.default_rng(seed))
     T = arm.T_cam_base.copy()
     T[2, 3] -= closer
-    return Projected.of(Skin.of(ROBOT), T @ ROBOT.forward_kinematics(arm.q), K, WIDTH)
+    return Projected.of(SurfaceMesh.of(ROBOT), T @ ROBOT.forward_kinematics(arm.q), K, WIDTH)
 
 
 def filled(seen: Projected) -> NDArray[np.uint8]:
@@ -133,7 +133,7 @@ def test_a_robot_without_shapes_has_an_empty_mask(tmp_path: Path) -> None:
     np.savez(tmp_path / "panda.npz")
     bare = load_robot(tmp_path / "panda.json")
     links = np.eye(4) + np.zeros((len(bare.link_names), 4, 4))
-    seen = Projected.of(Skin.of(bare), links, K, WIDTH)
+    seen = Projected.of(SurfaceMesh.of(bare), links, K, WIDTH)
     assert not seen.mask(WIDTH, HEIGHT).any()
     assert len(seen.turning[0]) == len(seen.creased) == 0
     assert not seen.nearest(WIDTH, HEIGHT, 3.0).any()

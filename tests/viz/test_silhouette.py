@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from armsight.estimate.camera_file import read_camera_file
+from armsight.camera.camera_file import read_camera_file
 from armsight.geometry import make_transform, project, transform_points
 from armsight.viz.silhouette import outline, silhouette
 from tests.charted_arm import ROBOT, make_arm

@@ -43,7 +43,7 @@ def test_cards_without_thresholds_have_defaults() -> None:
 
 def test_thresholds_are_quantiles_of_true_claims(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
-    from armsight.estimate.image import load_image
+    from armsight.camera.image import load_image
     from armsight.vlm.judge import EstimatorJudge
     from tests.fake_weights import write_fake_weights
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from armsight.estimate.polish import States
+from armsight.fit.gauss_newton import States
 from armsight.geometry import make_transform
 from armsight.robots import load_robot
 from armsight.vlm.one_joint import OFFSETS, keeping_the_far_part, one_joint_free, one_joint_off
-from tests.estimate.seen_arms import view
+from tests.fit.seen_arms import view
 
 ROBOT = load_robot("panda")
 JOINTS = len(ROBOT.joint_names)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from armsight.camera.image import load_image
 from armsight.errors import ArmsightError
-from armsight.estimate.edges import EdgeMap
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.image import load_image
-from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import find_rim
-from armsight.estimate.polish import States
+from armsight.fit.contour import draw_contour
+from armsight.fit.edges import EdgeMap
+from armsight.fit.gauss_newton import States
+from armsight.fit.measurements import Measurements, check_measurements
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
 from armsight.state import Estimate
@@ -138,12 +138,12 @@ def test_a_wrong_joint_is_tried_together_with_the_cameras_turn() -> None:
     tries = one_joint_off(ROBOT, true)
     held = keeping_the_far_part(ROBOT, true, tries)[[index]]
     assert np.degrees(held.q - q)[0, 1] == pytest.approx(30, abs=0.1)
-    rim = find_rim(ROBOT, held, picture.edges)
-    found = picture.searched(rim, held)
+    contour = draw_contour(ROBOT, held, picture.edges)
+    found = picture.searched(contour, held)
     np.testing.assert_array_equal(found.q[0], held.q[0])
     assert np.degrees(np.abs(found.q[2] - q)).max() < 4
     np.testing.assert_allclose(found.R[2], true.R[0], atol=0.06)
-    known = picture.searched(rim, held, camera_known=True)
+    known = picture.searched(contour, held, camera_known=True)
     np.testing.assert_array_equal(known.R, held.R.repeat(8, 0))
     np.testing.assert_array_equal(known.t, held.t.repeat(8, 0))
 

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.crops import whole_frame
+from armsight.camera.image import SUFFIXES, ImageLike, LoadedImage, load_image
 from armsight.data.video import SUFFIXES as VIDEO_SUFFIXES
 from armsight.data.video import VideoReader
 from armsight.errors import BadImageError, KeyframesError
-from armsight.estimate.image import SUFFIXES, ImageLike, LoadedImage, load_image
-from armsight.estimate.preprocess import whole_frame
 
 Pixels = NDArray[np.uint8]
 Frames: TypeAlias = "str | Path | NDArray[Any] | Sequence[ImageLike]"
@@ -66,7 +66,7 @@ def load_keyframes(
 
     Args:
         frames: a video file, a folder of pictures (read in the order of the numbers in their
-            names), an array (N, H, W, 3), or pictures as `armsight.estimate.image` reads them.
+            names), an array (N, H, W, 3), or pictures as `armsight.camera.image` reads them.
         size: sides of the result [px].
         every: take each `every`-th frame, from the first on.
         progress: called with the frames and their number.

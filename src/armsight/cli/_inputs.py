@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera import image
 from armsight.data import video
 from armsight.errors import BadImageError, BadIntrinsicsError, OutputError
-from armsight.estimate import image
 
 OVERLAY = ".overlay"
 CSV_HEAD = "frame,time_s,robot_found"

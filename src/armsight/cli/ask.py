@@ -73,7 +73,7 @@ def command(image: Path, **options: Any) -> None:
     Keys are read from the environment only, e.g. OPENAI_API_KEY. With --model armsight --verify
     FILE, armsight's own estimator judges the claimed angles.
     """
-    from armsight.estimate.camera_file import check_K, read_camera_file
+    from armsight.camera.camera_file import check_K, read_camera_file
     from armsight.robots import load_robot
     from armsight.vlm.answer import read_pose
 
@@ -94,8 +94,8 @@ def command(image: Path, **options: Any) -> None:
 
 
 def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str, Any]) -> None:
-    from armsight.estimate.image import load_image
-    from armsight.estimate.intrinsics import find_intrinsics
+    from armsight.camera.image import load_image
+    from armsight.camera.intrinsics import find_intrinsics
     from armsight.files import atomic_write
     from armsight.viz.overlay import draw_overlay
     from armsight.vlm import engine

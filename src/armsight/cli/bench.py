@@ -17,14 +17,14 @@ from typing import Any
 import click
 import numpy as np
 
+from armsight.camera.crops import whole_frame
+from armsight.camera.image import LoadedImage, load_image
+from armsight.camera.intrinsics import find_intrinsics
 from armsight.cli._report import dumps
 from armsight.errors import ArmsightError, ConfigError
 from armsight.estimate.answer import answer
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.image import LoadedImage, load_image
-from armsight.estimate.intrinsics import find_intrinsics
 from armsight.estimate.look import View, look
-from armsight.estimate.preprocess import whole_frame
 
 PEERS = ("vit_b16", "resnet50")
 VIDEO_SIZE = (640, 480)

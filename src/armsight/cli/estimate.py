@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from armsight.camera.camera_file import CameraFile, read_camera_file
+from armsight.camera.image import load_image
 from armsight.cli._inputs import Input, check_target, find_inputs, parse_K
 from armsight.cli._report import (
     dumps,
@@ -22,9 +24,7 @@ from armsight.cli._report import (
     video_summary,
 )
 from armsight.errors import ArmsightError, BadIntrinsicsError
-from armsight.estimate.camera_file import CameraFile, read_camera_file
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.image import load_image
 from armsight.files import atomic_write
 
 if TYPE_CHECKING:

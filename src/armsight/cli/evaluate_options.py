@@ -23,7 +23,7 @@ def method_options(function: Command) -> Command:
         click.option("--weights", help="Name or folder of the weights; by default the robot's."),
         click.option(
             "--method", type=click.Choice(METHOD_NAMES), default="default", show_default=True,
-            help="no-outline: keypoints are fitted, edges are not; diffusion-only: no polish; "
+            help="no-outline: keypoints are fitted, edges are not; diffusion-only: no refinement; "
             "keypoints-only: least squares without the diffusion model; ready-pose: an answer "
             "without looking.",
         ),

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.image import SUFFIXES as IMAGE_SUFFIXES
+from armsight.camera.image import load_image
 from armsight.data.video import SUFFIXES as VIDEO_SUFFIXES
 from armsight.data.video import VideoReader
 from armsight.errors import BadImageError, BadVideoError, ConfigError, MissingExtraError
-from armsight.estimate.image import SUFFIXES as IMAGE_SUFFIXES
-from armsight.estimate.image import load_image
 
 Frames = NDArray[np.uint8]
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.image import LoadedImage
+from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import ConfigError, WeightsError
-from armsight.estimate.edges import EdgeMap
-from armsight.estimate.image import LoadedImage
-from armsight.estimate.intrinsics import Intrinsics
 from armsight.estimate.look import Look
-from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.refine import refine
-from armsight.estimate.residuals import linearise
-from armsight.estimate.solve import Solution, solve, solve_keypoints
-from armsight.estimate.uncertainty import Calibration
+from armsight.fit.edges import EdgeMap
+from armsight.fit.measurements import Measurements, check_measurements
+from armsight.fit.refine_contour import refine
+from armsight.fit.residuals import linearise
+from armsight.fit.solve import Solution, solve, solve_keypoints
+from armsight.fit.uncertainty import Calibration
 from armsight.geometry import project, transform_points
 from armsight.robots import Robot
 from armsight.state import Estimate

@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from armsight.camera.camera_file import CameraFile
+from armsight.camera.crops import Box, box_around, overlap, whole_frame
+from armsight.camera.image import ImageLike, LoadedImage, load_image
+from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.answer import Tuning, answer
-from armsight.estimate.camera_file import CameraFile
-from armsight.estimate.image import ImageLike, LoadedImage, load_image
-from armsight.estimate.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.look import Look, View, look
-from armsight.estimate.preprocess import Box, box_around, overlap, whole_frame
 from armsight.estimate.pretrained import weights_folder
 from armsight.estimate.session import Session
 from armsight.robots import Robot, load_robot
@@ -124,7 +124,7 @@ class Estimator:
                 those. EXIF rotation is applied.
             K: (3, 3) camera matrix [px] of the upright image, or (B, 3, 3) for a list.
             num_hypotheses: samples of the diffusion model; by default what the card says (16).
-            camera: intrinsics from `armsight.estimate.camera_file.read_camera_file`.
+            camera: intrinsics from `armsight.camera.camera_file.read_camera_file`.
             fov_deg: horizontal field of view [deg].
 
         Without any of the last three, EXIF or an assumed field of view stands in, which

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.image import LoadedImage
-from armsight.estimate.preprocess import Box, camera_token, to_image
+from armsight.camera.crops import Box, camera_token, to_image
+from armsight.camera.image import LoadedImage
 from armsight.estimate.session import Session
 from armsight.geometry import crop_matrix
 

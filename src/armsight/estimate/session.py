@@ -96,7 +96,7 @@ class Session:
 
         Args:
             crops: (B, S, S, 3) RGB.
-            cameras: (B, 4), see `armsight.estimate.preprocess.camera_token`.
+            cameras: (B, 4), see `armsight.camera.crops.camera_token`.
             hypotheses: how many samples per crop; 0 asks for presence and keypoints only.
             seed: of the sampler's noise.
         """

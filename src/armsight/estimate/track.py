@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from armsight.camera.camera_file import CameraFile
+from armsight.camera.crops import box_around, overlap
+from armsight.camera.image import LoadedImage, load_image
+from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.answer import answer
-from armsight.estimate.camera_file import CameraFile
 from armsight.estimate.estimator import SAME_BOX, Estimator, check_hypotheses
-from armsight.estimate.image import LoadedImage, load_image
-from armsight.estimate.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.look import View, look
-from armsight.estimate.preprocess import box_around, overlap
 from armsight.state import Estimate
 
 LOST_CONFIDENCE = 0.5

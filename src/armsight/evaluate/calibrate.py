@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from armsight.errors import DatasetError
 from armsight.estimate.answer import Tuning
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.uncertainty import Calibration
 from armsight.evaluate import calibration_fits as fits
 from armsight.evaluate.calibration_confidence import MAX_REFUSED, fit_confidence
 from armsight.evaluate.calibration_frames import Seen, Solved, keypoint_ratios, solve_one
 from armsight.evaluate.metrics import ADD_THRESHOLD_M
 from armsight.evaluate.scores import NUM_SCORED_JOINTS
+from armsight.fit.uncertainty import Calibration
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]

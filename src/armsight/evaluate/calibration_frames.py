@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.crops import whole_frame
+from armsight.camera.image import load_image
+from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.frame import Dataset, Frame
 from armsight.estimate.answer import Tuning, solve_look
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.image import load_image
-from armsight.estimate.intrinsics import find_intrinsics
 from armsight.estimate.look import Look, View, look
-from armsight.estimate.preprocess import whole_frame
-from armsight.estimate.solution import Solution
 from armsight.evaluate.metrics import ADD_THRESHOLD_M, keypoints_in_frame
 from armsight.evaluate.scores import NUM_SCORED_JOINTS
+from armsight.fit.solution import Solution
 from armsight.geometry import project, transform_points
 from armsight.robots import Robot
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.robots.skin import Skin
+from armsight.robots.surface_mesh import SurfaceMesh
 
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
@@ -25,7 +25,7 @@ THINNEST = 1e-3
 class Projected:
     """A skin as a camera sees it."""
 
-    skin: Skin
+    skin: SurfaceMesh
     pixels: Array
     """(V, 2) [px]"""
     depth: Array
@@ -34,7 +34,7 @@ class Projected:
     """(F,) faces that look at the camera, are before it, and not too far off the picture"""
 
     @classmethod
-    def of(cls, skin: Skin, T_cam_link: Array, K: Array, side: int) -> Projected:
+    def of(cls, skin: SurfaceMesh, T_cam_link: Array, K: Array, side: int) -> Projected:
         """With links at `T_cam_link` (L, 4, 4), in a picture whose longer side is `side` [px]."""
         cam = np.concatenate([
             vertices @ T_cam_link[link, :3, :3].T + T_cam_link[link, :3, 3]

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.crops import Box, box_around, cut, whole_frame
 from armsight.data.dataset import open_dataset
 from armsight.data.frame import Frame
 from armsight.errors import DatasetError
-from armsight.estimate.preprocess import Box, box_around, cut, whole_frame
 from armsight.geometry import crop_intrinsics, project, transform_points
 from armsight.robots import Robot, load_robot
 from armsight.train.shards import LABELS, MIN_VISIBLE, ShardTable

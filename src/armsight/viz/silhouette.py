@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from armsight.robots import Robot
 from armsight.robots.projected import Projected
-from armsight.robots.skin import Skin
+from armsight.robots.surface_mesh import SurfaceMesh
 
 Array = NDArray[np.floating]
 
@@ -26,7 +26,9 @@ def silhouette(
         width, height: of the mask [px].
     """
     T_cam_link = T_cam_base @ robot.forward_kinematics(joint_positions)
-    return Projected.of(Skin.of(robot), T_cam_link, K, max(width, height)).mask(width, height)
+    return Projected.of(SurfaceMesh.of(robot), T_cam_link, K, max(width, height)).mask(
+        width, height
+    )
 
 
 def outline(mask: NDArray[np.uint8]) -> list[NDArray[np.int32]]:

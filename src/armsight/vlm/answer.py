@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import BadIntrinsicsError, BadShapeError
-from armsight.estimate.measurements import check_pose
+from armsight.fit.measurements import check_pose
 from armsight.geometry import project, transform_points
 from armsight.robots import Robot
 from armsight.state import Estimate

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from armsight.camera.image import load_image
 from armsight.data.frame import Dataset
 from armsight.errors import DatasetError
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.image import load_image
 from armsight.evaluate.intervals import wilson_interval
 from armsight.vlm.items import shifted_claim
 from armsight.vlm.judge import EstimatorJudge

@@ -19,19 +19,26 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from armsight.camera.camera_file import CameraFile
+from armsight.camera.image import LoadedImage
+from armsight.camera.intrinsics import find_intrinsics
 from armsight.estimate.answer import answer
-from armsight.estimate.camera_file import CameraFile
-from armsight.estimate.edges import EdgeMap
 from armsight.estimate.estimator import Estimator, check_hypotheses
-from armsight.estimate.image import LoadedImage
-from armsight.estimate.intrinsics import find_intrinsics
-from armsight.estimate.measurements import Measurements, check_measurements
-from armsight.estimate.outline import Rim, find_rim
-from armsight.estimate.outline_fit import SCALES, KnownCamera, align
-from armsight.estimate.pnp import MIN_KEYPOINTS, camera_candidates
-from armsight.estimate.polish import Prior, States, data_cost, joined, polish, residual_scale
-from armsight.estimate.refine import explained, follow
-from armsight.estimate.residuals import linearise
+from armsight.fit.contour import Contour, draw_contour
+from armsight.fit.contour_fit import SCALES, KnownCamera, align
+from armsight.fit.edges import EdgeMap
+from armsight.fit.gauss_newton import (
+    Prior,
+    States,
+    data_cost,
+    joined,
+    levenberg_marquardt,
+    residual_scale,
+)
+from armsight.fit.measurements import Measurements, check_measurements
+from armsight.fit.pnp import MIN_KEYPOINTS, camera_candidates
+from armsight.fit.refine_contour import explained, follow
+from armsight.fit.residuals import linearise
 from armsight.state import Estimate
 from armsight.vlm.one_joint import (
     OFFSETS,
@@ -101,14 +108,16 @@ def fit_keypoints(
     t = np.concatenate([t, estimated.t])
     starts = States(np.repeat(claim, len(R), 0), R, t)
     held = Prior(starts.q, np.full_like(starts.q, HELD))
-    cameras, at = polish(measured, starts, held, num_iterations=12, move_joints=False)
+    cameras, at = levenberg_marquardt(measured, starts, held, num_iterations=12, move_joints=False)
     costs = data_cost(at, np.full(len(R), scale))
     best = int(np.argmin(costs))
     if not np.isfinite(costs[best]) or not at.in_front[best].any():
         return None
     base = cameras[np.full(joints, best)]
     std = np.where(np.eye(joints, dtype=bool), FREE, HELD)
-    _, freed = polish(measured, base, Prior(base.q, std), num_iterations=12, graduated=False)
+    _, freed = levenberg_marquardt(
+        measured, base, Prior(base.q, std), num_iterations=12, graduated=False
+    )
     gain = costs[best] - data_cost(freed, np.full(joints, scale))
     return Fits(base[:1], np.maximum(gain, 0.0))
 
@@ -137,13 +146,15 @@ class Picture:
             return cls(measured, scale, edges, estimated, -np.inf)
         return cls(measured, scale, edges, found.states, float(found.explained[0]))
 
-    def explained(self, rim: Rim, states: States) -> Array:
+    def explained(self, contour: Contour, states: States) -> Array:
         """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
-        return explained(self.measured, self.edges, self.scale, rim, states)
+        return explained(self.measured, self.edges, self.scale, contour, states)
 
-    def align(self, rim: Rim, states: States, free: NDArray[np.bool_], *more: Any) -> States:
-        """See `armsight.estimate.outline_fit.align`."""
-        return align(rim, self.edges, self.measured, self.scale, states, free, *more)
+    def align(
+        self, contour: Contour, states: States, free: NDArray[np.bool_], *more: Any
+    ) -> States:
+        """See `armsight.fit.contour_fit.align`."""
+        return align(contour, self.edges, self.measured, self.scale, states, free, *more)
 
     def gains(self, fits: Fits) -> Array:
         """(J + 1,) how much better the picture is explained when one joint leaves its claim, and by
@@ -153,8 +164,8 @@ class Picture:
         held = follow(self.measured, self.edges, self.scale, fits.held, free=free[:1])
         if not held.any:
             return fits.gain
-        states = self.align(held.rim, self.searched(held.rim, held.states), free)
-        value = self.explained(held.rim, states)
+        states = self.align(held.contour, self.searched(held.contour, held.states), free)
+        value = self.explained(held.contour, states)
         gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
         return gains
 
@@ -167,14 +178,14 @@ class Picture:
         robot = self.measured.robot
         T = T_cam_base[None]
         held = States(robot.clip(claimed)[None], T[:, :3, :3], T[:, :3, 3])
-        rim = find_rim(robot, held, self.edges)
-        states = self.searched(rim, held, camera_known=True)
+        contour = draw_contour(robot, held, self.edges)
+        states = self.searched(contour, held, camera_known=True)
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
-        states = self.align(rim, states, one_joint_free(len(claimed)), SCALES[1:], camera)
-        value = self.explained(rim, states) - camera.terms(states)[0]
+        states = self.align(contour, states, one_joint_free(len(claimed)), SCALES[1:], camera)
+        value = self.explained(contour, states) - camera.terms(states)[0]
         return float(max(value[1:].max(), self.best - PARDON) - value[0])
 
-    def searched(self, rim: Rim, held: States, camera_known: bool = False) -> States:
+    def searched(self, contour: Contour, held: States, camera_known: bool = False) -> States:
         """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J).
 
         The camera stays as it is or, where its pose is not known, turns along with the joint.
@@ -184,7 +195,7 @@ class Picture:
         tries = one_joint_off(robot, held)
         if not camera_known:
             tries = joined(tries, keeping_the_far_part(robot, held, tries))
-        value = self.explained(rim, tries).reshape(-1, joints, len(OFFSETS))
+        value = self.explained(contour, tries).reshape(-1, joints, len(OFFSETS))
         best = value.max(-1).argmax(0), np.arange(joints)
         index = np.ravel_multi_index((*best, value[best].argmax(-1)), value.shape)
         return joined(held, tries[index])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.polish import States
+from armsight.fit.gauss_newton import States
 from armsight.robots import Robot
 from armsight.robots.kinematics import link_frames
 

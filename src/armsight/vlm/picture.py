@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from armsight.camera.image import ImageLike, LoadedImage, load_image
 from armsight.errors import ConfigError
-from armsight.estimate.image import ImageLike, LoadedImage, load_image
 
 LONGER_SIDE = 768
 """[px] by default; most providers shrink larger pictures themselves, each in its own way"""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.image import LoadedImage
+from armsight.camera.image import LoadedImage
 from armsight.robots import Robot
 from armsight.viz.silhouette import silhouette
 from armsight.vlm import engine, prompt

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from armsight.camera.image import load_image
 from armsight.errors import ConfigError
-from armsight.estimate.image import load_image
 from armsight.vlm import engine
 from armsight.vlm.ask import Answer
 from armsight.vlm.engine import EFFORTS, ModelSettings

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from armsight.camera.image import load_image
 from armsight.errors import ArmsightError
-from armsight.estimate.image import load_image
 from armsight.evaluate.answers import AnswerFile
 from armsight.vlm import engine
 from armsight.vlm.ask import Answer, ask_once, failed

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.image import load_image
 from armsight.errors import ArmsightError
-from armsight.estimate.image import load_image
 from armsight.evaluate import metrics
 from armsight.vlm.ask import Answer
 from armsight.vlm.ensemble import merge

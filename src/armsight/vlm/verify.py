@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.image import load_image
+from armsight.camera.image import load_image
 from armsight.robots import Robot
 from armsight.vlm import prompt
 from armsight.vlm.answer import record

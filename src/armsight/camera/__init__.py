@@ -1,0 +1,1 @@
+"""Cameras and their pictures: intrinsics, camera files, decoded images, crops."""

@@ -1,0 +1,1 @@
+"""The geometric fit: joints, camera and focal length that explain what a picture shows."""

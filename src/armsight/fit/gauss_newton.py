@@ -1,0 +1,224 @@
+"""Robust Gauss-Newton over joint angles and camera together, for many hypotheses at once.
+
+Minimises, for each hypothesis, minus the logarithm of its posterior:
+
+    1/2 sum_k rho(|r_k / s|^2) - log p(q)       with joint limits as hard bounds
+
+where r_k is keypoint k's whitened reprojection residual, rho is Geman and McClure's loss,
+rho(x) = c^2 x / (c^2 + x) (bounded: a gross outlier costs c^2 and pulls no more), and p is the
+prior on the joints. The scale s >= 1 is the residuals' own: it starts wide, so that
+points which are far off only because the start is poor still pull, and narrows while the fit
+improves (graduated non-convexity); where the stated stds are too small it stays above 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.fit.measurements import Measurements
+from armsight.fit.residuals import Linearisation, linearise, step
+
+Array = NDArray[np.floating]
+
+CUTOFF = 3.5
+"""Geman and McClure's c, in units of one standard deviation."""
+
+TAIL = 3.0
+"""Degrees of freedom of the prior's t: models are sometimes far off, and sure of it."""
+
+WIDEN, MOST, WIDEST = 4.0, 0.9, 30.0
+"""Graduation starts with so many times the residuals' scale, and wide enough that so many of the
+keypoints still pull (a joint far off moves but a few of them), though not wider than so many
+stds."""
+
+DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
+
+
+@dataclass(frozen=True)
+class States:
+    """B states of arm and camera."""
+
+    q: Array
+    """(B, J) joint positions [rad]"""
+    R: Array
+    """(B, 3, 3) rotation of `T_cam_base`"""
+    t: Array
+    """(B, 3) [m] translation of `T_cam_base`"""
+
+    def __getitem__(self, index: NDArray[np.generic] | slice) -> States:
+        return States(self.q[index], self.R[index], self.t[index])
+
+
+def joined(*states: States) -> States:
+    """All of them, one after the other."""
+    return States(
+        np.concatenate([s.q for s in states]),
+        np.concatenate([s.R for s in states]),
+        np.concatenate([s.t for s in states]),
+    )
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A belief on the joint angles of each of B hypotheses: Student's t for every joint."""
+
+    mean: Array
+    """(B, J) [rad]"""
+    std: Array
+    """(B, J) [rad]"""
+
+    def __getitem__(self, index: NDArray[np.generic] | slice) -> Prior:
+        return Prior(self.mean[index], self.std[index])
+
+    @classmethod
+    def flat(cls, count: int, joints: int) -> Prior:
+        """No belief at all."""
+        return cls(np.zeros((count, joints)), np.full((count, joints), np.inf))
+
+    def joined(self, other: Prior) -> Prior:
+        """Both, one after the other."""
+        return Prior(np.concatenate([self.mean, other.mean]), np.concatenate([self.std, other.std]))
+
+    def cost(self, q: Array) -> Array:
+        """(B,) minus the log probability of `q` (B, J), up to a constant."""
+        off = (q - self.mean) / self.std
+        cost: Array = 0.5 * (TAIL + 1) * np.log1p(off**2 / TAIL).sum(-1)
+        return cost
+
+    def precision(self, q: Array) -> Array:
+        """(B, J) [1/rad^2] of the Gaussian that pulls as hard at `q` (B, J)."""
+        return (TAIL + 1) / (TAIL * self.std**2 + (q - self.mean) ** 2)
+
+
+def levenberg_marquardt(
+    measured: Measurements,
+    states: States,
+    prior: Prior,
+    at: Linearisation | None = None,
+    *,
+    num_iterations: int = 10,
+    graduated: bool = True,
+    narrowing: float = 0.65,
+    move_joints: bool = True,
+    tolerance: float = 1e-3,
+) -> tuple[States, Linearisation]:
+    """States near `states` that fit the measurements best, by Levenberg and Marquardt's method,
+    and the measurements linearised there.
+
+    Args:
+        measured: the image's keypoints.
+        states: B starts, joints within the limits.
+        prior: belief on the joints of each.
+        at: the measurements linearised at the starts, where that is known already.
+        num_iterations: at most so many steps.
+        graduated: begin with a wide loss and a weak prior, for starts that may be far off; the
+            answer then still is not the optimum, but near it.
+        narrowing: the loss's scale shrinks by no more than this in a step.
+        move_joints: False moves the cameras only.
+        tolerance: stop when no step promises to lower the cost by more than this; 1e-3 is a
+            twentieth of a standard deviation, and the step is still taken.
+    """
+    low, high = measured.robot.joint_limits.T
+    num_joints = len(low)
+    joints = np.arange(num_joints)
+    damping = np.full(len(states.q), DAMPING_START)
+    now = at or linearise(measured, states.q, states.R, states.t)
+    scale = residual_scale(now)
+    if graduated:
+        scale = np.maximum(WIDEN * scale, np.minimum(residual_scale(now, MOST), WIDEST))
+    for _ in range(num_iterations):
+        before = scale
+        scale = np.minimum(scale, np.maximum(residual_scale(now), narrowing * scale))
+        # While the scale is wide the prior has to give way too: it would else hold joints that
+        # are far off, until the keypoints that could tell have become outliers.
+        slack = scale if graduated else np.ones_like(scale)
+        H, g = data_terms(now, scale)
+        precision = prior.precision(states.q) / slack[:, None]
+        H[:, joints, joints] += precision
+        g[:, :num_joints] += precision * (states.q - prior.mean)
+        # A joint at its limit that wants to go further stands still in this step.
+        g_q = g[:, :num_joints]
+        stuck = ((states.q <= low) & (g_q > 0)) | ((states.q >= high) & (g_q < 0))
+        delta = _damped_step(H, g, damping, stuck | (not move_joints))
+
+        q, R, t = step(states.q, states.R, states.t, delta)
+        trial = States(np.clip(q, low, high), R, t)
+        after = linearise(measured, trial.q, R, t)
+        cost = data_cost(now, scale) + prior.cost(states.q) / slack
+        better = data_cost(after, scale) + prior.cost(trial.q) / slack <= cost
+        damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
+        states, now = _accept(better, trial, after, states, now)
+        settled = -0.5 * (g * delta).sum(-1) < tolerance
+        if settled.all() and (scale > 0.99 * before).all():
+            break
+    return states, now
+
+
+def _damped_step(H: Array, g: Array, damping: Array, stuck: NDArray[np.bool_]) -> Array:
+    """(B, J + 6) Marquardt's step downhill; the joints in `stuck` (B, J) do not move."""
+    if stuck.any():
+        free = np.ones(g.shape, dtype=bool)
+        free[:, : stuck.shape[1]] = ~stuck
+        H, g = H * (free[:, :, None] & free[:, None, :]), g * free
+    every = np.arange(g.shape[1])
+    diagonal = H[:, every, every]
+    H[:, every, every] += damping[:, None] * diagonal + np.where(diagonal > 0, 1e-9, 1.0)
+    return -np.linalg.solve(H, g[..., None])[..., 0]
+
+
+def _accept(
+    better: NDArray[np.bool_], trial: States, after: Linearisation, states: States,
+    now: Linearisation,
+) -> tuple[States, Linearisation]:  # fmt: skip
+    """The trial where it is better, else what was."""
+    if better.all():
+        return trial, after
+    one, two, three = better[:, None], better[:, None, None], better[:, None, None, None]
+    return (
+        States(
+            np.where(one, trial.q, states.q),
+            np.where(two, trial.R, states.R),
+            np.where(one, trial.t, states.t),
+        ),
+        Linearisation(
+            np.where(two, after.residuals, now.residuals),
+            np.where(three, after.jacobian, now.jacobian),
+            np.where(one, after.in_front, now.in_front),
+        ),
+    )
+
+
+def residual_scale(at: Linearisation, share: float = 0.5) -> Array:
+    """(B,) scale of the whitened residuals by their median, or by another quantile; at least 1."""
+    rank = int(share * (at.squared.shape[-1] - 1))
+    quantile = np.sqrt(np.partition(at.squared, rank, axis=-1)[:, rank])
+    # The length of two unit Gaussians is a Rayleigh variable.
+    scale: Array = np.clip(quantile / np.sqrt(-2 * np.log(1 - share)), 1.0, 1e6)
+    return scale
+
+
+def robust_weights(at: Linearisation, scale: Array) -> Array:
+    """(B, N) derivative of rho: 1 for a perfect fit, near 0 for an outlier, 0 behind the camera."""
+    weights: Array = (CUTOFF**2 / (CUTOFF**2 + at.squared / scale[:, None] ** 2)) ** 2
+    return weights
+
+
+def data_cost(at: Linearisation, scale: Array) -> Array:
+    """(B,) half of the sum of rho; a keypoint behind the camera costs as much as an outlier."""
+    rho = CUTOFF**2 * (1 - CUTOFF**2 / (CUTOFF**2 + at.squared / scale[:, None] ** 2))
+    cost: Array = 0.5 * rho.sum(-1)
+    return cost
+
+
+def data_terms(at: Linearisation, scale: Array) -> tuple[Array, Array]:
+    """The measurements' part of Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
+    weights = robust_weights(at, scale) / scale[:, None] ** 2
+    B, M, rows, N = at.jacobian.shape
+    jacobian = at.jacobian.reshape(B, M, rows * N)
+    weighted = (at.jacobian * weights[:, None, None]).reshape(B, M, rows * N)
+    H = weighted @ jacobian.swapaxes(-1, -2)
+    g = (weighted @ at.residuals.reshape(B, rows * N, 1))[..., 0]
+    return H, g

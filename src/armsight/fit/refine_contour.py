@@ -1,0 +1,189 @@
+"""From the keypoints' answer to the one whose outline lies on the picture's edges.
+
+Keypoints say roughly where each part of the arm is; edges say exactly where it ends. The likeliest
+answers that the keypoints allow are moved onto the edges near them, and the one that explains
+keypoints and edges best is taken; what neither can tell stays as the hypotheses believe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.fit.contour import Contour, draw_contour
+from armsight.fit.contour_fit import BELIEF, SCALES, align, information
+from armsight.fit.edges import EdgeMap
+from armsight.fit.gauss_newton import Prior, States, data_cost, joined, residual_scale
+from armsight.fit.measurements import Measurements
+from armsight.fit.residuals import linearise
+from armsight.fit.solution import Solution
+from armsight.fit.solve import distinct
+from armsight.fit.uncertainty import Calibration, mode_spread
+from armsight.geometry import make_transform
+
+Array = NDArray[np.floating]
+
+EDGES = 300.0
+"""What edges all along the outline count for, in units of the keypoints' log likelihood; where it
+lies (100 to 400) hardly matters"""
+PLAUSIBLE, MOST_PLAUSIBLE = 12.0, 3
+"""Answers whose keypoints are e^12 times less probable than the best's are no rivals"""
+NOTHING = 0.15
+"""Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
+LEAST_KNOWN = 0.1, 0.1, 0.1, 0.01, 0.01, 0.01
+"""[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
+DOUBTFUL, MOST_DOUBTFUL = 0.63, 8
+"""Where the best outline lies no nearer to the edges than this, more answers are tried"""
+MOST_AGAIN = 3
+"""So many of the best are drawn again where they have come to lie, and moved on"""
+FIRST, AGAIN = SCALES[:-1], SCALES[1:]
+"""Scales of the fit: drawn again an outline is near, and needs no widest one"""
+
+
+def refine(
+    measured: Measurements, edges: EdgeMap, solution: Solution, calibration: Calibration
+) -> Solution:
+    """The solution with its outline on the edges; as it was where edges say nothing of it.
+
+    Args:
+        measured: the keypoints that led to the solution.
+        edges: of the same picture.
+        solution: with the modes that are to be tried.
+        calibration: of the joints' standard deviations.
+    """
+    if solution.modes is None or solution.mode_priors is None:
+        return solution
+    own = edges.own(measured)
+    modes, priors = solution.modes, solution.mode_priors
+    scale = float(residual_scale(linearise(own, modes.q[:1], modes.R[:1], modes.t[:1]))[0])
+    rivals = solution.mode_costs < solution.mode_costs[0] + PLAUSIBLE
+    rivals[MOST_PLAUSIBLE:] = False
+    found = follow(own, edges, scale, modes[rivals], priors[rivals], rounds=(FIRST,))
+    if not found.any or found.edge_alignment[0] < DOUBTFUL:
+        others = np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]
+        if len(others):
+            more = follow(own, edges, scale, modes[others], priors[others], rounds=(FIRST,))
+            found = found.with_others(more)
+    # The others were never drawn where they have come to lie: what they explain says little.
+    found = found[:MOST_AGAIN]
+    for count in (MOST_AGAIN, 1):
+        if found.any:
+            best = found[:count]
+            again = follow(own, edges, scale, best.states, best.priors, rounds=(AGAIN,))
+            if again.any:
+                found = again.with_others(found[count:])
+    if found.any:
+        # Answers that ended up in one place are one answer: no rival of itself.
+        found = found[distinct(found.states.q, -found.explained)]
+    if not found.any or found.edge_alignment[0] < NOTHING:
+        return solution
+    answer, costs = found.states[:1], -found.explained
+    H = information(found.contour[:1], edges, own, scale, answer)
+    known = np.append(found.priors[:1].precision(answer.q), LEAST_KNOWN)
+    covariance = np.linalg.inv(H + np.diag(known)) + mode_spread(found.states, costs)
+    std = np.sqrt(np.diag(covariance)[: answer.q.shape[1]])
+    return replace(
+        solution,
+        joint_positions=answer.q[0],
+        joint_std=calibration.apply(std, measured.robot.joint_limits),
+        T_cam_base=make_transform(answer.R[0], answer.t[0]),
+        covariance=covariance,
+        modes=found.states,
+        mode_costs=costs,
+        outline=float(found.edge_alignment[0]),
+    )
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """B arms whose outlines were moved onto the edges, the best first."""
+
+    states: States
+    contour: Contour
+    """as last drawn, each its own"""
+    explained: Array
+    """(B,) log posterior, up to a constant: see `explained`, and the prior"""
+    edge_alignment: Array
+    """(B,) see `Contour.edge_alignment`"""
+    priors: Prior
+    """(B) belief on the joints"""
+
+    @property
+    def any(self) -> bool:
+        return len(self.explained) > 0
+
+    def with_others(self, others: Aligned) -> Aligned:
+        """All of both."""
+        return Aligned(
+            joined(self.states, others.states),
+            self.contour.joined(others.contour),
+            np.append(self.explained, others.explained),
+            np.append(self.edge_alignment, others.edge_alignment),
+            self.priors.joined(others.priors),
+        )[np.argsort(-np.append(self.explained, others.explained), kind="stable")]
+
+    def __getitem__(self, index: NDArray[np.generic] | slice) -> Aligned:
+        return Aligned(
+            self.states[index],
+            self.contour[index],
+            self.explained[index],
+            self.edge_alignment[index],
+            self.priors[index],
+        )
+
+
+def follow(
+    measured: Measurements,
+    edges: EdgeMap,
+    scale: float,
+    states: States,
+    priors: Prior | None = None,
+    free: NDArray[np.bool_] | None = None,
+    rounds: tuple[tuple[float, ...], ...] = (FIRST, AGAIN),
+) -> Aligned:
+    """States moved onto the edges, their outlines drawn again once they have moved.
+
+    Args:
+        measured: keypoints [px of `edges`], and `scale`, that of their residuals.
+        states: any number of starts.
+        priors: belief on the joints of each; none by default.
+        free: (1, J + 6) what may move; everything by default.
+        rounds: [px] scales of the fit, each time that the outline is drawn.
+
+    Returns:
+        Those with enough of the outline in view, the best first.
+    """
+    if priors is None:
+        priors = Prior.flat(*states.q.shape)
+    may_move = np.ones((len(states.q), states.q.shape[1] + 6), dtype=bool)
+    if free is not None:
+        may_move &= free
+    for scales in rounds:
+        contour = draw_contour(measured.robot, states, edges)
+        kept = contour.in_view
+        contour, may_move = contour[kept], may_move[kept]
+        states, priors = states[kept], priors[kept]
+        states = align(contour, edges, measured, scale, states, may_move, scales, prior=priors)
+        if not kept.any():
+            break
+    edge_alignment = contour.edge_alignment(edges, states)
+    value = _explained(measured, scale, states, edge_alignment) - BELIEF * priors.cost(states.q)
+    found = Aligned(states, contour, value, edge_alignment, priors)
+    return found[np.argsort(-value, kind="stable")]
+
+
+def explained(
+    measured: Measurements, edges: EdgeMap, scale: float, contour: Contour, states: States
+) -> Array:
+    """(B,) log likelihood of keypoints and edges in B states, up to a constant."""
+    return _explained(measured, scale, states, contour.edge_alignment(edges, states))
+
+
+def _explained(
+    measured: Measurements, scale: float, states: States, edge_alignment: Array
+) -> Array:
+    at = linearise(measured, states.q, states.R, states.t)
+    result: Array = EDGES * edge_alignment - data_cost(at, np.full(len(states.q), scale))
+    return result

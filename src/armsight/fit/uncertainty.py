@@ -1,0 +1,87 @@
+"""How sure is a solution? Covariance from the fit itself, and corrections from a validation set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.fit.gauss_newton import CUTOFF, States, data_terms
+from armsight.fit.residuals import Linearisation
+
+Array = NDArray[np.floating]
+
+PRIOR_DOF = 5.0
+"""The stated stds count for so many degrees of freedom when the residuals' size is estimated."""
+
+
+MODE_TEMPERATURE = 2.0
+"""Keypoints err together, so a cost difference says less than if they were independent."""
+
+TINY = 1e-9
+"""Keeps the information matrix invertible where nothing was measured."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Corrections that bring reported standard deviations to what a validation set showed."""
+
+    joint_scale: Array = field(default_factory=lambda: np.ones(1))
+    """(J,) or (1,): reported std = sqrt((scale * std)^2 + floor^2)"""
+    joint_floor: Array = field(default_factory=lambda: np.zeros(1))
+    """(J,) or (1,) [rad]"""
+    keypoint_scale: float = 1.0
+    """The model's keypoint stds are multiplied by this before anything else"""
+
+    def apply(self, joint_std: Array, joint_limits: Array) -> Array:
+        """Corrected (J,) [rad]; never more than an angle uniform within its limits has."""
+        corrected = np.hypot(self.joint_scale * joint_std, self.joint_floor)
+        clipped: Array = np.minimum(corrected, np.ptp(joint_limits, axis=-1) / np.sqrt(12))
+        return clipped
+
+
+def posterior_covariance(
+    at: Linearisation, precision: Array
+) -> tuple[Array, float, NDArray[np.bool_]]:
+    """Covariance (J + 6, J + 6) of one state (B = 1), its residuals' scale, its inliers (N,).
+
+    Args:
+        at: the measurements, linearised at that state.
+        precision: (J,) [1/rad^2] of the prior at that state.
+
+    The scale is the root of chi^2 per degree of freedom over the inliers, where degrees of freedom
+    count both coordinates of each less the parameters that the data (not the prior) determine,
+    drawn towards 1 by PRIOR_DOF.
+    """
+    num_joints = len(precision)
+    squared = at.squared[0]
+    scale = 1.0
+    for _ in range(3):  # scale and inliers depend on each other; three rounds settle them
+        wide = max(scale, 1.0)
+        inliers = squared < (CUTOFF * wide) ** 2
+        data = data_terms(at, np.array([wide]))[0][0] * (wide / scale) ** 2
+        information = data + TINY * np.eye(len(data))
+        information[:num_joints, :num_joints] += np.diag(precision)
+        covariance = np.linalg.inv(information)
+        dof = max(2 * inliers.sum() - np.sum(data * covariance), 0.0)
+        scale = float(np.sqrt((PRIOR_DOF + squared[inliers].sum()) / (PRIOR_DOF + dof)))
+    return covariance, scale, inliers
+
+
+def mode_spread(modes: States, costs: Array) -> Array:
+    """What other answers add to the covariance (J + 6, J + 6) of the first.
+
+    Args:
+        modes: distinct answers, the chosen one first.
+        costs: minus the log posterior of each.
+
+    Each other answer adds its squared distance, weighed by its posterior probability.
+    """
+    chance = np.exp(-(costs - costs[0]) / MODE_TEMPERATURE)
+    turns = modes.R @ modes.R[0].T
+    omega = np.array([cv2.Rodrigues(R)[0].ravel() for R in turns])
+    off = np.concatenate([modes.q - modes.q[0], omega, modes.t - modes.t[0]], -1)
+    spread: Array = (off * (chance / chance.sum())[:, None]).T @ off
+    return spread
