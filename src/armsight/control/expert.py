@@ -44,7 +44,7 @@ class Style:
     depth: float = 0.03
     """How far below the object's top it is held"""
     clearance: float = 0.04
-    """Of the carried object's bottom over the basket's contour"""
+    """Of the carried object's bottom over the basket's rim"""
     drop: float = 0.03
     """The object is let go this far below the carrying height"""
     close_steps: int = 10
@@ -181,9 +181,9 @@ class Expert:
 
         scene = bodies(self.sim)
         held = self.sim.T_base_ee[:3, 3]
-        contour = scene[self._basket].high[2]
+        rim = scene[self._basket].high[2]
         hang = held[2] - scene[self._target].low[2]
-        carry = min(contour + hang + style.clearance, 0.42)
+        carry = min(rim + hang + style.clearance, 0.42)
         centre = (scene[self._basket].low + scene[self._basket].high)[:2] / 2
         goal = np.array([*(centre + style.drop_offset), carry])
         yield Leg(np.array([*held[:2], carry]), yaw, CLOSE, 0.03)

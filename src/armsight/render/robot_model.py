@@ -114,14 +114,14 @@ def decals(part: MeshPart, seed: int) -> tuple[NDArray[np.float64], NDArray[np.i
     angle = np.arange(8) * np.pi / 4
     radius = rng.uniform(*DECAL_RADIUS, (count, 1, 1))
     stretch = rng.uniform(1.0, 2.0, (count, 1, 1))
-    contour = (
+    rim = (
         centre[:, None]
         + radius * np.cos(angle)[:, None] * u[:, None]
         + radius * stretch * np.sin(angle)[:, None] * v[:, None]
     )
     fan = np.array([(0, k, k + 1) for k in range(1, 7)])
     faces = fan[None] + 8 * np.arange(count)[:, None, None]
-    return contour.reshape(-1, 3), faces.reshape(-1, 3).astype(np.int32)
+    return rim.reshape(-1, 3), faces.reshape(-1, 3).astype(np.int32)
 
 
 def _add_mesh_geom(like: Any, mesh: str, material: str) -> None:
