@@ -80,6 +80,10 @@ class StubSession:
     keypoint_std: float = 0.0
     first_guess: float = 1.0
     """How much too large the arm seems in looks without hypotheses"""
+    widest: float = np.inf
+    """[px] Side of the widest first look in which arms are seen"""
+    narrowest: float = 0.0
+    """[px] Side of the narrowest first look in which arms are seen"""
     ignores_black: bool = False
     """Sees arms even where they were blanked"""
     card: dict[str, Any] = field(default_factory=dict)
@@ -126,7 +130,9 @@ class StubSession:
                 points = points[0] + self.first_guess * (points - points[0])
             q = arm.q
         joints = q + self.hypothesis_std * rng.standard_normal((hypotheses, len(q)))
-        presence = 0.98 if share > 0.5 else 0.02
+        side = float(np.mean(scale)) * size
+        aimed = hypotheses > 0 or self.narrowest < side < self.widest
+        presence = 0.98 if share > 0.5 and aimed else 0.02
         std = np.full(count, max(self.keypoint_std, 0.3))
         state = np.zeros((hypotheses, count, 3))
         no_depth = np.zeros(count), np.full(count, np.inf)

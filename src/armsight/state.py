@@ -62,6 +62,8 @@ class Estimate:
     """Things a person should know, e.g. that two arms are in view"""
     image: str | None = None
     """The image's path or name, where there is one"""
+    others: tuple[Estimate, ...] = field(default=())
+    """Further arms in the same image, less sure than this one; they have no `others`"""
 
     @property
     def metric_depth_reliable(self) -> bool:
@@ -94,8 +96,15 @@ class Estimate:
             "intrinsics_source": self.intrinsics_source,
             "metric_depth_reliable": self.metric_depth_reliable if self.robot_found else None,
             "messages": list(self.messages),
+            "others": [
+                _without(other.to_json(), "image", "others", "units") for other in self.others
+            ],
             "units": UNITS,
         }
+
+
+def _without(document: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in keys}
 
 
 def _plain(values: Array | None) -> Any:

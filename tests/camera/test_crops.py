@@ -12,6 +12,9 @@ from armsight.camera.crops import (
     camera_token,
     cut,
     overlap,
+    scaled,
+    square_around,
+    tiles,
     to_image,
     whole_frame,
 )
@@ -119,3 +122,21 @@ def test_camera_token_says_how_the_crop_was_seen() -> None:
     np.testing.assert_allclose(K, crop_intrinsics(arm.K, box, size), rtol=1e-4, atol=1e-3)
     in_crop = project(arm.keypoints_3d_cam, K)
     np.testing.assert_allclose(to_image(in_crop, box, size), arm.keypoints_2d, atol=0.01)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1920, 400), (300, 300)])
+def test_tiles_cover_the_image(width: int, height: int) -> None:
+    covered = np.zeros((height, width), bool)
+    boxes = tiles(width, height)
+    for x0, y0, x1, y1 in boxes:
+        assert x1 - x0 == pytest.approx(y1 - y0)
+        assert x1 - x0 == pytest.approx(0.6 * max(width, height))
+        left, top, right, bottom = (max(0, round(edge + 0.5)) for edge in (x0, y0, x1, y1))
+        covered[top:bottom, left:right] = True
+    assert covered.all()
+    assert len(boxes) <= 6
+
+
+def test_boxes_grow_about_their_centre() -> None:
+    assert scaled((0, 10, 4, 12), 2) == (-2, 9, 6, 13)
+    assert square_around((0, 10, 4, 12)) == (0, 9, 4, 13)

@@ -115,13 +115,71 @@ def test_no_robot() -> None:
     assert "no panda found" in estimate.messages
 
 
-def test_two_arms_are_noticed() -> None:
+@pytest.mark.parametrize("count", [2, 3])
+def test_all_arms_in_view_are_read(count: int) -> None:
+    outer = {2: 0.9, 3: 1.25}[count]
+    places = np.linspace(-outer, outer, count)
+    arms = [
+        make_arm(640 * count, 480, x=x, distance=2.0, seed=i, focal=0.9 / count * 2)
+        for i, x in enumerate(places, 1)
+    ]
+    estimate = make_estimator(*arms)(chart(640 * count, 480), K=arms[0].K)
+    assert any(f"{count} panda arms" in message for message in estimate.messages)
+    answers = [estimate, *estimate.others]
+    assert len(answers) == count
+    assert all(not other.others for other in estimate.others)
+    assert [a.confidence for a in answers] == sorted((a.confidence for a in answers), reverse=True)
+    # Each arm is answered once.
+    errors = np.array([
+        [np.degrees(np.abs(a.joint_positions - arm.q).max()) for arm in arms]  # type: ignore[operator]
+        for a in answers
+    ])  # fmt: skip
+    assert sorted(errors.argmin(axis=1)) == list(range(count))
+    assert errors.min(axis=1).max() < 1
+    document = estimate.to_json()
+    assert len(document["others"]) == count - 1
+    assert "others" not in document["others"][0]
+
+
+def test_a_box_restricts_the_search() -> None:
     left, right = (make_arm(1280, 480, x=x, distance=2.0, seed=i) for i, x in ((1, -0.9), (2, 0.9)))
-    estimate = make_estimator(left, right)(chart(1280, 480), K=left.K)
-    assert any("two panda arms" in message for message in estimate.messages)
+    estimator = make_estimator(left, right)
+    for arm in (left, right):
+        low, high = arm.keypoints_2d.min(axis=0) - 10, arm.keypoints_2d.max(axis=0) + 10
+        estimate = estimator(chart(1280, 480), K=left.K, box=(*low, *high))
+        assert estimate.joint_positions is not None
+        assert np.degrees(np.abs(estimate.joint_positions - arm.q).max()) < 1
+        assert estimate.others == ()
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((0, 0, 5, 100), "5x100 pixels"),
+        ((100, 100, 50, 50), "top left"),
+        ((700, 0, 900, 100), "outside of the 640x480 image"),
+        ((0, 0, float("nan"), 9), "four numbers"),
+    ],
+)
+def test_boxes_that_make_no_sense(box: tuple[float, ...], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_estimator(make_arm())(chart(), box=box)  # type: ignore[call-overload]
+
+
+def test_a_tiny_arm_is_found_in_a_part_of_the_frame() -> None:
+    """The stand-in sees no arm in a look that is much wider than the arm."""
+    arm = make_arm(1600, 1200, distance=6.0)
+    estimator = make_estimator(arm, widest=1200)
+    estimate = estimator(chart(1600, 1200), K=arm.K)
     assert estimate.joint_positions is not None
-    error = min(np.abs(estimate.joint_positions - arm.q).max() for arm in (left, right))
-    assert np.degrees(error) < 1
+    assert np.degrees(np.abs(estimate.joint_positions - arm.q)).max() < 0.5
+
+
+def test_an_arm_that_fills_the_frame_is_found_with_a_border() -> None:
+    """The stand-in sees no arm in a look that it fills."""
+    arm = make_arm(distance=1.1)
+    estimator = make_estimator(arm, narrowest=700)
+    assert estimator(chart(), K=arm.K).robot_found
 
 
 def test_one_arm_is_not_two() -> None:

@@ -47,8 +47,8 @@ def test_a_lost_arm_is_found_again() -> None:
     errors, looks = run(arms, pictures)
     assert np.isnan(errors).tolist() == [False, False, True, True, False, False]
     assert max(errors[4:]) < 1
-    assert looks[2] == 2  # the box, then the whole frame
-    assert looks[3] == 1  # the whole frame only
+    assert looks[2] == 3  # the box, the whole frame, and that with a border
+    assert looks[3] == 2  # no box any more
     assert looks[4] >= 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from armsight.errors import ConfigError
 from armsight.geometry import crop_intrinsics, crop_matrix
 
 Array = NDArray[np.floating]
@@ -16,11 +18,63 @@ Box: TypeAlias = tuple[float, float, float, float]
 """Outer edges x0, y0, x1, y1 [px]; the whole of an image of width W spans -0.5 to W - 0.5."""
 
 
+SMALLEST_BOX = 8.0
+"""[px] Side of the smallest box that somebody may ask to look at"""
+
+
 def whole_frame(width: int, height: int) -> Box:
     """The smallest square box that holds the whole image, centred on it."""
     half = max(width, height) / 2
     cx, cy = (width - 1) / 2, (height - 1) / 2
     return cx - half, cy - half, cx + half, cy + half
+
+
+def scaled(box: Box, factor: float) -> Box:
+    """The box `factor` times as wide and high, about the same centre."""
+    cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    half_width, half_height = factor * (box[2] - box[0]) / 2, factor * (box[3] - box[1]) / 2
+    return cx - half_width, cy - half_height, cx + half_width, cy + half_height
+
+
+def square_around(box: Box) -> Box:
+    """The smallest square box that holds `box`, about the same centre."""
+    cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    half = max(box[2] - box[0], box[3] - box[1]) / 2
+    return cx - half, cy - half, cx + half, cy + half
+
+
+def check_box(box: Sequence[float], width: int, height: int) -> Box:
+    """A box (x0, y0, x1, y1) [px] that holds part of an image of that size.
+
+    Raises:
+        ConfigError: it is not one; the message says why.
+    """
+    if len(box) != 4 or not np.isfinite(box).all():
+        raise ConfigError(f"the box is {tuple(box)}; give four numbers: x0, y0, x1, y1 in pixels")
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    if x1 - x0 < SMALLEST_BOX or y1 - y0 < SMALLEST_BOX:
+        raise ConfigError(
+            f"the box {x0:g},{y0:g},{x1:g},{y1:g} is {x1 - x0:g}x{y1 - y0:g} pixels; give x0,y0 "
+            f"(top left) and x1,y1 (bottom right), at least {SMALLEST_BOX:g} pixels apart"
+        )
+    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+        raise ConfigError(
+            f"the box {x0:g},{y0:g},{x1:g},{y1:g} lies outside of the {width}x{height} image"
+        )
+    return x0, y0, x1, y1
+
+
+def tiles(width: int, height: int, share: float = 0.6) -> list[Box]:
+    """Overlapping square boxes that cover an image, `share` of its longer side wide."""
+    side = share * max(width, height)
+
+    def starts(length: int) -> list[float]:
+        if side >= length:
+            return [(length - 1 - side) / 2]
+        count = int(np.ceil(length / side))
+        return [float(start) for start in np.linspace(-0.5, length - 0.5 - side, count)]
+
+    return [(x, y, x + side, y + side) for y in starts(height) for x in starts(width)]
 
 
 def box_around(points: Array, margin: float = 1.25, min_side: float = 32.0) -> Box:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera import image
+from armsight.camera.crops import Box
 from armsight.data import video
-from armsight.errors import BadImageError, BadIntrinsicsError, OutputError
+from armsight.errors import BadImageError, BadIntrinsicsError, ConfigError, OutputError
 
 OVERLAY = ".overlay"
 CSV_HEAD = "frame,time_s,robot_found"
@@ -141,3 +142,18 @@ def parse_K(text: str) -> NDArray[np.floating]:
         )
     fx, fy, cx, cy = numbers
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+
+
+def parse_box(text: str) -> Box:
+    """`x0,y0,x1,y1` [px] as a box.
+
+    Raises:
+        ConfigError: these are not four numbers.
+    """
+    try:
+        x0, y0, x1, y1 = (float(number) for number in text.replace(",", " ").split())
+    except ValueError:
+        raise ConfigError(
+            f"--box is {text!r}; give x0,y0,x1,y1 in pixels, e.g. 100,50,400,350"
+        ) from None
+    return x0, y0, x1, y1

@@ -32,6 +32,8 @@ def table(estimate: Estimate) -> str:
             lines.append(
                 f"  base at {x:.3f} m right, {y:.3f} m down, {z:.3f} m ahead of the camera{note}"
             )
+    for other in estimate.others:
+        lines.append(f"  another {other.robot}, confidence {other.confidence:.2f}: see `others`")
     skip = f"no {estimate.robot} found"
     lines += [f"  note: {message}" for message in estimate.messages if message != skip]
     return "\n".join(lines)
@@ -62,7 +64,7 @@ def failure(image: str, robot: str, error: Exception) -> dict[str, Any]:
 def frame_row(index: int, time: float, estimate: Estimate) -> dict[str, Any]:
     """One video frame: the JSON of an image after `frame` and `time` [s], rounded, no samples."""
     row = _rounded(estimate.to_json())
-    del row["image"], row["samples"], row["units"]
+    del row["image"], row["samples"], row["others"], row["units"]
     return {"frame": index, "time": round(time, DIGITS), **row}
 
 

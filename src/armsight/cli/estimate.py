@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from armsight.camera.camera_file import CameraFile, read_camera_file
+from armsight.camera.crops import Box
 from armsight.camera.image import load_image
-from armsight.cli._inputs import Input, check_target, find_inputs, parse_K
+from armsight.cli._inputs import Input, check_target, find_inputs, parse_box, parse_K
 from armsight.cli._report import (
     dumps,
     failure,
@@ -23,7 +24,7 @@ from armsight.cli._report import (
     video_head,
     video_summary,
 )
-from armsight.errors import ArmsightError, BadIntrinsicsError
+from armsight.errors import ArmsightError, BadIntrinsicsError, ConfigError
 from armsight.estimate.estimator import Estimator
 from armsight.files import atomic_write
 
@@ -46,6 +47,7 @@ class Job:
     K: NDArray[np.floating] | None
     camera: CameraFile | None
     fov_deg: float | None
+    box: Box | None
     exit_code: int = 0
     documents: list[dict[str, Any]] = field(default_factory=list)
 
@@ -69,6 +71,7 @@ class Job:
 @click.option("--camera", type=click.Path(path_type=Path),
               help="Camera file: K.txt, JSON, or OpenCV/ROS YAML.")  # fmt: skip
 @click.option("--fov", type=float, metavar="DEG", help="Horizontal field of view [deg].")
+@click.option("--box", metavar="x0,y0,x1,y1", help="Read the arm in this part of the image [px].")
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="Where results are written.  [default: here]")  # fmt: skip
 @click.option("--hypotheses", type=int, metavar="N",
@@ -84,6 +87,7 @@ def command(
     K: str | None,
     camera: Path | None,
     fov: float | None,
+    box: str | None,
     out: Path,
     hypotheses: int | None,
     outline: bool | None,
@@ -107,7 +111,10 @@ def command(
         K=None if K is None else parse_K(K),
         camera=None if camera is None else read_camera_file(camera),
         fov_deg=fov,
+        box=None if box is None else parse_box(box),
     )
+    if job.box is not None and any(one.is_video for one in job.inputs):
+        raise ConfigError("--box is a place in images; videos are searched frame by frame")
     estimator = Estimator.from_pretrained(robot)
     if outline is False:
         estimator.tuning = replace(estimator.tuning, solver="both")
@@ -133,7 +140,9 @@ def run_image(job: Job, estimator: Estimator, one: Input) -> None:
     try:
         targets = [job.target(f"{one.name}.json"), job.target(f"{one.name}.overlay.png")]
         image = load_image(one.path)
-        estimate = estimator(image, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg)
+        estimate = estimator(
+            image, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg, box=job.box
+        )
         document = estimate.to_json()
         with atomic_write(targets[0]) as path:
             path.write_text(dumps(document) + "\n", encoding="utf-8")

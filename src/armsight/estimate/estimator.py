@@ -3,8 +3,8 @@
 1. Look at the whole frame: is the robot there, and where are its keypoints?
 2. Look again at a box around them, with all hypotheses; once more if the box was off.
 3. Solve hypotheses and keypoints together (solve.py) for joints, camera and uncertainty.
-4. Blank the arm and look for a second one; the more confident one is reported. Where an arm is
-   there, but no answer convinces, each half of the picture is looked at alone.
+4. Blank the arm and look for further ones; the surest is the answer, the rest are its `others`.
+   Where an arm is there, but no answer convinces, each half of the picture is looked at alone.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.camera.camera_file import CameraFile
-from armsight.camera.crops import Box, box_around, overlap, whole_frame
+from armsight.camera.crops import (
+    Box,
+    check_box,
+    overlap,
+)
 from armsight.camera.image import ImageLike, LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.answer import Tuning, answer
-from armsight.estimate.look import Look, View, look
+from armsight.estimate.look import Look
 from armsight.estimate.pretrained import weights_folder
+from armsight.estimate.search import FEWEST_KEYPOINTS, next_box, search
 from armsight.estimate.session import Session
 from armsight.robots import Robot, load_robot
 from armsight.state import Estimate
@@ -34,16 +39,12 @@ Array = NDArray[np.floating]
 AnyImage: TypeAlias = "ImageLike | LoadedImage"
 
 MOST_HYPOTHESES = 1024
-SAME_BOX = 0.5
-"""Overlap with the box around its own keypoints from which on a look counts as well aimed."""
-STILL_THERE = 0.5
-"""Presence from which on a further look counts. No calibrated threshold: those are fitted to
-what was looked at, which must then not depend on them."""
-FEWEST_KEYPOINTS = 3
-"""Keypoints that make a box; with fewer the whole frame stays in view."""
 BLANK_MARGIN = 1.2
-SECOND_ARM_OVERLAP = 0.5
-"""A second find that overlaps the first by more is the same arm, blanked in the wrong place."""
+SAME_ARM_OVERLAP = 0.5
+"""A further find that overlaps an earlier one by more is the same arm, blanked in the wrong
+place."""
+MOST_ARMS = 4
+"""So many arms of one image are read at most."""
 
 
 class Estimator:
@@ -95,6 +96,7 @@ class Estimator:
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
+        box: Box | None = None,
     ) -> list[Estimate]: ...
 
     @overload
@@ -106,6 +108,7 @@ class Estimator:
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
+        box: Box | None = None,
     ) -> Estimate: ...
 
     def __call__(
@@ -116,6 +119,7 @@ class Estimator:
         *,
         camera: CameraFile | None = None,
         fov_deg: float | None = None,
+        box: Box | None = None,
     ) -> Estimate | list[Estimate]:
         """Estimate the robot's state in an image, or in each of a list of images.
 
@@ -123,15 +127,18 @@ class Estimator:
             image: a path, a Pillow image, a uint8 array (H, W, 3) in RGB order, or a list of
                 those. EXIF rotation is applied.
             K: (3, 3) camera matrix [px] of the upright image, or (B, 3, 3) for a list.
-            num_hypotheses: samples of the diffusion model; by default what the card says (16).
+            num_hypotheses: samples of the diffusion model; by default what the card says (8).
             camera: intrinsics from `armsight.camera.camera_file.read_camera_file`.
             fov_deg: horizontal field of view [deg].
+            box: outer edges x0, y0, x1, y1 [px] around the arm to read, in the upright image;
+                by default it is searched for, and further arms are read as `others`.
 
-        Without any of the last three, EXIF or an assumed field of view stands in, which
+        Without K, camera and fov_deg, EXIF or an assumed field of view stands in, which
         `intrinsics_source` and `messages` of the answer say.
 
         Raises:
-            BadImageError, BadIntrinsicsError, ConfigError: an argument makes no sense.
+            BadImageError, BadIntrinsicsError, ConfigError: an argument makes no sense, such as a
+                box that does not touch the image.
         """
         hypotheses = check_hypotheses(num_hypotheses, self.session.num_hypotheses)
         many = isinstance(image, list | tuple)
@@ -143,40 +150,68 @@ class Estimator:
             find_intrinsics(one, one_K, camera, fov_deg)
             for one, one_K in zip(images, Ks, strict=True)
         ]
-        estimates = self._estimate(images, cameras, hypotheses)
+        if box is not None:
+            for one in images:
+                check_box(box, one.width, one.height)
+        estimates = self._estimate(images, cameras, hypotheses, box)
         return estimates if many else estimates[0]
 
     def _estimate(
-        self, images: list[LoadedImage], cameras: list[Intrinsics], hypotheses: int
+        self,
+        images: list[LoadedImage],
+        cameras: list[Intrinsics],
+        hypotheses: int,
+        box: Box | None,
     ) -> list[Estimate]:
-        looks = self.find(images, cameras, hypotheses, [()] * len(images))
+        looks = self.find(images, cameras, hypotheses, [()] * len(images), box)
         estimates = [
             answer(self.robot, self.tuning, image, camera, seen)
             for image, camera, seen in zip(images, cameras, looks, strict=True)
         ]
+        if box is not None:
+            return estimates
         for i, estimate in enumerate(estimates):
             if not estimate.robot_found and looks[i].presence >= self.tuning.robot_found:
                 looks[i], estimates[i] = self._halves(images[i], cameras[i], hypotheses) or (
                     looks[i],
                     estimate,
                 )
-        found = [i for i, estimate in enumerate(estimates) if estimate.T_cam_base is not None]
-        blanks = [(_hull(estimates[i]),) for i in found]
-        others = self.find(
-            [images[i] for i in found], [cameras[i] for i in found], hypotheses, blanks
-        )
-        for i, other in zip(found, others, strict=True):
-            if other.presence < self.tuning.robot_found:
-                continue
-            if overlap(other.box, looks[i].box) > SECOND_ARM_OVERLAP:
-                continue
-            second = answer(self.robot, self.tuning, images[i], cameras[i], other)
-            if not second.robot_found:
-                continue
-            best = max(estimates[i], second, key=lambda estimate: estimate.confidence)
-            note = f"two {self.robot.name} arms in view; this is the more confident one"
-            estimates[i] = replace(best, messages=(*best.messages, note))
+            if estimates[i].T_cam_base is not None:
+                estimates[i] = self._with_others(
+                    estimates[i], looks[i], images[i], cameras[i], hypotheses
+                )
         return estimates
+
+    def _with_others(
+        self,
+        first: Estimate,
+        seen: Look,
+        image: LoadedImage,
+        camera: Intrinsics,
+        hypotheses: int,
+    ) -> Estimate:
+        """The surest of all arms in view, and the rest as its `others`.
+
+        Arms that were read are blanked, one after the other, until no further one is found.
+        """
+        arms, boxes = [first], [seen.box]
+        while len(arms) < MOST_ARMS:
+            blanked = tuple(_hull(arm) for arm in arms)
+            seen = self.find([image], [camera], hypotheses, [blanked])[0]
+            if seen.presence < self.tuning.robot_found:
+                break
+            if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
+                break
+            another = answer(self.robot, self.tuning, image, camera, seen)
+            if another.T_cam_base is None:
+                break
+            arms.append(another)
+            boxes.append(seen.box)
+        surest, *others = sorted(arms, key=lambda arm: -arm.confidence)
+        if not others:
+            return surest
+        note = f"{len(arms)} {self.robot.name} arms in view; this is the surest answer"
+        return replace(surest, others=tuple(others), messages=(*surest.messages, note))
 
     def _halves(
         self, image: LoadedImage, camera: Intrinsics, hypotheses: int
@@ -198,39 +233,17 @@ class Estimator:
         cameras: list[Intrinsics],
         hypotheses: int,
         blanked: Sequence[tuple[Array, ...]],
+        box: Box | None = None,
+        in_parts: bool = True,
     ) -> list[Look]:
-        """The best look at the robot in each image: the frame, then a box, then a better box.
-
-        Where the robot is not in the frame, that first look is returned, without hypotheses.
-        """
-
-        def look_at(which: list[int], boxes: list[Box], count: int) -> list[Look]:
-            views = [
-                View(images[i], cameras[i].K, box, blanked[i])
-                for i, box in zip(which, boxes, strict=True)
-            ]
-            return look(self.session, views, count)
-
-        everyone = list(range(len(images)))
-        frames = [whole_frame(image.width, image.height) for image in images]
-        looks = look_at(everyone, frames, 0)
-        there = [i for i in everyone if looks[i].presence >= self.tuning.first_look]
-        boxes = [self.box(looks[i]) for i in there]
-        for i, seen in zip(there, look_at(there, boxes, hypotheses), strict=True):
-            looks[i] = seen
-        off = [i for i in there if overlap(self.box(looks[i]), looks[i].box) < SAME_BOX]
-        boxes = [self.box(looks[i]) for i in off]
-        for i, seen in zip(off, look_at(off, boxes, hypotheses), strict=True):
-            if seen.presence >= min(looks[i].presence, STILL_THERE):
-                looks[i] = seen
-        return looks
+        """See `armsight.estimate.search.search`."""
+        return search(
+            self.session, self.tuning, images, cameras, hypotheses, blanked, box, in_parts
+        )
 
     def box(self, seen: Look) -> Box:
         """Where to look next: around the keypoints that were seen."""
-        visible = seen.keypoints_seen >= self.tuning.keypoint_seen
-        if visible.sum() < FEWEST_KEYPOINTS:
-            return seen.box
-        return box_around(seen.keypoints_2d[visible])
+        return next_box(seen, self.tuning)
 
 
 def check_hypotheses(count: int | None, default: int) -> int:

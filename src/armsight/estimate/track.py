@@ -12,8 +12,9 @@ from armsight.camera.crops import box_around, overlap
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.answer import answer
-from armsight.estimate.estimator import SAME_BOX, Estimator, check_hypotheses
+from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.estimate.look import View, look
+from armsight.estimate.search import SAME_BOX
 from armsight.state import Estimate
 
 LOST_CONFIDENCE = 0.5
@@ -90,5 +91,5 @@ class Tracker:
 
     def _search(self, image: LoadedImage, camera: Intrinsics) -> Estimate:
         engine = self._estimator
-        seen = engine.find([image], [camera], self._hypotheses, [()])[0]
+        seen = engine.find([image], [camera], self._hypotheses, [()], in_parts=False)[0]
         return answer(engine.robot, self._tuning, image, camera, seen)

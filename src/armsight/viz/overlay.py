@@ -78,19 +78,33 @@ def draw_overlay(
             [0, 0, 1.0],
         ]
     )
+    unit = max(w, h) / 640  # line widths grow with the picture
+    # The surest arm is drawn last, on top.
+    for other in reversed(estimate.others):
+        _draw_arm(canvas, other, load_robot(other.robot), S, unit)
+    mask = _draw_arm(canvas, estimate, robot, S, unit)
+    draw_panel(canvas, estimate, mask)
+    return canvas
+
+
+def _draw_arm(
+    canvas: Pixels, estimate: Estimate, robot: Robot, S: Array, unit: float
+) -> NDArray[np.uint8] | None:
+    """Draw one arm; `S` (3, 3) takes the estimate's pixels to the canvas's. Returns its mask."""
+    if estimate.T_cam_base is None:
+        return None
     assert estimate.K is not None
     assert estimate.joint_positions is not None
     assert estimate.keypoints_2d is not None
+    h, w = canvas.shape[:2]
     K = S @ estimate.K
     mask = silhouette(robot, estimate.joint_positions, estimate.T_cam_base, K, w, h)
-    unit = max(w, h) / 640  # line widths grow with the picture
     _draw_outline(canvas, mask, unit)
     _draw_axes(canvas, estimate.T_cam_base, K, unit)
     points = estimate.keypoints_2d * S[[0, 1], [0, 1]] + S[:2, 2]
     std = None if estimate.keypoints_2d_std is None else estimate.keypoints_2d_std * S[0, 0]
     _draw_keypoints(canvas, points, std, robot, unit)
-    draw_panel(canvas, estimate, mask)
-    return canvas
+    return mask
 
 
 def _resized(image: Pixels, factor: float) -> Pixels:
