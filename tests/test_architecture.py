@@ -13,7 +13,7 @@ import armsight
 
 SOURCE = Path(armsight.__file__).parent
 
-ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "armsight"}
+ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "yaml", "armsight"}
 """What the runtime may import besides the standard library."""
 RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
@@ -161,11 +161,11 @@ def test_version_is_that_of_the_package() -> None:
 
 
 def test_files_are_short() -> None:
-    """300 lines at most; a file that grows beyond that does two things."""
+    """400 lines at most; a file that grows beyond that does two things."""
     long = {
         str(path.relative_to(SOURCE)): count
         for path in SOURCE.rglob("*.py")
-        if (count := len(path.read_text().splitlines())) > 300
+        if (count := len(path.read_text().splitlines())) > 400
     }
     assert not long
 

@@ -124,6 +124,14 @@ def crop_intrinsics(K: ArrayLike, box: ArrayLike, size: int) -> Array:
     return cropped
 
 
+def scale_matrix(x: float, y: float) -> Array:
+    """Matrix (3, 3) from pixels of an image to pixels of one scaled by `x` and `y`.
+
+    Pixel centres are at integers, so that the outer edges, not the centres, stay in place.
+    """
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1.0]])
+
+
 def crop_matrix(box: ArrayLike, size: int) -> Array:
     """Homogeneous matrix (..., 3, 3) from image pixels to pixels of the resized crop `box`."""
     x0, y0, x1, y1 = np.moveaxis(np.asarray(box, dtype=float), -1, 0)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from armsight.camera.distortion import Distortion
 
 Array = NDArray[np.floating]
 
@@ -57,6 +60,8 @@ class Estimate:
     """(S, J) [rad], all hypotheses of the diffusion model"""
     K: Array | None = None
     """(3, 3) [px], the intrinsics that were used"""
+    distortion: Distortion | None = None
+    """Of the lens, where it was told: `keypoints_2d` lie in the picture as it was taken"""
     intrinsics_source: str = "assumed"
     messages: tuple[str, ...] = field(default=())
     """Things a person should know, e.g. that two arms are in view"""
@@ -93,6 +98,11 @@ class Estimate:
             "T_cam_base": _plain(self.T_cam_base),
             "samples": _plain(self.samples),
             "K": _plain(self.K),
+            "distortion": self.distortion
+            and {
+                "model": self.distortion.model,
+                "coefficients": self.distortion.coefficients.tolist(),
+            },
             "intrinsics_source": self.intrinsics_source,
             "metric_depth_reliable": self.metric_depth_reliable if self.robot_found else None,
             "messages": list(self.messages),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from armsight.camera.camera_file import CameraFile, check_K
+from armsight.camera.distortion import Distortion
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.errors import BadIntrinsicsError
@@ -114,8 +115,11 @@ def test_camera_file_of_another_shape_is_refused() -> None:
         find_intrinsics(image(480, 640), camera=camera)
 
 
+LENS = Distortion("plumb_bob", np.array([-0.1, 0.0, 0.0, 0.0]))
+
+
 def test_distortion_is_mentioned() -> None:
-    found = find_intrinsics(image(), camera=CameraFile(Path("cam.yaml"), K, None, True))
+    found = find_intrinsics(image(), camera=CameraFile(Path("cam.yaml"), K, None, LENS))
     assert "distortion" in found.messages[0]
 
 
@@ -131,3 +135,31 @@ def test_K_belongs_to_the_upright_image(tmp_path: Path) -> None:
     assert found.messages == ()
     as_stored = np.array([[600.0, 0, 500], [0, 600, 239.5], [0, 0, 1]])
     assert "before its EXIF rotation" in find_intrinsics(loaded, as_stored).messages[0]
+
+
+@pytest.mark.parametrize(
+    ("fx", "fy", "cx", "cy", "words"),
+    [
+        (600, 600, 100, 240, "far off the middle"),
+        (600, 600, 900, 240, "outside of the 640x480"),
+        (600, 480, 320, 240, "differ by 25%"),
+    ],
+)
+def test_unlikely_intrinsics_get_a_note(
+    fx: float, fy: float, cx: float, cy: float, words: str
+) -> None:
+    odd = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    assert any(words in note for note in find_intrinsics(image(), odd).messages)
+
+
+@pytest.mark.parametrize("focal", [21.0, 20000.0])
+def test_an_absurd_field_of_view_is_refused(focal: float) -> None:
+    odd = np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1]])
+    with pytest.raises(BadIntrinsicsError, match="field of view of"):
+        find_intrinsics(image(), odd)
+
+
+def test_a_file_that_was_assumed_stays_so() -> None:
+    found = find_intrinsics(image(), camera=CameraFile(Path("a.json"), K, source="assumed"))
+    assert found.source == "assumed"
+    assert any("were assumed" in note for note in found.messages)

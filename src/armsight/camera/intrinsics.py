@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.camera.camera_file import CameraFile, check_K
+from armsight.camera.distortion import Distortion
 from armsight.camera.image import LoadedImage
 from armsight.errors import BadIntrinsicsError
-from armsight.geometry import intrinsics_from_fov
+from armsight.geometry import intrinsics_from_fov, scale_matrix
+from armsight.state import Estimate
 
 Array = NDArray[np.floating]
 
 ASSUMED_FOV_DEG = 60.0
 """Field of view [deg] of the longer side that is assumed when nothing is known."""
+NARROWEST_FOV_DEG, WIDEST_FOV_DEG = 3.0, 170.0
+"""Field of view [deg] of the longer side outside of which K cannot be meant"""
+OFF_CENTRE, UNEQUAL_FOCAL = 0.15, 0.1
+"""Shares of a side and of the focal length from which on K gets a note"""
 FILM_DIAGONAL_MM = 43.2666
 """Diagonal of 35 mm film (36 x 24 mm), to which EXIF's equivalent focal length refers."""
 
@@ -29,6 +35,28 @@ class Intrinsics:
     source: str
     """One of `armsight.state.INTRINSICS_SOURCES`"""
     messages: tuple[str, ...] = ()
+    distortion: Distortion | None = None
+    """Of the lens, where a camera file tells it; it is undone before the picture is read"""
+
+    def undistort(self, image: LoadedImage) -> LoadedImage:
+        """The image as a pinhole camera with the same K would have taken it."""
+        if self.distortion is None:
+            return image
+        height, width = image.pixels.shape[:2]
+        K = scale_matrix(width / image.width, height / image.height) @ self.K
+        return replace(image, pixels=self.distortion.undistorted(image.pixels, K))
+
+    def as_taken(self, estimate: Estimate) -> Estimate:
+        """An estimate of the undistorted image, with pixels of the image as it was taken."""
+        if self.distortion is None:
+            return estimate
+        points = estimate.keypoints_2d
+        return replace(
+            estimate,
+            keypoints_2d=None if points is None else self.distortion.distorted(points, self.K),
+            distortion=self.distortion,
+            others=tuple(self.as_taken(other) for other in estimate.others),
+        )
 
 
 def find_intrinsics(
@@ -79,20 +107,44 @@ def _centred(focal: float, width: int, height: int) -> Array:
 
 
 def _checked(K: Array, source: str, image: LoadedImage, *notes: str) -> Intrinsics:
-    cx, cy = K[0, 2], K[1, 2]
-    if not (-0.5 <= cx <= image.width - 0.5 and -0.5 <= cy <= image.height - 0.5):
+    """Intrinsics, with notes on what makes them unlikely for this image.
+
+    Raises:
+        BadIntrinsicsError: no camera has such a field of view.
+    """
+    width, height = image.width, image.height
+    fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
+    fov = np.degrees(2 * np.arctan(0.5 * max(width / fx, height / fy)))
+    if not NARROWEST_FOV_DEG <= fov <= WIDEST_FOV_DEG:
+        raise BadIntrinsicsError(
+            f"with fx = {fx:g} and fy = {fy:g} px the {width}x{height} image has a field of view "
+            f"of {fov:.1f} deg; known lenses have {NARROWEST_FOV_DEG:g} to {WIDEST_FOV_DEG:g}. "
+            "Does K belong to another size, or are its numbers in another order?"
+        )
+    if not (-0.5 <= cx <= width - 0.5 and -0.5 <= cy <= height - 0.5):
         notes = (
             *notes,
-            f"the principal point ({cx:.0f}, {cy:.0f}) lies outside of the {image.width}x"
-            f"{image.height} image: does K belong to another size, or to the picture before its "
-            "EXIF rotation?",
+            f"the principal point ({cx:.0f}, {cy:.0f}) lies outside of the {width}x{height} "
+            "image: does K belong to another size, or to the picture before its EXIF rotation?",
+        )
+    elif max(abs(cx / width - 0.5), abs(cy / height - 0.5)) > OFF_CENTRE:
+        notes = (
+            *notes,
+            f"the principal point ({cx:.0f}, {cy:.0f}) is far off the middle of the "
+            f"{width}x{height} image: was the picture cropped, or does K belong to another size?",
+        )
+    if abs(fx / fy - 1) > UNEQUAL_FOCAL:
+        notes = (
+            *notes,
+            f"fx = {fx:g} and fy = {fy:g} px differ by {abs(fx / fy - 1):.0%}: was the picture "
+            "stretched, or are the numbers of K in another order?",
         )
     return Intrinsics(K, source, notes)
 
 
 def _from_camera_file(camera: CameraFile, image: LoadedImage) -> Intrinsics:
     K = camera.K
-    notes: tuple[str, ...] = ()
+    notes = camera.messages
     if camera.size is not None and camera.size != (image.width, image.height):
         sx, sy = image.width / camera.size[0], image.height / camera.size[1]
         sizes = f"{camera.size[0]}x{camera.size[1]} images, and this one is {image.width}x"
@@ -101,9 +153,11 @@ def _from_camera_file(camera: CameraFile, image: LoadedImage) -> Intrinsics:
                 f"{camera.path} is for {sizes}{image.height}: a different shape, so it is cropped "
                 "or rotated. Give the intrinsics of this image"
             )
-        S = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1.0]])
-        K = S @ K
-        notes = (f"intrinsics rescaled: {camera.path} is for {sizes}{image.height}",)
-    if camera.distorted:
-        notes = (*notes, f"lens distortion in {camera.path} is ignored: undistort the image first")
-    return _checked(K, "camera_file", image, *notes)
+        K = scale_matrix(sx, sy) @ K
+        notes = (*notes, f"intrinsics rescaled: {camera.path} is for {sizes}{image.height}")
+    if camera.distortion is not None:
+        model = camera.distortion.model.replace("_", " ")
+        notes = (*notes, f"lens distortion ({model}) of {camera.path} is undone")
+    if camera.source == "assumed":
+        notes = (*notes, f"the intrinsics in {camera.path} were assumed; distances are unreliable")
+    return replace(_checked(K, camera.source, image, *notes), distortion=camera.distortion)

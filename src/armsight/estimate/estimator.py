@@ -153,7 +153,9 @@ class Estimator:
         if box is not None:
             for one in images:
                 check_box(box, one.width, one.height)
-        estimates = self._estimate(images, cameras, hypotheses, box)
+        seen = [camera.undistort(one) for one, camera in zip(images, cameras, strict=True)]
+        estimates = self._estimate(seen, cameras, hypotheses, box)
+        estimates = [c.as_taken(one) for one, c in zip(estimates, cameras, strict=True)]
         return estimates if many else estimates[0]
 
     def _estimate(

@@ -62,11 +62,12 @@ class Tracker:
         image = load_image(frame)
         if self._intrinsics is None:
             self._intrinsics = find_intrinsics(image, *self._intrinsics_options)
+        image = self._intrinsics.undistort(image)
         estimate = self._follow(image, self._intrinsics)
         if estimate is None:
             estimate = self._search(image, self._intrinsics)
         self._last = estimate if estimate.T_cam_base is not None else None
-        return estimate
+        return self._intrinsics.as_taken(estimate)
 
     def _follow(self, image: LoadedImage, camera: Intrinsics) -> Estimate | None:
         """The answer from where the arm was last; None when it was lost."""

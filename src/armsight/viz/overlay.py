@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.geometry import project
+from armsight.geometry import project, scale_matrix
 from armsight.robots import Robot, load_robot
 from armsight.state import Estimate
 from armsight.viz.panel import draw_panel
@@ -64,6 +64,10 @@ def draw_overlay(
     width, height = full_size or (image.shape[1], image.shape[0])
     longer = max(image.shape[:2])
     factor = min(max(longer, SHORTEST), LONGEST) / longer if resize else 1.0
+    if estimate.distortion is not None and estimate.K is not None:
+        # Everything is drawn as a pinhole camera sees it.
+        K = scale_matrix(image.shape[1] / width, image.shape[0] / height) @ estimate.K
+        image = estimate.distortion.undistorted(image, K)
     canvas = _resized(image, factor)
     robot = robot or load_robot(estimate.robot)
     if not estimate.robot_found or estimate.T_cam_base is None:
@@ -71,13 +75,7 @@ def draw_overlay(
         return canvas
 
     h, w = canvas.shape[:2]
-    S = np.array(
-        [
-            [w / width, 0, (w / width - 1) / 2],
-            [0, h / height, (h / height - 1) / 2],
-            [0, 0, 1.0],
-        ]
-    )
+    S = scale_matrix(w / width, h / height)
     unit = max(w, h) / 640  # line widths grow with the picture
     # The surest arm is drawn last, on top.
     for other in reversed(estimate.others):
@@ -95,13 +93,13 @@ def _draw_arm(
         return None
     assert estimate.K is not None
     assert estimate.joint_positions is not None
-    assert estimate.keypoints_2d is not None
     h, w = canvas.shape[:2]
     K = S @ estimate.K
     mask = silhouette(robot, estimate.joint_positions, estimate.T_cam_base, K, w, h)
     _draw_outline(canvas, mask, unit)
     _draw_axes(canvas, estimate.T_cam_base, K, unit)
-    points = estimate.keypoints_2d * S[[0, 1], [0, 1]] + S[:2, 2]
+    assert estimate.keypoints_3d_cam is not None
+    points = project(estimate.keypoints_3d_cam, K)
     std = None if estimate.keypoints_2d_std is None else estimate.keypoints_2d_std * S[0, 0]
     _draw_keypoints(canvas, points, std, robot, unit)
     return mask
