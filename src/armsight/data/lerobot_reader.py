@@ -59,10 +59,8 @@ class LeRobotReader:
         Raises:
             DatasetError: there is no such episode, or its file is missing or broken.
         """
-        record = self._record(episode)
-        path = self.folder / self.info["data_path"].format(
-            chunk_index=record["data/chunk_index"], file_index=record["data/file_index"]
-        )
+        record = self.record(episode)
+        path = self.data_path(record)
         if path not in self._files:
             self._files[path] = to_columns(read_table(path), self.features, path)
             if len(self._files) > FILES_KEPT:
@@ -90,7 +88,7 @@ class LeRobotReader:
         Raises:
             DatasetError: there is no such episode or video, or its file is missing or broken.
         """
-        record = self._record(episode)
+        record = self.record(episode)
         if key not in (keys := layout.video_keys(self.features)):
             raise DatasetError(
                 f"{self.folder} has no video {key!r}; valid: {', '.join(keys) or 'none'}"
@@ -103,22 +101,34 @@ class LeRobotReader:
             )
         return decode(path, float(record[f"videos/{key}/from_timestamp"]), chosen, self.fps)
 
-    def video_path(self, record: Mapping[str, Any], key: str) -> Path:
+    def data_path(self, record: Mapping[str, Any]) -> Path:
+        """The file that holds an episode's rows."""
+        path: Path = self.folder / self.info["data_path"].format(
+            chunk_index=record["data/chunk_index"], file_index=record["data/file_index"]
+        )
+        return path
+
+    def video_path(self, record: Mapping[str, Any], key: str, check: bool = True) -> Path:
         """The file that holds an episode's video.
 
         Raises:
-            DatasetError: it is missing.
+            DatasetError: it is missing, unless `check` is false.
         """
         path: Path = self.folder / self.info["video_path"].format(
             video_key=key,
             chunk_index=record[f"videos/{key}/chunk_index"],
             file_index=record[f"videos/{key}/file_index"],
         )
-        if not path.is_file():
+        if check and not path.is_file():
             raise DatasetError(f"{path} is missing; fetch or write the data set again")
         return path
 
-    def _record(self, episode: int) -> dict[str, Any]:
+    def record(self, episode: int) -> dict[str, Any]:
+        """What `meta/episodes` says of an episode.
+
+        Raises:
+            DatasetError: there is no such episode.
+        """
         if not 0 <= episode < len(self.episodes):
             raise DatasetError(
                 f"{self.folder} has episodes 0 to {len(self.episodes) - 1}; there is no {episode}"

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -21,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data.frame import Frame
-from armsight.errors import ArmsightError, DatasetError
+from armsight.errors import DatasetError
 from armsight.evaluate.journal import Journal
+from armsight.parallel import Workers
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]
@@ -31,6 +29,7 @@ Intrinsics = Literal["known", "assumed", "if-known"]
 """Which K an estimator is given: the true one, none, or the true one where there is one"""
 
 FORMAT = "armsight-answers/1"
+KEPT = "answers in a --report folder"
 
 
 class PoseEstimator(Protocol):
@@ -132,36 +131,15 @@ def ask_all(
     Args:
         make_estimator: called once in each process; must be picklable for `workers` > 1.
     """
-    if workers <= 1:
-        estimator: PoseEstimator | None = None
-        for frame in frames:
-            # Only now, so that a finished evaluation can be opened without the weights.
-            estimator = estimator or make_estimator()
-            yield ask(estimator, frame, intrinsics)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (make_estimator,)) as pool:
-        futures = [pool.submit(_ask_in_worker, frame, intrinsics) for frame in frames]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise ArmsightError(
-                f"a worker process ended unexpectedly ({error}); perhaps the memory was short. Run "
-                "the same command with fewer --workers; answers in a --report folder are kept."
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with Workers(partial(_Asker, make_estimator, intrinsics), workers, KEPT) as pool:
+        yield from pool.run(frames)
 
 
-_make_estimator: Callable[[], PoseEstimator]
+class _Asker:
+    """Asks one estimator, which is made when this is."""
 
+    def __init__(self, make_estimator: Callable[[], PoseEstimator], intrinsics: Intrinsics) -> None:
+        self._estimator, self._intrinsics = make_estimator(), intrinsics
 
-def _start_worker(make_estimator: Callable[[], PoseEstimator]) -> None:
-    global _make_estimator
-    # Called once; made with the first frame, so that its errors reach the parent.
-    _make_estimator = cache(make_estimator)
-
-
-def _ask_in_worker(frame: Frame, intrinsics: Intrinsics) -> Answer:
-    return ask(_make_estimator(), frame, intrinsics)
+    def __call__(self, frame: Frame) -> Answer:
+        return ask(self._estimator, frame, self._intrinsics)

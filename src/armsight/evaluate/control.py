@@ -7,11 +7,8 @@ a simulation reset and stepped with them. Each finished unit is one appended lin
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from functools import cache
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,6 +30,7 @@ from armsight.evaluate.control_rows import RowMaker
 from armsight.evaluate.control_sources import Sources, check_keyframes
 from armsight.evaluate.journal import Journal, Line
 from armsight.files import atomic_write
+from armsight.parallel import Workers
 
 Array = NDArray[np.floating]
 Task: TypeAlias = "tuple[str, Unit]"
@@ -71,11 +69,12 @@ def run_control(plan: Plan, progress: Progress = lambda done, total: None) -> li
         recordings = firsts if plan.keyframes == ORACLE else []
         total, done = len(recordings) + len(units), len(units) - len(todo)
         progress(done, total)
-        with _Pool(plan) as pool:
+        with Workers(partial(Player, plan), plan.workers, "finished episodes") as pool:
             for _ in pool.run([("record", unit) for unit in recordings]):
                 done += 1
                 progress(done, total)
             for line in pool.run([("play", unit) for unit in todo]):
+                assert line is not None
                 journal.add(line)
                 done += 1
                 progress(done, total)
@@ -206,54 +205,3 @@ class Player:
         if self._simulation is not None:
             self._simulation.close()
             self._simulation, self._task = None, ""
-
-
-class _Pool:
-    """Players in this process or in several, for the length of a `with` block."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-
-    def __enter__(self) -> _Pool:
-        plan = self._plan
-        self._player = Player(plan) if plan.workers <= 1 else None
-        self._pool = None
-        if self._player is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(plan.workers, context, _start_worker, (plan,))
-        return self
-
-    def run(self, tasks: Iterable[Task]) -> Iterator[Any]:
-        """Results as they come."""
-        if self._player is not None:
-            yield from map(self._player, tasks)
-            return
-        assert self._pool is not None
-        futures = [self._pool.submit(_work, task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise ArmsightError(
-                f"a worker process ended unexpectedly ({error}); perhaps the memory was short. Run "
-                "the same command with fewer --workers; finished episodes are kept."
-            ) from error
-
-    def __exit__(self, *_: object) -> None:
-        if self._player is not None:
-            self._player.close()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-_player: Callable[[], Player]
-
-
-def _start_worker(plan: Plan) -> None:
-    global _player
-    # Called once; made with the first task, so that its errors reach the parent.
-    _player = cache(lambda: Player(plan))
-
-
-def _work(task: Task) -> Line | None:
-    return _player()(task)

@@ -53,7 +53,11 @@ class Journal:
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         if not lines:
-            self._append(header)
+            try:
+                self._append(header)
+            except OutputError:
+                self._file.close()
+                raise
 
     def add(self, line: Line) -> None:
         """Keep a result; it survives a kill from here on."""
