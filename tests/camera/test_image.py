@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -77,13 +78,55 @@ def test_transparency_lies_over_white(
 def test_grey_with_transparency_and_palette_with_transparency(
     tmp_path: Path, picture: NDArray[np.uint8]
 ) -> None:
-    grey_alpha = np.stack([picture[..., 0], np.zeros((H, W), np.uint8)], axis=2)
-    path = save(tmp_path / "la.png", Image.fromarray(grey_alpha, "LA"))
-    assert (load_image(path).pixels == 255).all()
-    palette = Image.fromarray(np.zeros((H, W), np.uint8), "P")
+    alpha = np.zeros((H, W), np.uint8)
+    alpha[0] = 255
+    path = save(tmp_path / "la.png", Image.fromarray(np.stack([picture[..., 0], alpha], 2), "LA"))
+    assert (load_image(path).pixels[1:] == 255).all()
+    colours = np.zeros((H, W), np.uint8)
+    colours[0] = 1
+    palette = Image.fromarray(colours, "P")
     palette.putpalette([10, 20, 30] * 256)
     path = save(tmp_path / "p.png", palette, transparency=0)
-    assert (load_image(path).pixels == 255).all()
+    assert (load_image(path).pixels[1:] == 255).all()
+
+
+@pytest.mark.parametrize("faintest", [0, 1])
+def test_an_empty_alpha_channel_is_ignored(
+    tmp_path: Path, picture: NDArray[np.uint8], faintest: int
+) -> None:
+    rgba = np.concatenate([picture, np.full((H, W, 1), faintest, np.uint8)], axis=2)
+    for image in (rgba, save(tmp_path / "t.png", Image.fromarray(rgba))):
+        loaded = load_image(image)
+        np.testing.assert_array_equal(loaded.pixels, picture)
+        assert any("alpha channel is empty" in message for message in loaded.messages)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+@pytest.mark.parametrize("colour", [False, True])
+def test_few_bits_in_sixteen(
+    tmp_path: Path, picture: NDArray[np.uint8], bits: int, colour: bool
+) -> None:
+    deep = (picture.astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    deep = deep if colour else deep[..., 0]
+    path = tmp_path / "deep.png"
+    cv2.imwrite(str(path), deep[..., ::-1] if colour else deep)
+    for image in (path, deep):
+        loaded = load_image(image)
+        expected = picture if colour else picture[..., :1]
+        assert np.abs(loaded.pixels.astype(int) - expected).max() <= 1
+        assert any(f"read as {bits} bits" in message for message in loaded.messages)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 300])
+def test_orientations_that_do_not_exist(
+    tmp_path: Path, picture: NDArray[np.uint8], orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    loaded = load_image(save(tmp_path / "o.png", Image.fromarray(picture), exif=exif))
+    np.testing.assert_array_equal(loaded.pixels, picture)
+    assert (loaded.width, loaded.height) == (W, H)
+    assert any(f"no EXIF orientation {orientation}" in message for message in loaded.messages)
 
 
 def test_palette_gives_its_colours(tmp_path: Path) -> None:

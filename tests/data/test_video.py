@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,6 +92,10 @@ def test_odd_sizes_lose_a_row(tmp_path: Path) -> None:
         ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),  # right becomes down: clockwise
         ((0, -1, 1, 0), lambda p: np.rot90(p, 1)),
         ((-1, 0, 0, -1), lambda p: np.rot90(p, 2)),
+        ((-1, 0, 0, 1), lambda p: p[:, ::-1]),
+        ((1, 0, 0, -1), lambda p: p[::-1]),
+        ((0, 1, 1, 0), lambda p: p.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda p: np.rot90(p, 2).transpose(1, 0, 2)),
     ],
 )
 def test_phones_that_were_held_upright(
@@ -108,6 +114,34 @@ def test_phones_that_were_held_upright(
     expected = turned(picture(0))
     assert frame.shape == expected.shape
     assert np.abs(frame.astype(float) - expected).mean() < 8
+
+
+def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "wide.mkv"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 120, 120, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        narrow = cv2.resize(picture(0), (120, 120), interpolation=cv2.INTER_AREA)
+        for packet in (*stream.encode(av.VideoFrame.from_ndarray(narrow)), *stream.encode(None)):
+            container.mux(packet)
+    with VideoReader(tmp_path / "wide.mkv") as reader:
+        frame = next(iter(reader)).pixels
+    assert frame.shape == (120, 160, 3)
+    assert np.abs(frame.astype(float) - picture(0)).mean() < 12  # shrunk and enlarged
+
+
+def test_real_oddities(shared_data: Path) -> None:
+    """A cover picture before the film, and a film whose pictures change their size."""
+    folder = shared_data / "odd_inputs" / "vid"
+    with VideoReader(folder / "cover.mp4") as reader:
+        assert next(iter(reader)).pixels.shape == (480, 640, 3)
+    frames = []
+    with (
+        VideoReader(folder / "mixed_sizes.mkv") as reader,
+        pytest.raises(BadVideoError, match=r"after 4 frames.*from 640x480 to 320x240"),
+    ):
+        frames.extend(reader)
+    assert len(frames) == 4
 
 
 BAD = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -26,7 +27,8 @@ WORKING_PIXELS = 24_000_000
 """Larger pictures are reduced by whole factors while loading, which bounds the memory."""
 STRIP = 512
 """Rows that are reduced at a time"""
-WHITE = (255, 255, 255)
+FAINTEST_ALPHA = 1
+"""Alpha up to which, everywhere, a picture is not transparent but wrongly saved"""
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError)
 """What Pillow raises in the middle of a broken file."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
@@ -132,12 +134,17 @@ def _from_pillow(image: Image.Image, what: str, name: str | None) -> LoadedImage
     if frames > 1:
         messages = (f"animated: only the first of {frames} frames was read",)
     try:
-        rgb = _to_rgb(_reduced(image, what), what)
+        deep = name is not None and _has_deep_colours(image)
+        rgb, notes = _deep_colours(image, what) if deep else _to_rgb(_reduced(image, what), what)
         exif = _exif(image)  # reading it before the pixels would hide that they are damaged
         upright = ImageOps.exif_transpose(rgb)
     except DAMAGE as error:
         raise BadImageError(f"{what} is damaged and cannot be read: {error}") from error
-    if exif.get("orientation", 1) >= 5:
+    messages = (*messages, *notes)
+    orientation = exif.get("orientation", 1)
+    if orientation not in range(1, 9):
+        messages = (*messages, f"there is no EXIF orientation {orientation}: it was ignored")
+    elif orientation >= 5:
         width, height = height, width
     pixels = np.asarray(upright)
     return LoadedImage(pixels, width, height, name, exif.get("focal_35mm"), messages)
@@ -161,30 +168,71 @@ def _reduced(image: Image.Image, what: str) -> Image.Image:
     step = by * max(1, STRIP // by)
     for top in range(0, image.height, step):
         strip = image.crop((0, top, image.width, min(top + step, image.height)))
-        small.paste(_to_rgb(strip, what).reduce(by), (0, top // by))
+        small.paste(_to_rgb(strip, what)[0].reduce(by), (0, top // by))
     small.info["exif"] = image.getexif().tobytes()
     return small
 
 
-def _to_rgb(image: Image.Image, what: str) -> Image.Image:
+def _to_rgb(image: Image.Image, what: str) -> tuple[Image.Image, tuple[str, ...]]:
+    """The image in RGB, and what a person should know of how it was read."""
     if image.mode == "RGB":
-        return image
+        return image, ()
     exif = image.getexif()
+    notes: tuple[str, ...] = ()
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
         # 'I' holds whatever the file held; a 16-bit range is what cameras write.
-        rgb = Image.fromarray(np.clip(values // 257, 0, 255).astype(np.uint8)).convert("RGB")
+        values, notes = _eight_bits(np.clip(np.asarray(image), 0, 65535).astype(np.uint16))
+        rgb = Image.fromarray(values).convert("RGB")
     elif image.mode == "F":
         raise BadImageError(f"{what} holds floating-point values; save it with 8 or 16 bits")
     elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        rgb = Image.new("RGB", image.size, WHITE)
-        rgb.paste(rgba, mask=rgba.getchannel("A"))
+        pixels, notes = _over_white(np.asarray(image.convert("RGBA")))
+        rgb = Image.fromarray(pixels)
     else:
         rgb = image.convert("RGB")
     # exif_transpose reads the orientation from here.
     rgb.info["exif"] = exif.tobytes()
-    return rgb
+    return rgb, notes
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    """Whether a file holds colours of 16 bits, of which Pillow would keep the upper 8."""
+    return image.format == "PNG" and any(
+        "RGB;16" in str(tile[-1]) for tile in getattr(image, "tile", ())
+    )
+
+
+def _deep_colours(image: Image.Image, what: str) -> tuple[Image.Image, tuple[str, ...]]:
+    values = cv2.imread(what, cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16:
+        return _to_rgb(_reduced(image, what), what)
+    pixels, notes = _eight_bits(values[..., 2::-1].astype(np.uint16))
+    rgb = Image.fromarray(pixels)
+    rgb.info["exif"] = image.getexif().tobytes()
+    return rgb, notes
+
+
+def _eight_bits(values: NDArray[np.uint16]) -> tuple[Pixels, tuple[str, ...]]:
+    """16-bit values as 8-bit ones, and a note where they use fewer bits than 16.
+
+    Sensors with 8 to 14 bits are often stored in 16 without scaling: the picture would be black.
+    """
+    largest = int(values.max(initial=0))
+    bits = next((bits for bits in (8, 10, 12, 14) if largest < 2**bits), 16)
+    if bits == 16 or largest == 0:
+        return (values // 257).astype(np.uint8), ()
+    scaled = values.astype(np.uint32) * 255 // (2**bits - 1)
+    note = f"16-bit picture with values of up to {largest}: read as {bits} bits"
+    return scaled.astype(np.uint8), (note,)
+
+
+def _over_white(rgba: Pixels) -> tuple[Pixels, tuple[str, ...]]:
+    """RGBA (H, W, 4) laid over white (H, W, 3); an alpha channel that hides everything is none."""
+    if rgba[..., 3].max(initial=0) <= FAINTEST_ALPHA:
+        return np.ascontiguousarray(rgba[..., :3]), ("the alpha channel is empty: it was ignored",)
+    alpha = rgba[..., 3:].astype(np.uint16)
+    mixed = (rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return mixed.astype(np.uint8), ()
 
 
 def _exif(image: Image.Image) -> dict[str, Any]:
@@ -212,8 +260,9 @@ def _from_array(array: NDArray[Any]) -> LoadedImage:
             f"image array has shape {shape}; it must be (H, W, 3) in RGB order; "
             "for several images give a list"
         )
+    notes: tuple[str, ...] = ()
     if array.dtype == np.uint16:
-        array = (array // 257).astype(np.uint8)
+        array, notes = _eight_bits(array)
     if array.dtype != np.uint8:
         detail = ""
         if np.issubdtype(array.dtype, np.floating) and array.size and not np.isfinite(array).all():
@@ -227,6 +276,6 @@ def _from_array(array: NDArray[Any]) -> LoadedImage:
     if array.ndim == 2 or shape[2] == 1:
         array = np.repeat(array.reshape(*shape[:2], 1), 3, axis=2)
     elif shape[2] == 4:
-        alpha = array[..., 3:].astype(np.uint16)
-        array = ((array[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return LoadedImage(np.ascontiguousarray(array), shape[1], shape[0])
+        array, more = _over_white(array)
+        notes = (*notes, *more)
+    return LoadedImage(np.ascontiguousarray(array), shape[1], shape[0], messages=notes)

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +58,8 @@ class VideoReader:
         if not self._container.streams.video:
             self._container.close()
             raise BadVideoError(f"{path} has sound but no video")
-        self._stream = self._container.streams.video[0]
+        # Some files begin with a cover picture.
+        self._stream: Any = max(self._container.streams.video, key=lambda one: one.frames)
         # Frame threads would be faster, but lose the good frames before a break.
         self._stream.thread_type = "SLICE"
         rate = self._stream.average_rate or self._stream.guessed_rate
@@ -72,16 +74,21 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; after the last good one of a broken file, raise BadVideoError."""
         index, start = 0, None
+        shape: Any = None
         self._error: Exception | None = None
         for frame in self._decode():
             time = index / self.fps
             if frame.pts is not None:  # frame.time is NaN for what the decoder still held
                 time = float(frame.pts * self._stream.time_base)
             start = time if start is None else start
-            pixels = frame.to_ndarray(format="rgb24")
-            # A phone stores which way was up beside the frames (degrees anticlockwise).
-            if turns := round(frame.rotation / 90) % 4:
-                pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+            pixels = _upright(frame, self._stream.sample_aspect_ratio)
+            if shape not in (None, pixels.shape):
+                self._error = ValueError(
+                    f"its pictures change from {shape[1]}x{shape[0]} to "
+                    f"{pixels.shape[1]}x{pixels.shape[0]} pixels"
+                )
+                break
+            shape = pixels.shape
             yield Frame(index, time - start, pixels)
             index += 1
         declared = self._stream.frames
@@ -180,6 +187,29 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _upright(frame: Any, aspect: Any) -> Pixels:
+    """RGB pixels of a decoded frame as a player shows them: square, turned and mirrored.
+
+    `aspect` is the width of a stored pixel over its height; None or 0 where nothing is known.
+
+    A phone stores which way was up beside the frames: a matrix [a b; c d] from stored to shown
+    pixels, as 16.16 fixed-point numbers (ISO 14496-12, 6.2.2), which may also mirror.
+    """
+    pixels: Pixels = frame.to_ndarray(format="rgb24")
+    if aspect and aspect != 1:
+        size = (round(pixels.shape[1] * float(aspect)), pixels.shape[0])
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    data = next((side for side in frame.side_data if side.type.name == "DISPLAYMATRIX"), None)
+    if data is None:
+        return pixels
+    a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5] / 65536
+    if a * d - b * c < 0:
+        # Mirrored left to right first, what remains is a turn.
+        pixels, a, b = pixels[:, ::-1], -a, -b
+    turns = round(np.degrees(np.arctan2(-b, a)) / 90) % 4  # anticlockwise; y points down
+    return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
 def _reason(error: Exception) -> str:
