@@ -37,11 +37,14 @@ from armsight.cli._malloc import keep_large_blocks
               help="Other makers' arms to draw as negatives [by preset]; repeatable.")  # fmt: skip
 @click.option("--backgrounds", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of pictures to put behind the robot, beside made-up ones.")  # fmt: skip
+@click.option("--shard-rows", type=click.IntRange(min=1), default=256, show_default=True,
+              help="Pictures in a shard; a shard is kept when it is whole.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1,
               show_default="number of cores")  # fmt: skip
 def command(
     robot: str, preset: str, count: int | None, seed: int, out: Path, format_: str | None,
-    size: int, poses: str | None, arms: tuple[str, ...], backgrounds: Path | None, workers: int,
+    size: int, poses: str | None, arms: tuple[str, ...], backgrounds: Path | None, shard_rows: int,
+    workers: int,
 ) -> None:  # fmt: skip
     """Render pictures of a robot with known joints, keypoints and camera.
 
@@ -65,7 +68,7 @@ def command(
         try:
             left = render_set(
                 robot, settings, folder, total, format=kind, workers=workers,
-                backgrounds=backgrounds, progress=ticker,
+                backgrounds=backgrounds, progress=ticker, rows=shard_rows,
             )  # fmt: skip
         except KeyboardInterrupt:
             ticker.end()

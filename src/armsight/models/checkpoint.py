@@ -20,6 +20,7 @@ from torch import Tensor
 from armsight.errors import WeightsError
 from armsight.models.action_model import ActionModel, ActionModelConfig
 from armsight.models.pose_model import PoseModel, PoseModelConfig
+from armsight.models.shared_model import SharedPoseModelConfig, tensors_of_robot
 
 FORMAT = "armsight-checkpoint/1"
 
@@ -72,42 +73,59 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def read_tensors(folder: Path, group: str) -> dict[str, Tensor]:
-    """One group of tensors of a checkpoint.
+    """One group of tensors of a checkpoint: `<group>.safetensors`, or its parts `<group>-*`.
 
     Raises:
         WeightsError: the file is missing or broken.
     """
-    path = folder / f"{group}.safetensors"
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read {path}: {error}") from error
+    whole = folder / f"{group}.safetensors"
+    parts = [] if whole.exists() else sorted(folder.glob(f"{group}-*.safetensors"))
+    tensors: dict[str, Tensor] = {}
+    for path in parts or [whole]:
+        try:
+            tensors |= load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(f"cannot read {path}: {error}") from error
     return tensors
 
 
-def load_pose_model(folder: Path, *, weights: str = "ema") -> tuple[PoseModel, dict[str, Any]]:
+def load_pose_model(
+    folder: Path, *, weights: str = "ema", robot: str | None = None
+) -> tuple[PoseModel, dict[str, Any]]:
     """The pose model of a checkpoint, in evaluation mode, and the checkpoint's JSON.
 
     Args:
         weights: `ema` for the averaged weights, `model` for the raw ones.
+        robot: whose, where several robots share a backbone.
 
     Raises:
-        WeightsError: the checkpoint cannot be read, or holds another kind of model.
+        WeightsError: the checkpoint cannot be read, holds another kind of model, or several
+            robots of which none was chosen.
     """
+    info = read_info(folder)
+    if model_kind(info) == SharedPoseModelConfig.kind:
+        config = SharedPoseModelConfig.from_json(info["model"])
+        if robot is None and len(config.robots) > 1:
+            raise WeightsError(
+                f"{folder} holds several robots; choose one of {', '.join(config.robot_names)}"
+            )
+        own = config.of(robot or config.robots[0].robot)
+        tensors = tensors_of_robot(read_tensors(folder, weights), own.robot)
+        return _filled(PoseModel(own), folder, tensors), {**info, "model": own.to_json()}
     info = _read_kind(folder, PoseModelConfig.kind)
     model = PoseModel(PoseModelConfig.from_json(info["model"]))
-    return _filled(model, folder, weights), info
+    return _filled(model, folder, read_tensors(folder, weights)), info
 
 
 def load_action_model(folder: Path, *, weights: str = "ema") -> tuple[ActionModel, dict[str, Any]]:
     """The action model of a checkpoint; see `load_pose_model`."""
     info = _read_kind(folder, ActionModelConfig.kind)
     model = ActionModel(ActionModelConfig.from_json(info["model"]))
-    return _filled(model, folder, weights), info
+    return _filled(model, folder, read_tensors(folder, weights)), info
 
 
 def model_kind(info: dict[str, Any]) -> str:
-    """`pose` or `actions`; the first checkpoints, all of pose models, did not say."""
+    """`pose`, `shared_pose` or `actions`; the first checkpoints, of pose models, did not say."""
     return str(info["model"].get("kind", PoseModelConfig.kind))
 
 
@@ -118,8 +136,7 @@ def _read_kind(folder: Path, kind: str) -> dict[str, Any]:
     return info
 
 
-def _filled(model: Model, folder: Path, weights: str) -> Model:
-    tensors = read_tensors(folder, weights)
+def _filled(model: Model, folder: Path, tensors: dict[str, Tensor]) -> Model:
     try:
         model.load_state_dict({k: v.float() if v.is_floating_point() else v
                                for k, v in tensors.items()})  # fmt: skip
@@ -153,4 +170,17 @@ def save_start(checkpoint: Path, out: Path) -> None:
         for name, value in read_tensors(checkpoint, "ema").items()
     }
     kept = {name: info[name] for name in ("step", "model")}
-    save_checkpoint(out, {"ema": halved}, {**kept, "train": {"robot": info["model"]["robot"]}})
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, value in halved.items():
+        groups.setdefault(_part(name), {})[name] = value
+    robots = info["model"].get("robots", [info["model"]])
+    names = [one["robot"] for one in robots]
+    train = {"robot": names[0] if len(names) == 1 else names}
+    save_checkpoint(out, groups, {**kept, "train": train})
+
+
+def _part(name: str) -> str:
+    """The file of a tensor in a start: one, or one for the shared backbone and each robot."""
+    if name.startswith("backbone."):
+        return "ema-backbone"
+    return f"ema-{name.split('.')[1]}" if name.startswith("robots.") else "ema"

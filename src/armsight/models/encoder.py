@@ -1,9 +1,10 @@
 """The image encoder: one backbone pass gives keypoint measurements, context tokens and presence.
 
-Per image: a heatmap for every keypoint at stride 4; from each heatmap a location, a standard
-deviation, a probability of being seen, and the feature found there (one context token per
-keypoint), which also tells the keypoint's distance, since the arm's size is known; the stride-32
-map as coarse context tokens; one logit: is this robot in view?
+The backbone's feature maps know no robot; several robots can share them. A robot's head reads
+them: a heatmap for every keypoint at stride 4; from each heatmap a location, a standard deviation,
+a probability of being seen, and the feature found there (one context token per keypoint), which
+also tells the keypoint's distance, since the arm's size is known; the stride-32 map as coarse
+context tokens; one logit: is this robot in view?
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from armsight.models.lite0 import TAPS, Lite0
+from armsight.models.lite0 import TAPS, FeatureMaps, Lite0
 
 HEATMAP_STRIDE = 4
 SHARPENING = 3.0
@@ -74,12 +75,14 @@ def conv_block(cin: int, cout: int) -> nn.Sequential:
 class Encoder(nn.Module):
     """EfficientNet-lite0, an up-sampling path with lateral links, and the keypoint heads."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, *, own_backbone: bool = True) -> None:
+        """A new encoder; without `own_backbone` it reads the maps of one that is shared."""
         super().__init__()
         self.config = config
+        if own_backbone:
+            self.backbone = Lite0()
         wide, features = config.head_channels, config.feature_channels
         c4, c8, c16, c32 = TAPS.values()
-        self.backbone = Lite0()
         self.lateral32 = nn.Conv2d(c32, wide, 1)
         self.lateral16 = nn.Conv2d(c16, wide, 1)
         self.lateral8 = nn.Conv2d(c8, wide, 1)
@@ -100,10 +103,20 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> Encoding:
         """Encode RGB images (B, 3, S, S) in [0, 255]; S is a multiple of 32."""
-        f4, f8, f16, f32 = self.backbone(image)
+        return self.read(self.backbone(image))
+
+    def read(self, maps: FeatureMaps) -> Encoding:
+        """What the backbone's maps say of this robot."""
+        f4, f8, f16, f32 = maps
         x = self.up16(upsample(self.lateral32(f32)) + self.lateral16(f16))
         x = self.up8(upsample(x) + self.lateral8(f8))
         x = self.up4(upsample(x) + self.lateral4(f4))
+        # Sums over whole heatmaps need all the digits that mixed precision saves elsewhere.
+        with torch.autocast(x.device.type, enabled=False):
+            return self._measure(x.float(), f32.float())
+
+    def _measure(self, x: Tensor, f32: Tensor) -> Encoding:
+        """Keypoints and presence from features at stride 4 and the coarse map."""
         logits = self.heatmap(x)
         keypoints, features, statistics = read_heatmaps(logits, x)
         measured = torch.cat([features, statistics], -1)

@@ -6,6 +6,8 @@ the ImageNet weights, so that they load without a translation table.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,15 @@ STAGES = (
 STEM_CHANNELS = 32
 TAPS = {2: 24, 4: 40, 10: 112, 15: 320}
 """Block index -> channels of the feature maps at strides 4, 8, 16 and 32."""
+
+
+class FeatureMaps(NamedTuple):
+    """What the backbone makes of B images of S pixels: (B, C, S / stride, S / stride) each."""
+
+    stride4: Tensor
+    stride8: Tensor
+    stride16: Tensor
+    stride32: Tensor
 
 
 class Block(nn.Module):
@@ -68,7 +79,7 @@ class Lite0(nn.Module):
                 channels = cout
         self._blocks = nn.ModuleList(blocks)
 
-    def forward(self, image: Tensor) -> list[Tensor]:
+    def forward(self, image: Tensor) -> FeatureMaps:
         x = (image - 127.0) / 128.0
         x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
         maps = []
@@ -76,7 +87,7 @@ class Lite0(nn.Module):
             x = block(x)
             if i in TAPS:
                 maps.append(x)
-        return maps
+        return FeatureMaps(*maps)
 
     def freeze_early(self, blocks: int) -> None:
         """Take the stem and the first `blocks` blocks out of training, batch statistics included.

@@ -61,8 +61,8 @@ class PoseModel(StateModel):
 
     config: PoseModelConfig
 
-    def __init__(self, config: PoseModelConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: PoseModelConfig, *, own_backbone: bool = True) -> None:
+        super().__init__(config, own_backbone=own_backbone)
         self.camera_in = nn.Linear(4, config.denoiser.width)
 
     def context(self, measurements: Measurements, encoding: Encoding | None) -> Tensor:

@@ -85,11 +85,12 @@ def measure(encoding: Encoding, camera: Tensor) -> Measurements:
 class StateModel(nn.Module):
     """See the module's docstring."""
 
-    def __init__(self, config: StateModelConfig) -> None:
+    def __init__(self, config: StateModelConfig, *, own_backbone: bool = True) -> None:
         super().__init__()
         self.config, self.spec = config, config.state_spec
         K, d = len(config.keypoint_names), config.denoiser.width
-        self.encoder = Encoder(EncoderConfig(K, config.head_channels, config.feature_channels))
+        sizes = EncoderConfig(K, config.head_channels, config.feature_channels)
+        self.encoder = Encoder(sizes, own_backbone=own_backbone)
         self.measurement_in = nn.Linear(4, d)
         self.feature_in = nn.Linear(config.feature_channels, d, bias=False)
         self.keypoint_embedding = nn.Parameter(0.02 * torch.randn(K, d))

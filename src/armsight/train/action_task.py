@@ -43,10 +43,10 @@ class ActionTask:
             # Weights mean something in the units they were trained in.
             offset, scale = tuple(like["step_offset"]), tuple(like["step_scale"])
         else:
-            offset, scale = step_statistics(_episodes(config.data, config.robot))
+            offset, scale = step_statistics(_episodes(config.data, config.one_robot))
         return ActionModel(
             ActionModelConfig(
-                robot=config.robot, keypoint_names=load_robot(config.robot).keypoint_names,
+                robot=config.one_robot, keypoint_names=load_robot(config.one_robot).keypoint_names,
                 suite=SUITE, control_hz=CONTROL_HZ, max_stride=config.max_stride,
                 step_offset=offset, step_scale=scale, **network_settings(config),
             )
@@ -59,7 +59,7 @@ class ActionTask:
         self, config: TrainConfig, first_step: int, rank: int
     ) -> Generator[Batch, None, None]:
         episodes = long_enough(
-            _episodes(config.data, config.robot), config.window, config.max_stride
+            _episodes(config.data, config.one_robot), config.window, config.max_stride
         )
         backgrounds = Backgrounds(Path(config.backgrounds)) if config.backgrounds else None
 
@@ -77,7 +77,7 @@ class ActionTask:
     @torch.no_grad()
     def validate(self, model: Any, config: TrainConfig) -> dict[str, float]:
         """Errors of pairs in the middle of episodes: position [mm], actions, gripper's sign [%]."""
-        episodes = _episodes(config.validation_data, config.robot)[:VALIDATION_EPISODES]
+        episodes = _episodes(config.validation_data, config.one_robot)[:VALIDATION_EPISODES]
         g = torch.Generator().manual_seed(0)
         position, action, gripper, pixels = [], [], [], []
         for episode in episodes:

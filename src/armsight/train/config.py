@@ -19,10 +19,19 @@ class TrainConfig:
 
     task: str = "pose"
     """`pose`: the arm's state from one image; `actions`: control steps from two keyframes"""
-    robot: str = "panda"
+    robot: str | tuple[str, ...] = "panda"
+    """name or data file; several share one backbone"""
     data: tuple[str, ...] = ()
     """pose: folders of rendered shards, or DREAM folders; rows are drawn from all of them alike.
     actions: LeRobot data sets made by `armsight control demos`"""
+    render_workers: int = 0
+    """so many processes render pictures while the run trains: those of each robot into the folder
+    of its name in the first folder of `data`"""
+    picture_pool: int = 0
+    """keep up to so many pictures of each robot in the training device's memory and vary them
+    there; pictures that are rendered meanwhile join. 0: read and vary them on the CPU"""
+    robot_shares: tuple[float, ...] = ()
+    """several robots: what share of a batch, and of the rendering, each gets; equal by default"""
     validation_data: tuple[str, ...] = ()
     backgrounds: str | None = None
     """pictures to paste behind composited robots"""
@@ -39,6 +48,11 @@ class TrainConfig:
     num_train_timesteps: int = 100
     batch_size: int = 32
     steps: int = 10_000
+    time_limit: float = 0.0
+    """end after so many seconds of training, if `steps` did not before; the learning rate then
+    follows the clock"""
+    mixed_precision: str = "no"
+    """`bf16`: convolutions in bfloat16, for GPUs"""
     learning_rate: float = 1e-3
     encoder_learning_rate_scale: float = 1.0
     frozen_blocks: int = 0
@@ -84,6 +98,7 @@ class TrainConfig:
             raise ConfigError(f"unknown training task {self.task!r}; choose one of {TASKS}")
         if self.task == "actions" and self.stage == "kinematic":
             raise ConfigError("stage 'kinematic' trains pose models only")
+        self._check_pool()
         if self.window < 2 or self.max_stride < 1:
             raise ConfigError(
                 f"window must be at least 2 and max_stride at least 1, "
@@ -122,7 +137,47 @@ class TrainConfig:
                 f"init_from must be a checkpoint folder or a list of them, not {self.init_from!r}"
             )
         if self.stage != "kinematic" and not self.data:
-            raise ConfigError("no training data: set `data` to folders made by `armsight render`")
+            raise ConfigError(
+                "no training data: set `data` to folders made by `armsight render`, or to one that "
+                "`render_workers` shall fill"
+            )
+
+    def _check_pool(self) -> None:
+        """The settings about pictures in the device's memory."""
+        if self.mixed_precision not in ("no", "bf16"):
+            raise ConfigError(f"mixed_precision must be no or bf16, not {self.mixed_precision!r}")
+        for name in ("render_workers", "picture_pool", "time_limit"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}")
+        several = len(self.robots) > 1
+        if (several or self.render_workers) and not self.picture_pool:
+            raise ConfigError(
+                "several robots, and pictures that are rendered meanwhile, need picture_pool: "
+                "how many pictures of each robot to keep in memory (0.26 MB each)"
+            )
+        if several and self.task != "pose":
+            raise ConfigError("an action model is of one robot")
+        if self.picture_pool and (self.task != "pose" or self.stage not in ("joint", "encoder")):
+            raise ConfigError("picture_pool is for pose models, in stages 'joint' and 'encoder'")
+        if len(set(self.robots)) < len(self.robots) or not self.robots:
+            raise ConfigError(f"robot must name each robot once, not {self.robot!r}")
+        shares = self.robot_shares
+        if shares and (len(shares) != len(self.robots) or min(shares) <= 0):
+            raise ConfigError(
+                f"robot_shares must hold a positive number for each of {', '.join(self.robots)}, "
+                f"not {shares}"
+            )
+
+    @property
+    def robots(self) -> tuple[str, ...]:
+        """The robot, or the robots."""
+        return (self.robot,) if isinstance(self.robot, str) else self.robot
+
+    @property
+    def one_robot(self) -> str:
+        """The robot, of a run that trains one."""
+        (robot,) = self.robots
+        return robot
 
     @property
     def starts(self) -> tuple[str, ...]:
@@ -161,10 +216,9 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
     for name in ("data", "validation_data"):
         if isinstance(settings.get(name), str):
             settings[name] = [settings[name]]
-        if name in settings:
+    for name in ("data", "validation_data", "init_from", "robot", "robot_shares"):
+        if isinstance(settings.get(name), list):
             settings[name] = tuple(settings[name])
-    if isinstance(settings.get("init_from"), list):
-        settings["init_from"] = tuple(settings["init_from"])
     defaults = TrainConfig(stage="kinematic")
     bad = sorted(set(weights) - set(defaults.loss_weights))
     if bad:
@@ -173,6 +227,8 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
         wanted = getattr(defaults, name)
         if isinstance(wanted, float) and isinstance(value, int):
             settings[name] = float(value)
+        elif name == "robot" and isinstance(value, tuple):
+            continue
         elif wanted is not None and not isinstance(value, type(wanted)):
             raise ConfigError(f"{name} must be of type {type(wanted).__name__}, not {value!r}")
     return TrainConfig(**settings, loss_weights={**defaults.loss_weights, **weights})

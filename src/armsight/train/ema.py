@@ -25,14 +25,19 @@ class Ema:
     def update(self, model: nn.Module, step: int) -> None:
         """Move towards the model; slowly only once `step` is large enough to have a past."""
         decay = min(self.decay, (1 + step) / (10 + step))
+        averages: list[Tensor] = []
+        values: list[Tensor] = []
         for name, value in model.state_dict().items():
             average = self.tensors[name]
             if average.device != value.device:
                 average = self.tensors[name] = average.to(value.device)
             if value.is_floating_point():
-                average.lerp_(value, 1 - decay)
+                averages.append(average)
+                values.append(value)
             else:
                 average.copy_(value)
+        # One call for all: a GPU would wait for each of hundreds of small ones.
+        torch._foreach_lerp_(averages, values, 1 - decay)
 
     def apply_to(self, model: Model) -> Model:
         """A copy of the model with the averaged weights, in evaluation mode."""

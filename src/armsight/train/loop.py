@@ -7,6 +7,7 @@ loss curve as one that was never stopped.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from armsight.train.optimiser import (
 )
 from armsight.train.run_log import RunLog
 from armsight.train.stop import StopFlag
-from armsight.train.task import build_model
+from armsight.train.task import backbone_of, build_model, encoder_of
 from armsight.train.tasks import find_task
 
 FREE_TO_CHANGE = (
@@ -41,6 +42,8 @@ FREE_TO_CHANGE = (
     "log_every",
     "checkpoint_every",
     "validate_every",
+    "render_workers",
+    "time_limit",
 )
 """Settings that do not change a run's course; all others must be the same on resume."""
 
@@ -64,7 +67,8 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     accelerator = Accelerator(
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+        mixed_precision=config.mixed_precision,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     main = accelerator.is_main_process
     task = find_task(config)
@@ -76,13 +80,13 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     model = build_model(task, config, saved, announce=main)
     model.train()
     if config.frozen_blocks:
-        model.encoder.backbone.freeze_early(config.frozen_blocks)
+        backbone_of(model).freeze_early(config.frozen_blocks)
     if config.stage == "denoiser":
-        model.encoder.eval()
+        encoder_of(model).eval()
     ema = Ema(model, config.ema_decay)
-    step = 0
+    step, trained_s = 0, 0.0
     if saved and folder:
-        step = int(saved["step"])
+        step, trained_s = int(saved["step"]), float(saved.get("trained_s", 0.0))
         model.load_state_dict(read_tensors(folder, "model"))
         ema.load(read_tensors(folder, "ema"))
     optimiser = make_optimiser(model, config)
@@ -95,7 +99,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     last = min(config.steps, until_step or config.steps)
     if config.cached_batches and step < last:
         # Before anything listens to Ctrl-C: until here there is nothing to lose.
-        units = remember(model.encoder, task.batches(config, 0, rank), config, rank)
+        units = remember(encoder_of(model), task.batches(config, 0, rank), config, rank)
         source = remembered_batches(units, config, step, rank)
     else:
         source = task.batches(config, step, rank)
@@ -105,35 +109,58 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
         stop = stack.enter_context(StopFlag())
         log = stack.enter_context(RunLog(out, config, step)) if main else None
         stopping = False
+        # Waits for the first pictures, where they are being rendered.
+        batch = _on_device(next(source), accelerator.device) if step < last else {}
+        begun = time.monotonic() - trained_s
         while step < last and not stopping:
-            batch = {k: v.to(accelerator.device) for k, v in next(source).items()}
+            elapsed_s = time.monotonic() - begun
             for group in optimiser.param_groups:
-                group["lr"] = group["base_lr"] * learning_rate_fraction(step, config)
-            draw_seed = _draw_seed(config.seed, step, rank)
-            total, losses = objective(batch, draw_seed)
-            if not torch.isfinite(total):
-                raise ConfigError(
-                    f"the loss became {float(total)} at step {step}; lower learning_rate "
-                    f"({config.learning_rate}) and start from the last checkpoint"
-                )
+                group["lr"] = group["base_lr"] * learning_rate_fraction(step, config, elapsed_s)
+            total, losses = objective(batch, _draw_seed(config.seed, step, rank))
             accelerator.backward(total)
             accelerator.clip_grad_norm_(objective.parameters(), config.gradient_clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             step += 1
             ema.update(model, step)
+            if config.time_limit and elapsed_s >= config.time_limit:
+                stop.asked = True
             stopping = stop.agreed(accelerator)
+            ending = step == last or stopping
+            if not ending:
+                batch = _on_device(next(source), accelerator.device)
+            saving = step % config.checkpoint_every == 0 or ending
+            if saving or step % config.log_every == 0:
+                # Not at every step: to look at a number, the processor waits for a GPU.
+                _check_finite(total, step, config)
             if log is None:
                 continue
-            if step % config.log_every == 0 or step == last:
+            if step % config.log_every == 0 or ending:
                 log.losses(step, total, losses)
-            if step % config.checkpoint_every == 0 or step == last or stopping:
-                _save(out, config, model, ema, optimiser, step, losses)
+            if saving:
+                trained_s = time.monotonic() - begun
+                _save(out, config, model, ema, optimiser, step, losses, trained_s)
             if config.validation_data and step % config.validate_every == 0:
                 log.validation(step, task.validate(ema.apply_to(model).cpu(), config))
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return {"step": step, "losses": {k: float(v.detach()) for k, v in losses.items()}}
+
+
+def _on_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """A batch, or one of several robots by name, on the training device."""
+    return {
+        name: _on_device(value, device) if isinstance(value, dict) else value.to(device)
+        for name, value in batch.items()
+    }
+
+
+def _check_finite(total: Tensor, step: int, config: TrainConfig) -> None:
+    if not torch.isfinite(total):
+        raise ConfigError(
+            f"the loss became {float(total)} by step {step}; lower learning_rate "
+            f"({config.learning_rate}) and start from the last checkpoint"
+        )
 
 
 def _check_same(config: TrainConfig, saved: dict[str, Any], out: Path) -> None:
@@ -154,7 +181,7 @@ def _draw_seed(seed: int, step: int, rank: int) -> int:
 
 def _save(
     out: Path, config: TrainConfig, model: nn.Module, ema: Ema, optimiser: Any, step: int,
-    losses: dict[str, Tensor],
+    losses: dict[str, Tensor], trained_s: float,
 ) -> None:  # fmt: skip
     tensors = {
         "model": dict(model.state_dict()),
@@ -163,6 +190,7 @@ def _save(
     }
     info = {
         "step": step,
+        "trained_s": trained_s,
         "train": config.to_json(),
         "model": model.config.to_json(),  # type: ignore[operator, union-attr]
         "losses": {name: float(value.detach()) for name, value in losses.items()},

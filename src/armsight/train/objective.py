@@ -70,23 +70,31 @@ class PoseObjective(nn.Module):
         self, context: Tensor, truth: dict[str, Tensor], weight: Tensor, g: torch.Generator
     ) -> Tensor:
         """The denoiser's mean error over the images that `weight` (B,) counts."""
-        spec = self.model.spec
-        half = self.model.config.input_size / 2
-        uv = ((truth["keypoints_2d"] - (half - 0.5)) / half).clamp(-STATE_RANGE, STATE_RANGE)
-        scale_free = truth["log_depth"] - truth["log_depth"].mean(1, keepdim=True)
-        x_0 = spec.normalise(
-            {
-                "joint_positions": truth["joint_positions"][..., None],
-                "keypoints": torch.cat([uv, scale_free[..., None]], -1),
-            }
-        )
-        mask = spec.mask().to(x_0.device)
-        # Joint tokens are few: give all of them together the weight of all keypoint tokens.
-        for tokens in spec.slices().values():
-            mask[tokens] /= mask[tokens].sum()
-        error = denoising_error(self.model, context, x_0, mask / 2, self.config.noise_draws, g)
-        mean: Tensor = (error * weight).sum() / weight.sum().clamp(min=1)
-        return mean
+        return denoising_loss(self.model, context, truth, weight, self.config.noise_draws, g)
+
+
+def denoising_loss(
+    model: PoseModel, context: Tensor, truth: dict[str, Tensor], weight: Tensor, draws: int,
+    g: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """The denoiser's mean error over the images that `weight` (B,) counts."""
+    spec = model.spec
+    half = model.config.input_size / 2
+    uv = ((truth["keypoints_2d"] - (half - 0.5)) / half).clamp(-STATE_RANGE, STATE_RANGE)
+    scale_free = truth["log_depth"] - truth["log_depth"].mean(1, keepdim=True)
+    x_0 = spec.normalise(
+        {
+            "joint_positions": truth["joint_positions"][..., None],
+            "keypoints": torch.cat([uv, scale_free[..., None]], -1),
+        }
+    )
+    mask = spec.mask().to(x_0.device)
+    # Joint tokens are few: give all of them together the weight of all keypoint tokens.
+    for tokens in spec.slices().values():
+        mask[tokens] /= mask[tokens].sum()
+    error = denoising_error(model, context, x_0, mask / 2, draws, g)
+    mean: Tensor = (error * weight).sum() / weight.sum().clamp(min=1)
+    return mean
 
 
 def denoising_error(
@@ -102,9 +110,9 @@ def denoising_error(
     """
     diffusion, regression = model.diffusion, model.config.denoiser.name in REGRESSIONS
     x_0 = x_0[:, None].expand(-1, 1 if regression else draws, -1, -1)
-    noise = torch.randn(x_0.shape, generator=g).to(x_0.device)
+    noise = torch.randn(x_0.shape, generator=g, device=g.device).to(x_0.device)
     T = diffusion.config.num_train_timesteps
-    t = torch.randint(0, T, x_0.shape[:2], generator=g).to(x_0.device)
+    t = torch.randint(0, T, x_0.shape[:2], generator=g, device=g.device).to(x_0.device)
     x_t = diffusion.add_noise(x_0, noise, t)
     output = model.denoiser(x_t, t, model.denoiser.prepare(context))
     target = x_0 if regression else diffusion.target(x_0, noise, t)

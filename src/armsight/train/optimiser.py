@@ -15,7 +15,7 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """AdamW over the parameters that the stage trains; no decay on vectors and embeddings."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        encoder = name.startswith("encoder.")
+        encoder = name.startswith(("encoder.", "backbone.")) or ".encoder." in name
         if encoder and config.stage in ("denoiser", "kinematic"):
             parameter.requires_grad_(False)
             continue
@@ -39,13 +39,20 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(settings, betas=(0.9, 0.98))
 
 
-def learning_rate_fraction(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine down to the final fraction."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
+def learning_rate_fraction(step: int, config: TrainConfig, elapsed_s: float = 0.0) -> float:
+    """Linear warm-up, then half a cosine down to the final fraction.
+
+    Args:
+        elapsed_s: how long the run has trained; counts where it has a time limit.
+    """
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
     progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    if config.time_limit:
+        progress = max(progress, elapsed_s / config.time_limit)
+    if warm < 1:
+        return warm
     low = config.final_learning_rate_fraction
-    return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
 
 
 def optimiser_tensors(optimiser: Any, model: nn.Module) -> dict[str, Tensor]:

@@ -26,11 +26,11 @@ class PoseTask:
     """See `armsight.train.task.Task`."""
 
     def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> PoseModel:
-        robot = load_robot(config.robot)
+        robot = load_robot(config.one_robot)
         return PoseModel(PoseModelConfig.for_robot(robot, **network_settings(config)))
 
     def objective(self, model: Any, config: TrainConfig) -> nn.Module:
-        return PoseObjective(model, config, TorchKinematics(load_robot(config.robot)))
+        return PoseObjective(model, config, TorchKinematics(load_robot(config.one_robot)))
 
     def batches(
         self, config: TrainConfig, first_step: int, rank: int
@@ -39,7 +39,7 @@ class PoseTask:
             return _no_batches()
         backgrounds = Backgrounds(Path(config.backgrounds)) if config.backgrounds else None
         return batches(
-            open_table(config.data, config.robot), config.input_size, config.batch_size,
+            open_table(config.data, config.one_robot), config.input_size, config.batch_size,
             config.seed, first_step,
             rank=rank, backgrounds=backgrounds, threads=config.loader_threads,
         )  # fmt: skip

@@ -32,8 +32,11 @@ class RunLog:
         for name, value in values.items():
             self._writer.add_scalar(f"loss/{name}", value, step)
         self._line({"step": step, "total": float(total.detach()), **values})
-        rate = (step - self._first_step) / (time.monotonic() - self._started)
+        spent_s = time.monotonic() - self._started
+        rate = (step - self._first_step) / spent_s
         minutes = (self._config.steps - step) / rate / 60
+        if self._config.time_limit:
+            minutes = min(minutes, max(0.0, self._config.time_limit - spent_s) / 60)
         parts = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         print(
             f"step {step}/{self._config.steps} {parts} | "

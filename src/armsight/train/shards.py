@@ -42,7 +42,7 @@ class ShardTable:
         columns: dict[str, list[NDArray[Any]]] = {name: [] for name in LABELS}
         where: list[NDArray[np.int64]] = []
         for folder in folders:
-            _check_index(folder, robot)
+            check_index(folder, robot)
             for path in sorted(folder.glob("shard-*.safetensors")):
                 file: Any = safe_open(str(path), framework="numpy")
                 for name in LABELS:
@@ -67,17 +67,13 @@ class ShardTable:
         return images[i : i + 1][0], masks[i : i + 1][0]
 
 
-def _check_index(folder: Path, robot: Robot) -> None:
-    path = folder / "dataset.json"
-    try:
-        index = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DatasetError(
-            f"{folder} holds no training shards ({error}); make some with "
-            f"`armsight render --robot {robot.name} --count N --seed S --out {folder}`"
-        ) from error
-    if index.get("format") != "armsight-shards/1":
-        raise DatasetError(f"{path} has format {index.get('format')!r}, not 'armsight-shards/1'")
+def check_index(folder: Path, robot: Robot) -> None:
+    """See that a folder holds finished shards of this robot with the keypoints it has now.
+
+    Raises:
+        DatasetError: it does not; the message says what to do.
+    """
+    index = _index(folder, robot.name)
     if tuple(index.get("keypoint_names", ())) != robot.keypoint_names:
         raise DatasetError(
             f"{folder} was rendered for robot {index.get('robot')!r} with other keypoints than "
@@ -85,3 +81,26 @@ def _check_index(folder: Path, robot: Robot) -> None:
         )
     if not any(folder.glob("shard-*.safetensors")):
         raise DatasetError(f"{folder} has no finished shard yet; wait for `armsight render`")
+
+
+def robot_of(folder: Path) -> str:
+    """The name of the robot that a folder of shards shows.
+
+    Raises:
+        DatasetError: the folder holds no shards.
+    """
+    return str(_index(folder, "NAME").get("robot"))
+
+
+def _index(folder: Path, robot: str) -> dict[str, Any]:
+    path = folder / "dataset.json"
+    try:
+        index: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{folder} holds no training shards ({error}); make some with "
+            f"`armsight render --robot {robot} --count N --seed S --out {folder}`"
+        ) from error
+    if index.get("format") != "armsight-shards/1":
+        raise DatasetError(f"{path} has format {index.get('format')!r}, not 'armsight-shards/1'")
+    return index

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from armsight.errors import ConfigError
 from armsight.models.checkpoint import load_matching, read_info, read_tensors
+from armsight.models.shared_model import SharedPoseModel, tensors_for_sharing, tensors_of_robot
 
 
 def read_start(folders: Sequence[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -46,8 +47,15 @@ def read_start(folders: Sequence[str]) -> tuple[dict[str, Any], dict[str, Tensor
     }
 
 
-def load_start(model: nn.Module, tensors: dict[str, Tensor], *, announce: bool = True) -> None:
-    """Copy the tensors that fit; say on stderr what of the model was left at its random start."""
+def load_start(
+    model: nn.Module, info: dict[str, Any], tensors: dict[str, Tensor], *, announce: bool = True
+) -> None:
+    """Copy the tensors that fit; say on stderr what of the model was left at its random start.
+
+    Args:
+        info: the JSON of the checkpoint that the tensors are from.
+    """
+    tensors = _as_named_in(model, info, tensors)
     left = load_matching(model, tensors)
     if left and announce:
         total = Counter(name.split(".")[0] for name in model.state_dict())
@@ -55,6 +63,25 @@ def load_start(model: nn.Module, tensors: dict[str, Tensor], *, announce: bool =
                           sorted(Counter(name.split(".")[0] for name in left).items()))  # fmt: skip
         print(f"init_from fits in part; tensors left at their random start: {parts}",
               file=sys.stderr)  # fmt: skip
+
+
+def _as_named_in(
+    model: nn.Module, info: dict[str, Any], tensors: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Tensors of one robot's model or of several robots', as the other kind calls them."""
+    shared = [one["robot"] for one in info["model"].get("robots", [])]
+    if isinstance(model, SharedPoseModel):
+        names = model.config.robot_names
+        if not shared:
+            first = str(info["model"]["robot"])
+            return tensors_for_sharing(tensors, first, names)
+        new = [name for name in names if name not in shared]
+        return {**tensors_for_sharing(tensors_of_robot(tensors, shared[0]), shared[0], new),
+                **tensors}  # fmt: skip
+    if shared:
+        own = str(getattr(model.config, "robot", ""))
+        return tensors_of_robot(tensors, own if own in shared else shared[0])
+    return tensors
 
 
 def _check_same_model(a: dict[str, Any], b: dict[str, Any], first: str, other: str) -> None:

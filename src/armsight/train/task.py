@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import nn
 
 from armsight.models.denoisers import DenoiserConfig
 from armsight.models.diffusion import DiffusionConfig
+from armsight.models.encoder import Encoder
+from armsight.models.lite0 import Lite0
+from armsight.models.shared_model import SharedPoseModel
 from armsight.models.state_model import StateModel
-from armsight.train.batches import Batch
 from armsight.train.config import TrainConfig
 from armsight.train.start import load_start, read_start
+
+AnyModel: TypeAlias = StateModel | SharedPoseModel
 
 
 class Task(Protocol):
     """One kind of model and its data."""
 
-    def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> StateModel:
+    def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> AnyModel:
         """A model with random weights; `like`: config of the model whose weights it will take."""
         ...
 
@@ -29,13 +33,24 @@ class Task(Protocol):
 
     def batches(
         self, config: TrainConfig, first_step: int, rank: int
-    ) -> Generator[Batch, None, None]:
-        """Endless batches, a function of (seed, step, rank)."""
+    ) -> Generator[Any, None, None]:
+        """Endless batches, a function of (seed, step, rank); of several robots by name."""
         ...
 
     def validate(self, model: Any, config: TrainConfig) -> dict[str, float]:
         """Figures on held-out data."""
         ...
+
+
+def encoder_of(model: AnyModel) -> Encoder:
+    """The encoder of one robot's model."""
+    assert isinstance(model, StateModel)
+    return model.encoder
+
+
+def backbone_of(model: AnyModel) -> Lite0:
+    """The backbone of a model: its own, or the one that several robots share."""
+    return model.backbone if isinstance(model, SharedPoseModel) else model.encoder.backbone
 
 
 def network_settings(config: TrainConfig) -> dict[str, Any]:
@@ -51,7 +66,7 @@ def network_settings(config: TrainConfig) -> dict[str, Any]:
 
 def build_model(
     task: Task, config: TrainConfig, saved: dict[str, Any] | None = None, *, announce: bool = True
-) -> StateModel:
+) -> AnyModel:
     """A new model with ImageNet weights in its encoder, or started from `init_from`.
 
     Args:
@@ -63,8 +78,8 @@ def build_model(
         return task.new_model(config, saved["model"])
     info, tensors = read_start(config.starts) if config.starts else (None, None)
     model = task.new_model(config, info["model"] if info else None)
-    if tensors is not None:
-        load_start(model, tensors, announce=announce)
+    if info is not None and tensors is not None:
+        load_start(model, info, tensors, announce=announce)
     elif config.stage != "kinematic":
-        model.encoder.backbone.load_imagenet()
+        backbone_of(model).load_imagenet()
     return model

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from armsight.train.action_task import ActionTask
 from armsight.train.config import TrainConfig
-from armsight.train.pose_task import PoseTask
 from armsight.train.task import Task
 
 
 def find_task(config: TrainConfig) -> Task:
-    """The task of `config.task`."""
-    return ActionTask() if config.task == "actions" else PoseTask()
+    """The task of `config.task`. Each is imported when asked for: actions need video decoding."""
+    if config.task == "actions":
+        from armsight.train.action_task import ActionTask
+
+        return ActionTask()
+    if config.picture_pool:
+        from armsight.train.pool_task import PoolTask
+
+        return PoolTask()
+    from armsight.train.pose_task import PoseTask
+
+    return PoseTask()

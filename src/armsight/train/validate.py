@@ -20,7 +20,7 @@ STEPS = 10
 @torch.no_grad()
 def validate(model: PoseModel, config: TrainConfig, rows: int = ROWS) -> dict[str, float]:
     """Errors of keypoints [px of the input], log depth [%], presence [%] and joints [deg]."""
-    table = open_table(config.validation_data, config.robot)
+    table = open_table(config.validation_data, config.one_robot)
     g = torch.Generator().manual_seed(0)
     joint_errors, pixel_errors, depth_errors, wrong = [], [], [], []
     for first in range(0, min(rows, len(table)), BATCH):

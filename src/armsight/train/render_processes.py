@@ -1,0 +1,81 @@
+"""Rendering pictures while a run trains: `armsight render` as background processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from armsight.errors import DatasetError
+from armsight.robots import load_robot
+from armsight.train.config import TrainConfig
+
+ENDLESS = 1_000_000
+"""Pictures of each robot: more than any run renders."""
+SHARD_ROWS = 64
+"""Small shards, so that the first pictures come soon."""
+
+
+class RenderProcesses:
+    """One `armsight render` for each robot of a run, ended with it. What is finished is kept."""
+
+    def __init__(self, config: TrainConfig | None) -> None:
+        """Start them; `config` None, or one without `render_workers`, starts none."""
+        self._running: list[tuple[str, subprocess.Popen[bytes], IO[bytes]]] = []
+        if config is None or not config.render_workers:
+            return
+        shares = config.robot_shares or (1.0,) * len(config.robots)
+        workers = shared_out(max(config.render_workers, len(config.robots)), shares)
+        for robot, count in zip(config.robots, workers, strict=True):
+            out = Path(config.data[0]) / load_robot(robot).name
+            command = [
+                sys.executable, "-m", "armsight", "render", "--robot", str(robot), "--out",
+                str(out), "--count", str(ENDLESS), "--seed", str(config.seed), "--workers",
+                str(count), "--shard-rows", str(SHARD_ROWS),
+            ]  # fmt: skip
+            if config.backgrounds:
+                command += ["--backgrounds", config.backgrounds]
+            said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+            )
+            self._running.append((robot, process, said))
+
+    def check(self) -> None:
+        """See that they still run.
+
+        Raises:
+            DatasetError: one ended; the message has its last words.
+        """
+        for robot, process, said in self._running:
+            if process.poll() is not None:
+                said.seek(0)
+                words = said.read().decode(errors="replace").strip().splitlines()[-3:]
+                raise DatasetError(
+                    f"rendering {robot} ended with exit code {process.returncode}: "
+                    f"{' '.join(words) or 'it said nothing'}"
+                )
+
+    def close(self) -> None:
+        for _, process, _ in self._running:
+            process.terminate()
+        for _, process, said in self._running:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            said.close()
+        self._running.clear()
+
+
+def shared_out(total: int, shares: Sequence[float]) -> list[int]:
+    """`total` whole things by shares, at least one each: who is furthest behind gets the next."""
+    counts = [1] * len(shares)
+    for _ in range(total - len(shares)):
+        behind = [count / share for count, share in zip(counts, shares, strict=True)]
+        counts[behind.index(min(behind))] += 1
+    return counts
