@@ -19,13 +19,13 @@ from armsight.cli import group
 from armsight.errors import ArmsightError, UnknownRobotError, WeightsError
 from armsight.geometry import project, transform_points
 from armsight.render.other_arms import TEST_ARMS, TRAIN_ARMS, arms_unlike
+from armsight.render.recipe import RECIPES
 from armsight.robots import Robot, load_robot
 from tests.made_arms import write_arm
 
 pytest.importorskip("mujoco")
 # The exporter of torch warns, and the training loop leaves its log to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore")
-RECIPES = Path(__file__).parent / "recipes"
 SIZE = 96
 SMALL = {"input_size": 64, "batch_size": 2, "noise_draws": 1, "denoiser_width": 16,
          "denoiser_depth": 1, "num_threads": 1, "warmup_steps": 1}  # fmt: skip

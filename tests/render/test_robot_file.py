@@ -12,7 +12,7 @@ import pytest
 from armsight.errors import ConfigError, MissingExtraError
 from armsight.geometry import make_transform
 from armsight.render.model_file import model_path
-from armsight.render.recipe import make_robot, read_recipe
+from armsight.render.recipe import RECIPES, make_robot, read_recipe
 from armsight.render.robot_model import robot_spec
 from armsight.robots import Robot, load_robot
 from tests.made_arms import ARM, GRIPPER, write_arm, write_urdf
@@ -26,7 +26,6 @@ from tests.robot_oracles import (
 )
 
 mujoco = pytest.importorskip("mujoco")
-RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def made(recipe: Path, out: Path) -> tuple[Robot, list[str]]:

@@ -92,8 +92,8 @@ def tensors_for_sharing(
 ) -> dict[str, Tensor]:
     """One robot's tensors as a start for a shared model.
 
-    The other robots' heads start as copies of this one's. Their denoisers do not: each arm has
-    a geometry of its own.
+    The other robots' heads start as copies of this one's, but for whether the robot is there.
+    Their denoisers do not: each arm has a geometry of its own.
     """
     result = {}
     for name, value in tensors.items():
@@ -101,6 +101,6 @@ def tensors_for_sharing(
             result["backbone." + name.removeprefix(BACKBONE)] = value
             continue
         result[f"robots.{robot}.{name}"] = value
-        if name.startswith("encoder."):
+        if name.startswith("encoder.") and not name.startswith("encoder.presence."):
             result |= {f"robots.{other}.{name}": value for other in others if other != robot}
     return result
