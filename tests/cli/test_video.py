@@ -173,7 +173,7 @@ def test_a_foreign_csv_is_not_overwritten(weights: Path, tmp_path: Path) -> None
 MEMORY = """
 import resource, sys
 import numpy as np
-from armsight.cli._video import estimate_video
+from armsight.cli._video import estimate_video, follow
 from armsight.data import video
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
@@ -190,7 +190,7 @@ def note(row):
 note.count = 0
 folder = Path(sys.argv[3])
 targets = {"rows": folder / "a.jsonl", "csv": folder / "a.csv", "overlay": folder / "a.overlay.mp4"}
-estimate_video(Path(sys.argv[2]), Tracker(estimator), estimator.robot, targets, note)
+estimate_video(Path(sys.argv[2]), follow(Tracker(estimator)), estimator.robot, targets, note)
 print(peaks[1], peaks[-1])
 """
 

@@ -11,18 +11,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from armsight.cli._report import csv_head, csv_row, dumps, frame_row
 from armsight.data.prefetch import prefetch
 from armsight.data.video import Frame, VideoReader, VideoWriter
 from armsight.errors import BadVideoError, OutputError
+from armsight.estimate.clip import ClipReader, clip_reader
+from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
 from armsight.robots import Robot
 from armsight.state import Estimate
 from armsight.viz.overlay import draw_overlay
+
+Array = NDArray[np.floating]
 
 PARTIAL = ".partial"
 """Added to names while they grow; a killed run leaves readable files under these names."""
@@ -91,9 +97,52 @@ class VideoOutputs:
                 path.unlink(missing_ok=True)
 
 
+Answered: TypeAlias = "Iterator[tuple[Estimate, Frame]]"
+ReadFrames: TypeAlias = "Callable[[Iterator[Frame]], Answered]"
+
+
+def follow(tracker: Tracker) -> ReadFrames:
+    """Each frame by itself, where the last one found the arm."""
+
+    def read(frames: Iterator[Frame]) -> Answered:
+        return ((tracker(frame.pixels), frame) for frame in frames)
+
+    return read
+
+
+def in_windows(reader: ClipReader, path: Path) -> ReadFrames:
+    """Many frames at a time; answers come later than frames, which are read once more for them."""
+
+    def read(frames: Iterator[Frame]) -> Answered:
+        with VideoReader(path) as again:
+            yield from zip(reader(frames), again, strict=False)
+
+    return read
+
+
+def find_reader(
+    estimator: Estimator,
+    path: Path,
+    K: Array | None,
+    num_hypotheses: int | None,
+    *,
+    quiet: bool = False,
+    **options: Any,
+) -> tuple[ClipReader | None, str]:
+    """`armsight.estimate.clip.clip_reader` for a video file, up to where it breaks off."""
+    with VideoReader(path) as reader, contextlib.closing(prefetch(_good_frames(reader))) as frames:
+        shown = _with_progress(frames, f"{path.name}: camera", reader.num_frames, quiet)
+        return clip_reader(estimator, shown, K, num_hypotheses, **options)
+
+
+def _good_frames(reader: VideoReader) -> Iterator[Frame]:
+    with contextlib.suppress(BadVideoError):
+        yield from reader
+
+
 def estimate_video(
     path: Path,
-    tracker: Tracker,
+    read: ReadFrames,
     robot: Robot,
     targets: dict[str, Path],
     each: Callable[[str], Any],
@@ -104,7 +153,7 @@ def estimate_video(
 
     Args:
         path: the video.
-        tracker: a fresh one.
+        read: from frames to estimates, in order: `follow` or `in_windows`.
         robot: for the overlay.
         targets: files to write, see `VideoOutputs`; none if empty.
         each: called with each frame's row, as JSON text.
@@ -117,11 +166,8 @@ def estimate_video(
         pending: list[Future[None]] = []
         try:
             with _interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
-                for frame in _with_progress(frames, path.name, reader.num_frames, quiet):
-                    if stop.is_set():
-                        result.interrupted = True
-                        break
-                    estimate = tracker(frame.pixels)
+                shown = _with_progress(frames, path.name, reader.num_frames, quiet)
+                for estimate, frame in read(_until(stop, shown)):
                     row = dumps(frame_row(frame.index, frame.time, estimate))
                     if outputs is not None:
                         pending.append(writing.submit(outputs.write, frame, estimate, row))
@@ -134,6 +180,7 @@ def estimate_video(
                         result.intrinsics_source or estimate.intrinsics_source
                     )
                     result.messages = tuple(dict.fromkeys((*result.messages, *estimate.messages)))
+                result.interrupted = stop.is_set()
         except BadVideoError as error:
             result.problem = error
         finally:
@@ -144,6 +191,14 @@ def estimate_video(
                 if outputs is not None:
                     outputs.close(keep=result.frames > 0)
     return result
+
+
+def _until(stop: threading.Event, frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames up to a request to stop."""
+    for frame in frames:
+        if stop.is_set():
+            return
+        yield frame
 
 
 def _with_progress(

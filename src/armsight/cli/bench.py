@@ -152,7 +152,7 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
 
     The video is the picture under a slowly moving camera.
     """
-    from armsight.cli._video import estimate_video
+    from armsight.cli._video import estimate_video, follow
     from armsight.data.video import VideoWriter
     from armsight.estimate.track import Tracker
 
@@ -170,7 +170,7 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
             "overlay": out / "clip.overlay.mp4",
         }
         start = time.perf_counter()
-        estimate_video(clip, Tracker(estimator), estimator.robot, targets, len, quiet=True)
+        estimate_video(clip, follow(Tracker(estimator)), estimator.robot, targets, len, quiet=True)
         return frames / (time.perf_counter() - start)
 
 

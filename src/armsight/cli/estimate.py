@@ -29,9 +29,10 @@ from armsight.estimate.estimator import Estimator
 from armsight.files import atomic_write
 
 if TYPE_CHECKING:
-    from armsight.cli._video import VideoResult
+    from armsight.cli._video import ReadFrames, VideoResult
 
 INTERRUPTED = 130
+STATIC_CAMERA = {"auto": None, "yes": True, "no": False}
 
 
 @dataclass
@@ -43,7 +44,10 @@ class Job:
     as_json: bool
     overlay: bool
     hypotheses: int | None
-    outline_in_videos: bool
+    outline: bool | None
+    """None: for images, and for videos whose camera stands still"""
+    static_camera: bool | None
+    """None: look"""
     K: NDArray[np.floating] | None
     camera: CameraFile | None
     fov_deg: float | None
@@ -78,7 +82,10 @@ class Job:
               help="Samples of the model.  [default: what the weights say]")  # fmt: skip
 @click.option("--outline/--no-outline", default=None,
               help="Move the arm's outline onto the picture's edges: more exact, slower."
-              "  [default: for images, not for videos]")  # fmt: skip
+              "  [default: yes, but not for videos whose camera moves]")  # fmt: skip
+@click.option("--static-camera", type=click.Choice(["auto", "yes", "no"]), default="auto",
+              show_default=True, help="Videos: whether the camera stands still. Then all frames"
+              " share its pose, and joints are read both ways in time.")  # fmt: skip
 @click.option("--overlay/--no-overlay", default=True, help="Write overlay pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
@@ -91,6 +98,7 @@ def command(
     out: Path,
     hypotheses: int | None,
     outline: bool | None,
+    static_camera: str,
     overlay: bool,
     as_json: bool,
 ) -> None:
@@ -107,7 +115,8 @@ def command(
         as_json=as_json,
         overlay=overlay,
         hypotheses=hypotheses,
-        outline_in_videos=bool(outline),
+        outline=outline,
+        static_camera=STATIC_CAMERA[static_camera],
         K=None if K is None else parse_K(K),
         camera=None if camera is None else read_camera_file(camera),
         fov_deg=fov,
@@ -167,7 +176,6 @@ def run_image(job: Job, estimator: Estimator, one: Input) -> None:
 def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     """Estimate each frame of one video; the same rows go to the files and, as JSON, out."""
     from armsight.cli._video import VideoResult, estimate_video
-    from armsight.estimate.track import Tracker
 
     first = True
 
@@ -188,11 +196,9 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         if job.overlay:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
         make_folder(job.out)
-        tracker = Tracker(
-            estimator, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg,
-            outline=job.outline_in_videos,
-        )  # fmt: skip
-        result = estimate_video(one.path, tracker, estimator.robot, targets, print_row)
+        read, notes = choose_reader(job, estimator, one.path)
+        result = estimate_video(one.path, read, estimator.robot, targets, print_row)
+        result.messages = (*notes, *result.messages)
     except ArmsightError as caught:
         job.fail(caught)
         error = caught
@@ -202,6 +208,25 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     if job.as_json:
         tail = dumps(video_summary(result, targets if result.frames else {}, error))
         click.echo(f"], {tail[1:]}", nl=False)
+
+
+def choose_reader(job: Job, estimator: Estimator, path: Path) -> tuple[ReadFrames, tuple[str, ...]]:
+    """How to read a video, by whether its camera stands still, and what to say about it."""
+    from armsight.cli._video import find_reader, follow, in_windows
+    from armsight.estimate.track import Tracker
+
+    intrinsics: dict[str, Any] = {"camera": job.camera, "fov_deg": job.fov_deg}
+    notes: tuple[str, ...] = ()
+    if job.static_camera is not False:
+        reader, note = find_reader(
+            estimator, path, job.K, job.hypotheses, still=job.static_camera,
+            outline=job.outline is not False, **intrinsics,
+        )  # fmt: skip
+        if reader is not None:
+            return in_windows(reader, path), (note,)
+        notes = (note,)
+    tracker = Tracker(estimator, job.K, job.hypotheses, outline=bool(job.outline), **intrinsics)
+    return follow(tracker), notes
 
 
 def report_video(job: Job, one: Input, result: VideoResult, written: list[Path]) -> None:

@@ -1,0 +1,109 @@
+"""From a path of joints to an `Estimate` of each frame, with honest standard deviations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.camera.intrinsics import Intrinsics
+from armsight.estimate.answer import Tuning, refused_confidence
+from armsight.estimate.clip_reading import FrameReading
+from armsight.fit.clip.path import JointPath
+from armsight.fit.clip.shared_camera import SharedCamera
+from armsight.fit.uncertainty import Calibration
+from armsight.geometry import project, transform_points
+from armsight.robots import Robot
+from armsight.state import Estimate
+
+Array = NDArray[np.floating]
+
+RIGHT = math.radians(15.0)
+"""An answer whose joints, but for the last, are all this near the truth counts as right."""
+LEAST_CONFIDENT = 0.3
+"""Frames less sure than this have no answer."""
+HIDDEN = "the arm is hidden in some frames: their joints come from neighbouring frames"
+CALIBRATION = Calibration(np.array([3.0]), np.array([math.radians(0.5)]))
+"""of the joints' standard deviations"""
+
+
+def frame_estimates(
+    robot: Robot,
+    tuning: Tuning,
+    readings: Sequence[FrameReading],
+    path: JointPath | None,
+    camera: SharedCamera,
+    intrinsics: Intrinsics,
+) -> list[Estimate]:
+    """The estimate of each frame of a window; no robot where the path does not tell enough.
+
+    Args:
+        robot, tuning: of the estimator.
+        readings: of the window's N frames.
+        path: through them; None: no frame showed an arm.
+        camera: the clip's.
+        intrinsics: nominal ones.
+    """
+    if path is None:
+        return [_no_robot(robot, one, tuning, intrinsics) for one in readings]
+    J = len(robot.joint_names)
+    variances = np.diagonal(path.covariance, axis1=-2, axis2=-1)[:, :J]
+    stds = [CALIBRATION.apply(std, robot.joint_limits) for std in np.sqrt(variances)]
+    estimates = []
+    for n, (one, std) in enumerate(zip(readings, stds, strict=True)):
+        sure = _confidence(std)
+        if sure < LEAST_CONFIDENT:
+            estimates.append(_no_robot(robot, one, tuning, intrinsics))
+            continue
+        estimates.append(_found(robot, one, path, n, std, sure, camera, intrinsics))
+    return estimates
+
+
+def _found(
+    robot: Robot, reading: FrameReading, path: JointPath, n: int, std: Array, sure: float,
+    camera: SharedCamera, intrinsics: Intrinsics,
+) -> Estimate:  # fmt: skip
+    K, T = camera.K(intrinsics.K), camera.T_cam_base
+    points = transform_points(T, robot.keypoints(path.q[n]))
+    notes = () if reading.has_arm else (HIDDEN,)
+    return Estimate(
+        robot=robot.name,
+        robot_found=True,
+        confidence=sure,
+        joint_names=robot.joint_names,
+        keypoint_names=robot.keypoint_names,
+        joint_positions=path.q[n],
+        joint_std=std,
+        keypoints_2d=project(points, K),
+        keypoints_2d_std=CALIBRATION.joint_scale[0] * path.keypoints_2d_std[n],
+        keypoints_3d_cam=points,
+        T_cam_base=T,
+        samples=reading.look.hypotheses if reading.has_arm else None,
+        K=K,
+        intrinsics_source=intrinsics.source,
+        messages=(*intrinsics.messages, *notes),
+    )
+
+
+def _confidence(std: Array) -> float:
+    """Probability that the least sure joint is right; the last only turns a tool about itself."""
+    worst = float(std[:-1].max()) if len(std) > 1 else float(std[0])
+    return math.erf(RIGHT / (math.sqrt(2) * worst))
+
+
+def _no_robot(
+    robot: Robot, reading: FrameReading, tuning: Tuning, intrinsics: Intrinsics
+) -> Estimate:
+    sure = min(refused_confidence(reading.look.presence, tuning), 1 - LEAST_CONFIDENT)
+    return Estimate(
+        robot=robot.name,
+        robot_found=False,
+        confidence=sure,
+        joint_names=robot.joint_names,
+        keypoint_names=robot.keypoint_names,
+        K=intrinsics.K,
+        intrinsics_source=intrinsics.source,
+        messages=(*intrinsics.messages, f"no {robot.name} found"),
+    )

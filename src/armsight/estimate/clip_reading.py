@@ -1,0 +1,110 @@
+"""What the network and the edges say of each frame of a clip, small enough to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.camera.crops import whole_frame
+from armsight.camera.image import LoadedImage
+from armsight.camera.intrinsics import Intrinsics
+from armsight.estimate.answer import Tuning
+from armsight.estimate.estimator import Estimator
+from armsight.estimate.look import Look, View, look
+from armsight.fit.clip.keypoints import ClipKeypoints
+from armsight.fit.edges import EdgeMap
+from armsight.fit.measurements import LARGEST_STD, SMALLEST_STD
+from armsight.robots import Robot
+
+Array = NDArray[np.floating]
+
+THERE = 0.5
+"""Presence from which on a frame has a say. Less than for single images: one frame among many can
+neither invent an arm nor move the camera."""
+AS_MANY = 1.0
+"""A crop that sees fewer keypoints than the whole frame, by more than this, has lost the arm."""
+
+
+@dataclass(frozen=True)
+class FrameReading:
+    """One frame."""
+
+    look: Look
+    edges: EdgeMap | None
+    """None where contours are not asked for, or no arm was seen"""
+
+    @property
+    def has_arm(self) -> bool:
+        return self.look.presence >= THERE and len(self.look.hypotheses) > 0
+
+
+def read_frames(
+    estimator: Estimator,
+    images: Sequence[LoadedImage],
+    intrinsics: Intrinsics,
+    hypotheses: int,
+    outline: bool,
+) -> list[FrameReading]:
+    """Read each frame for itself: the whole frame, then a box around what was seen of the arm.
+
+    A video's frames are not followed from box to box here: where a wrist is far from its base, a
+    box soon holds one of the two only, and never finds the other again.
+    """
+    whole = look(
+        estimator.session,
+        [View(one, intrinsics.K, whole_frame(one.width, one.height)) for one in images],
+        hypotheses,
+    )
+    there = [i for i, seen in enumerate(whole) if seen.presence >= estimator.tuning.first_look]
+    crops = look(
+        estimator.session,
+        [View(images[i], intrinsics.K, estimator.box(whole[i])) for i in there],
+        hypotheses,
+    )
+    best = list(whole)
+    for i, crop in zip(there, crops, strict=True):
+        enough = crop.keypoints_seen.sum() >= whole[i].keypoints_seen.sum() - AS_MANY
+        if crop.presence >= THERE and enough:
+            best[i] = crop
+    readings = [FrameReading(seen, None) for seen in best]
+    if not outline:
+        return readings
+    return [
+        FrameReading(one.look, _edges(image, intrinsics, one.look)) if one.has_arm else one
+        for one, image in zip(readings, images, strict=True)
+    ]
+
+
+def _edges(image: LoadedImage, intrinsics: Intrinsics, seen: Look) -> EdgeMap:
+    edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height), seen.box)
+    edges.compress()
+    return edges
+
+
+def clip_keypoints(
+    robot: Robot, tuning: Tuning, K: Array, readings: Sequence[FrameReading]
+) -> ClipKeypoints:
+    """The keypoints of all frames; those of frames without an arm count as not measured."""
+    looks = [one.look for one in readings]
+    has_arm = np.array([one.has_arm for one in readings])
+    seen = np.stack([one.keypoints_seen for one in looks]) >= tuning.keypoint_seen
+    std = np.stack([one.keypoints_std for one in looks]) * tuning.calibration.keypoint_scale
+    measured = seen & has_arm[:, None] & (std < LARGEST_STD * K[0, 0])
+    depth_std = tuning.depth_scale * np.stack([one.keypoints_log_depth_std for one in looks])
+    return ClipKeypoints(
+        robot,
+        K,
+        np.stack([one.keypoints_2d for one in looks]),
+        np.where(measured, np.maximum(std, SMALLEST_STD), np.inf),
+        np.stack([one.keypoints_log_depth for one in looks]),
+        np.where(measured, depth_std, np.inf),
+    )
+
+
+def clip_samples(robot: Robot, readings: Sequence[FrameReading]) -> list[Array]:
+    """The hypotheses (S, J) [rad] of each frame; none where there is no arm."""
+    nothing = np.zeros((0, len(robot.joint_names)))
+    return [robot.clip(one.look.hypotheses) if one.has_arm else nothing for one in readings]
