@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from armsight.errors import ArmsightError
     from armsight.estimate.estimator import Estimator
     from armsight.estimate.track import Tracker
+    from armsight.fit.calibrate_camera import CameraCalibration, calibrate_camera
     from armsight.robots import Robot, available_robots, load_robot
     from armsight.state import Estimate
     from armsight.viz.overlay import draw_overlay
@@ -27,11 +28,13 @@ _HOMES = {
     "ActionModel": "armsight.actions.model",
     "ActionSequence": "armsight.actions.sequence",
     "ArmsightError": "armsight.errors",
+    "CameraCalibration": "armsight.fit.calibrate_camera",
     "Estimate": "armsight.state",
     "Estimator": "armsight.estimate.estimator",
     "Robot": "armsight.robots",
     "Tracker": "armsight.estimate.track",
     "available_robots": "armsight.robots",
+    "calibrate_camera": "armsight.fit.calibrate_camera",
     "draw_overlay": "armsight.viz.overlay",
     "load_robot": "armsight.robots",
     "read_camera_file": "armsight.camera.camera_file",
@@ -41,12 +44,14 @@ __all__ = [
     "ActionModel",
     "ActionSequence",
     "ArmsightError",
+    "CameraCalibration",
     "Estimate",
     "Estimator",
     "Robot",
     "Tracker",
     "__version__",
     "available_robots",
+    "calibrate_camera",
     "draw_overlay",
     "load_robot",
     "read_camera_file",
