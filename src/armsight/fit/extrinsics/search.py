@@ -218,7 +218,7 @@ def spread_frames(hulls: LinkHulls, count: int) -> NDArray[np.intp]:
 
 
 def _moments(points: Array, weights: Array) -> tuple[Array, Array]:
-    """Centre (..., 2) and root mean square distance from it (...) of weighted (..., N, 2) points."""
+    """Centre (..., 2) and root mean square distance from it (...) of points (..., N, 2)."""
     total = weights.sum(-1)
     centre = (points * weights[..., None]).sum(-2) / total[..., None]
     off = ((points - centre[..., None, :]) ** 2).sum(-1)
