@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from armsight.data.lerobot import merge
+from armsight.data.lerobot_copy import copy_with_columns
 from tests.data.made_demonstrations import CAMERA, FPS, make_episode, write_demonstrations
 
 pytest.importorskip("lerobot", reason="lerobot is not installed")
@@ -31,6 +32,7 @@ torch = pytest.importorskip("torch")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LENGTHS = [10, 7, 12]
+POSE = "observation.cameras.agentview.T_cam_base"
 
 
 class VideoReader:
@@ -65,11 +67,19 @@ def torchvision() -> None:
             sys.modules[f"torchvision{name}"] = one
 
 
-@pytest.fixture(scope="module", params=["written", "merged"])
+@pytest.fixture(scope="module", params=["written", "merged", "with more columns"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("package")
     written = write_demonstrations(base / "written", LENGTHS)
-    return written if request.param == "written" else merge([written], base / "merged")
+    if request.param == "written":
+        return written
+    if request.param == "merged":
+        return merge([written], base / "merged")
+    pose = {"dtype": "float32", "shape": [16], "names": None}
+    return copy_with_columns(
+        written, base / "copy", {POSE: pose}, lambda i, n: {POSE: np.full((n, 16), i)},
+        of_episode=lambda i: {"verdict": f"verdict {i}"},
+    )  # fmt: skip
 
 
 def open_with_lerobot(folder: Path, **options: Any) -> Any:
@@ -99,6 +109,16 @@ def test_every_item(folder: Path) -> None:
             pixels = 255 * read[CAMERA].permute(1, 2, 0).numpy()
             assert np.abs(pixels - frames[t]).mean() < 1.5
             item += 1
+
+
+def test_columns_of_a_copy(folder: Path) -> None:
+    """What `armsight audit --write` adds: a vector in each frame, a text for each episode."""
+    dataset = open_with_lerobot(folder)
+    if POSE not in dataset.features:
+        pytest.skip("only the copy has further columns")
+    assert dataset[LENGTHS[0]][POSE].tolist() == [1.0] * 16
+    assert dataset.meta.stats[POSE]["max"].tolist() == [2.0] * 16
+    assert dataset.meta.episodes[2]["verdict"] == "verdict 2"
 
 
 def test_chunks_of_actions(folder: Path) -> None:

@@ -15,6 +15,7 @@ from armsight.errors import ArmsightError
 COMMANDS = {
     "estimate": "Read an arm's joint angles and camera pose from images or a video.",
     "actions": "Read the actions between the frames of a video.",
+    "audit": "Check a recorded data set's joint logs and cameras against its pictures.",
     "render": "Render a training or test set of a robot.",
     "make-robot": "Make a robot data file from an MJCF or URDF model.",
     "train": "Train a model.",

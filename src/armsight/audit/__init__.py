@@ -1,0 +1,1 @@
+"""Checks the episodes of a recorded data set against their own pictures."""

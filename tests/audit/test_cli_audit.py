@@ -1,0 +1,63 @@
+"""`armsight audit` from end to end, on drawn episodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from armsight.cli.audit import command
+from armsight.data.lerobot import LeRobotReader
+from armsight.errors import DatasetError
+from tests.audit.drawn_arm import CAMERA_KEY, T_CAM_BASE, Drawn, K, write_dataset
+
+K_TEXT = ",".join(str(K[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("drawn") / "set", [Drawn(12, 0), Drawn(12, 1)])
+
+
+def audit(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_camera_of_two_episodes(dataset: Path, tmp_path: Path) -> None:
+    result = audit(dataset, "--K", K_TEXT, "--report", tmp_path / "report", "--json", "--write",
+                   tmp_path / "copy", "--workers", 2)  # fmt: skip
+    found = json.loads(result.stdout)
+    assert found["counts"] == {"fine": 2}
+    (camera,) = found["cameras"]
+    assert camera["episodes"] == [0, 1]
+    centre = -T_CAM_BASE[:3, :3].T @ T_CAM_BASE[:3, 3]
+    assert np.linalg.norm(np.array(camera["T_base_cam"])[:3, 3] - centre) < 0.01
+    assert json.loads((tmp_path / "report/audit.json").read_text()) == found
+    assert "overlays/" in (tmp_path / "report/report.html").read_text()
+    copied = LeRobotReader(tmp_path / "copy").rows(1)["observation.cameras.front.T_cam_base"]
+    np.testing.assert_allclose(copied[0].reshape(4, 4), camera["T_cam_base"], atol=1e-5)
+    # Once more, from the report: nothing is done again, and the table says the same.
+    again = audit(dataset, "--K", K_TEXT, "--report", tmp_path / "report")
+    assert "2 fine" in again.stdout
+    assert CAMERA_KEY in again.stdout
+
+
+def test_a_broken_video_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "set", [Drawn(3, 0), Drawn(3, 1), Drawn(3, 2)])
+    videos = sorted((folder / "videos").rglob("*.mp4"))
+    videos[0].write_bytes(b"no video")
+    videos[1].unlink()
+    found = json.loads(audit(folder, "--K", K_TEXT, "--json").stdout)
+    verdicts = [episode["verdict"] for episode in found["episodes"]]
+    assert verdicts[:2] == ["unreadable", "unreadable"]
+    assert verdicts[2] != "unreadable"
+    assert "cannot be read" in found["episodes"][0]["reason"]
+    assert "missing" in found["episodes"][1]["reason"]
+
+
+def test_what_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no LeRobotDataset"):
+        audit(tmp_path)
