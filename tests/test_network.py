@@ -44,9 +44,12 @@ def test_a_graph_runs_and_ignores_what_it_does_not_take(tmp_path: Path) -> None:
 
 def test_cards(tmp_path: Path) -> None:
     folder = write_fake_action_weights(tmp_path)
-    assert read_card(folder, "armsight-actions/1", ("task",))["task"] == "libero_object"
+    assert (
+        read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ("task",))["task"]
+        == "libero_object"
+    )
     with pytest.raises(WeightsError, match="lacks 'colour'"):
-        read_card(folder, "armsight-actions/1", ("colour",))
+        read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ("colour",))
     for found, hint in (
         ("armsight-actions/2", "update armsight"),
         ("armsight-weights/1", "armsight estimate"),
@@ -54,4 +57,4 @@ def test_cards(tmp_path: Path) -> None:
     ):
         (folder / "model.json").write_text(json.dumps({"format": found}))
         with pytest.raises(WeightsError, match=hint):
-            read_card(folder, "armsight-actions/1", ())
+            read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ())

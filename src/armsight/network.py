@@ -71,26 +71,31 @@ def run_graph(
     return {n: np.asarray(value, dtype=float) for n, value in zip(names, outputs, strict=True)}
 
 
-def read_card(folder: Path, format: str, keys: Sequence[str]) -> dict[str, Any]:
+def read_card(
+    folder: Path, formats: Mapping[str, Sequence[str]], keys: Sequence[str]
+) -> dict[str, Any]:
     """The card `model.json` of a weights folder.
 
     Args:
-        format: what the card's `format` must be.
+        formats: what the card's `format` may be, and the graphs that must then be there.
         keys: what else it must hold.
 
     Raises:
         WeightsError: card or graph is missing, broken, or of another format.
     """
     path = folder / "model.json"
-    if not path.is_file() or not (folder / "model.onnx").is_file():
-        raise WeightsError(
-            f"{folder} has no model.onnx and model.json; make them with `armsight export`"
-        )
+    if not path.is_file():
+        raise WeightsError(f"{folder} has no model.json; make weights with `armsight export`")
     card = _json(path)
-    if card.get("format") != format:
+    if card.get("format") not in formats:
         raise WeightsError(
-            f"{path} has format {card.get('format')!r}, and this version reads {format!r}; "
-            f"{_hint(card.get('format'), format)}"
+            f"{path} has format {card.get('format')!r}, and this version reads "
+            f"{' or '.join(map(repr, formats))}; {_hint(card.get('format'), next(iter(formats)))}"
+        )
+    missing = [name for name in formats[card["format"]] if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(
+            f"{folder} has no {' and no '.join(missing)}; make them with `armsight export`"
         )
     for key in keys:
         if key not in card:

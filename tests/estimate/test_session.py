@@ -89,7 +89,7 @@ def edit_card(folder: Path, target: Path, **changes: object) -> Path:
 
 
 def test_broken_weights_are_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no model\.onnx and model\.json"):
+    with pytest.raises(WeightsError, match=r"has no model\.json; make weights with"):
         Session(tmp_path)
     with pytest.raises(WeightsError, match="armsight-weights/9"):
         Session(edit_card(folder, tmp_path / "a", format="armsight-weights/9"))

@@ -1,5 +1,6 @@
 """The ONNX graph says what torch says."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from armsight.models.action_model import STEP_CHANNELS, ActionModel, ActionModel
 from armsight.models.checkpoint import load_pose_model, save_checkpoint, save_start
 from armsight.models.denoisers import DENOISERS, DenoiserConfig
 from armsight.models.export import export_checkpoint, export_onnx
-from armsight.models.graphs import ActionGraph, PoseGraph, runtime_graph
+from armsight.models.graphs import ActionGraph, DenoiserGraph, EncoderGraph, Graph, HeadGraph
 from armsight.models.pose_model import PoseModel, PoseModelConfig
 from armsight.robots import load_robot
 
@@ -31,9 +32,8 @@ def make_model(denoiser="transformer"):
     return model
 
 
-def run(path, inputs):
+def run(graph, path, inputs):
     session = onnxruntime.InferenceSession(str(path))
-    graph = PoseGraph if len(inputs) == 3 else ActionGraph
     feed = dict(zip(graph.INPUTS, (x.numpy() for x in inputs), strict=True))
     return session.run(list(graph.OUTPUTS), feed)
 
@@ -56,13 +56,13 @@ def make_action_model(denoiser="transformer"):
 @pytest.mark.parametrize("denoiser", DENOISERS)
 def test_the_action_graph_agrees_with_torch(denoiser, tmp_path):
     model = make_action_model(denoiser)
-    export_onnx(model, tmp_path / "model.onnx", 3, half=False)
+    graph = ActionGraph(model, 3)
+    export_onnx(graph, tmp_path / "model.onnx", half=False)
     for pairs, hypotheses in ((1, 1), (2, 3), (5, 4)):
-        graph = runtime_graph(model, 3)
         inputs = graph.example_inputs(pairs, hypotheses)
         with torch.no_grad():
             expected = graph(*inputs)
-        got = run(tmp_path / "model.onnx", inputs)
+        got = run(graph, tmp_path / "model.onnx", inputs)
         for name, ours, theirs in zip(ActionGraph.OUTPUTS, expected, got, strict=True):
             np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4, rtol=1e-4, err_msg=name)
     rotation = expected[3].numpy()
@@ -94,40 +94,42 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path):
         load_pose_model(tmp_path / "c")
 
 
+def agree(graph: Graph, path, batch, hypotheses):
+    inputs = graph.example_inputs(batch, hypotheses)
+    with torch.no_grad():
+        expected = graph(*inputs)
+    for name, ours, theirs in zip(graph.OUTPUTS, expected, run(graph, path, inputs), strict=True):
+        # Pixels span half the input size where the network's own units span one.
+        atol = 5e-4 * (32 if name.startswith("keypoints") else 1)
+        np.testing.assert_allclose(theirs, ours.numpy(), atol=atol, rtol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize("denoiser", DENOISERS)
 def test_torch_and_onnx_agree_at_any_batch_and_number_of_hypotheses(denoiser, tmp_path):
-    model = make_model(denoiser)
-    export_onnx(model, tmp_path / "model.onnx", 4, half=False)
-    graph = runtime_graph(model, 4)
+    graph = DenoiserGraph(make_model(denoiser), 4)
+    export_onnx(graph, tmp_path / "denoiser.onnx", half=False)
     for batch, hypotheses in ((1, 1), (2, 3), (3, 16)):
-        inputs = graph.example_inputs(batch, hypotheses)
-        with torch.no_grad():
-            expected = graph(*inputs)
-        got = run(tmp_path / "model.onnx", inputs)
-        for name, ours, theirs in zip(PoseGraph.OUTPUTS, expected, got, strict=True):
-            # Pixels span half the input size where the network's own units span one.
-            atol = 1e-4 * (32 if name.startswith("keypoints") else 1)
-            np.testing.assert_allclose(theirs, ours.numpy(), atol=atol, rtol=1e-4, err_msg=name)
+        agree(graph, tmp_path / "denoiser.onnx", batch, hypotheses)
+
+
+def test_encoder_and_head_agree_with_torch(tmp_path):
+    model = make_model()
+    for graph in (EncoderGraph(model.encoder.backbone, 64), HeadGraph(model)):
+        export_onnx(graph, tmp_path / "graph.onnx", half=False)
+        for batch in (1, 3):
+            agree(graph, tmp_path / "graph.onnx", batch, 1)
 
 
 def test_half_precision_halves_the_file_and_changes_little(tmp_path):
-    model = make_model()
-    export_onnx(model, tmp_path / "full.onnx", 2, half=False)
-    export_onnx(model, tmp_path / "half.onnx", 2, half=True)
+    graph = HeadGraph(make_model())
+    export_onnx(graph, tmp_path / "full.onnx", half=False)
+    export_onnx(graph, tmp_path / "half.onnx", half=True)
     sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in ("half", "full")]
     assert sizes[0] < 0.6 * sizes[1]
-    inputs = runtime_graph(model, 2).example_inputs(1, 2)
-    halved = make_model()
-    state = halved.state_dict()
-    wide = {k: v.half().float() if v.is_floating_point() and v.numel() >= 256 else v
-            for k, v in state.items()}  # fmt: skip
-    halved.load_state_dict(wide)
-    with torch.no_grad():
-        expected = runtime_graph(halved, 2)(*inputs)
-    got = run(tmp_path / "half.onnx", inputs)
-    # Folding of batch norms happens before the halving, so the two round a little differently.
-    np.testing.assert_allclose(got[4], expected[4].numpy(), atol=0.05)
-    np.testing.assert_allclose(got[1], run(tmp_path / "full.onnx", inputs)[1], atol=1.0)
+    inputs = graph.example_inputs(1, 2)
+    half, full = (run(graph, tmp_path / f"{name}.onnx", inputs) for name in ("half", "full"))
+    np.testing.assert_allclose(half[1], full[1], atol=1.0)  # keypoints [px]
+    np.testing.assert_allclose(half[2], full[2], rtol=0.02)  # their stds
 
 
 def test_checkpoint_to_weights_folder(tmp_path):
@@ -142,7 +144,11 @@ def test_checkpoint_to_weights_folder(tmp_path):
     assert card["training"] == {"steps": 7, "seed": 3}
     assert card["metrics"] == {"joint_mean_deg": 1.0}
     assert card["input_size"] == 64
-    assert (tmp_path / "w" / "model.onnx").exists()
+    assert {path.name for path in (tmp_path / "w").iterdir()} == {
+        "encoder.onnx", "head.onnx", "denoiser.onnx", "model.json",
+    }  # fmt: skip
+    assert card["encoder"] == hashlib.sha256(
+        (tmp_path / "w" / "encoder.onnx").read_bytes()).hexdigest()  # fmt: skip
 
 
 def test_missing_and_broken_checkpoints_are_named(tmp_path):

@@ -56,7 +56,7 @@ class ActionSession:
             WeightsError: files are missing, broken, or of another format.
         """
         self.folder = Path(folder)
-        self.card = read_card(self.folder, FORMAT, CARD_KEYS)
+        self.card = read_card(self.folder, {FORMAT: ("model.onnx",)}, CARD_KEYS)
         self.input_size = int(self.card["input_size"])
         self.first_pictures = read_first_pictures(self.folder)
         self._model: Any = load_graph(self.folder / "model.onnx", INPUTS, OUTPUTS, threads)

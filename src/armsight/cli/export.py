@@ -18,6 +18,8 @@ from armsight.errors import ConfigError, MissingExtraError
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights folder.")
 @click.option("--num-inference-steps", default=5, show_default=True, help="DDIM steps.")
 @click.option("--num-hypotheses", default=16, show_default=True, help="Default at run time.")
+@click.option("--robot", "robots", multiple=True,
+              help="Which robots of a checkpoint of several [all].")  # fmt: skip
 @click.option("--full-precision", is_flag=True, help="Store float32 weights.")
 @click.option(
     "--start",
@@ -30,11 +32,14 @@ def command(
     out: Path,
     num_inference_steps: int,
     num_hypotheses: int,
+    robots: tuple[str, ...],
     full_precision: bool,
     start: Path | None,
     card: Path | None,
 ) -> None:
     """Turn CHECKPOINT (a run's `checkpoint` folder) into runtime weights.
+
+    Of several robots that share an encoder, OUT gets a folder for each and one for the encoder.
 
     Weights that read actions want one more file, which shows how their suite looks:
     `armsight control first-pictures --out WEIGHTS` writes it, with the simulator.
@@ -52,20 +57,22 @@ def command(
             entries = json.loads(card.read_text())
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read card {card}: {error}") from error
-    export_checkpoint(
+    folders = export_checkpoint(
         checkpoint,
         out,
         num_inference_steps=num_inference_steps,
         num_hypotheses=num_hypotheses,
+        robots=robots,
         half=not full_precision,
         card=entries,
     )
     if start is not None:
         save_start(checkpoint, start)
         click.echo(f"wrote {start}")
-    click.echo(f"wrote {out / 'model.onnx'} and {out / 'model.json'}")
-    if note := missing_pictures(out):
-        click.echo(note, err=True)
+    for folder in folders:
+        click.echo(f"wrote {folder}")
+        if note := missing_pictures(folder):
+            click.echo(note, err=True)
 
 
 def missing_pictures(weights: Path) -> str | None:

@@ -74,8 +74,8 @@ class Estimator:
         """Load weights.
 
         Args:
-            name: a robot whose weights come with the package, a local folder with `model.onnx`
-                and `model.json`, or a Hugging Face Hub id `org/name` (extra `hub`).
+            name: a robot whose weights come with the package, a local folder that `armsight
+                export` wrote, or a Hugging Face Hub id `org/name` (extra `hub`).
             threads: CPU threads; 0 for half of the cores, at most four.
 
         Raises:

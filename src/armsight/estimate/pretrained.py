@@ -32,7 +32,7 @@ def _kind(path: Path) -> str:
 
 
 def weights_folder(name: str | Path, kind: str = POSE) -> Path:
-    """The folder with `model.onnx` and `model.json` for a name, a folder or a Hub id.
+    """The folder with `model.json` and its graphs for a name, a folder or a Hub id.
 
     Raises:
         UnknownRobotError: there are no such weights of a robot.
@@ -50,7 +50,7 @@ def weights_folder(name: str | Path, kind: str = POSE) -> Path:
     error, names = (UnknownRobotError, "robots") if kind == POSE else (UnknownTaskError, "tasks")
     raise error(
         f"no weights for {str(name)!r}; known {names}: {', '.join(known) or 'none'}. "
-        "Or give a folder with model.onnx and model.json, or a Hugging Face Hub id org/name"
+        "Or give a folder that `armsight export` wrote, or a Hugging Face Hub id org/name"
     )
 
 
@@ -64,7 +64,7 @@ def _from_hub(name: str) -> Path:
             "pip install 'armsight[hub]'",
         ) from None
     try:
-        patterns = ["model.onnx", "model.json", "*.json", "*.npz"]
+        patterns = ["*.onnx", "*.json", "*.npz"]
         return Path(snapshot_download(name, allow_patterns=patterns))
     except Exception as error:  # network, authentication, no such repository
         raise WeightsError(f"cannot load {name!r} from the Hugging Face Hub: {error}") from error

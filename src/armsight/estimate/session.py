@@ -1,31 +1,24 @@
-"""The exported network: one ONNX graph (encoder and unrolled sampler) and its card.
-
-ONNX Runtime computes a whole graph, whichever outputs are asked for. So a folder may also hold
-`encoder.onnx`, the same graph cut off before the sampler, for looks that need no hypotheses.
-"""
+"""An exported network and its card: from crops to what was read in them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.network import load_graph, read_card, run_graph
+from armsight.estimate.graphs import DEPTHS, Network, OneGraph, ThreeGraphs
+from armsight.network import read_card
 
 Array = NDArray[np.floating]
 
-FORMAT = "armsight-weights/1"
+ONE_GRAPH, THREE_GRAPHS = "armsight-weights/1", "armsight-weights/2"
+FORMATS = {ONE_GRAPH: ("model.onnx",), THREE_GRAPHS: ("head.onnx", "denoiser.onnx")}
+"""What a card's `format` may be, and the graphs beside it."""
 DEFAULT_HYPOTHESES = 16
 VIDEO_HYPOTHESES = 4
 """For video fewer do, since the last frame says much already; a card may name others."""
-INPUTS = ("image", "camera", "noise")
-PERCEIVED = ("presence", "keypoints_2d", "keypoints_std", "keypoints_seen")
-DEPTHS = ("keypoints_log_depth", "keypoints_log_depth_std")
-"""Weights made before these were measured lack them."""
-SAMPLED = ("joint_positions", "keypoints_state")
 CARD_KEYS = ("robot", "input_size", "keypoint_names", "joint_names")
 
 
@@ -52,33 +45,28 @@ class Reading:
 
 
 class Session:
-    """The network in a weights folder: `model.onnx`, `model.json`, and perhaps `encoder.onnx`."""
+    """The network in a weights folder: its graphs (graphs.py) and its card, `model.json`."""
 
     def __init__(self, folder: str | Path, threads: int = 0) -> None:
         """Load the weights.
 
         Args:
-            folder: holds `model.onnx` and `model.json`.
+            folder: holds `model.json` and the graphs that `armsight export` wrote beside it.
             threads: CPU threads; 0 for `armsight.network.default_threads()`.
 
         Raises:
             WeightsError: files are missing, broken, or of another format.
         """
         self.folder = Path(folder)
-        self.card = read_card(self.folder, FORMAT, CARD_KEYS)
+        self.card = read_card(self.folder, FORMATS, CARD_KEYS)
         self.input_size = int(self.card["input_size"])
         self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
         self.num_video_hypotheses = int(self.card.get("num_video_hypotheses", VIDEO_HYPOTHESES))
-        self._model = load_graph(
-            self.folder / "model.onnx", INPUTS, (*PERCEIVED, *SAMPLED), threads
-        )
-        self._encoder: Any = None
-        if (self.folder / "encoder.onnx").is_file():
-            self._encoder = load_graph(self.folder / "encoder.onnx", ("image",), PERCEIVED, threads)
-        given = {node.name for node in self._model.get_outputs()}
-        self._perceived = (*PERCEIVED, *(name for name in DEPTHS if name in given))
-        noise = next(node for node in self._model.get_inputs() if node.name == "noise")
-        self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
+        self._network: Network
+        if self.card["format"] == ONE_GRAPH:
+            self._network = OneGraph(self.folder, threads)
+        else:
+            self._network = ThreeGraphs(self.folder, str(self.card.get("encoder")), threads)
 
     def noise(self, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
         """The sampler's starting noise (H, T, D), the same for the same seed.
@@ -87,7 +75,8 @@ class Session:
         and the first hypotheses are the same for every H.
         """
         rng = np.random.default_rng(seed)
-        return rng.standard_normal((hypotheses, *self._noise_shape), dtype=np.float32)
+        shape = (hypotheses, *self._network.noise_shape)
+        return rng.standard_normal(shape, dtype=np.float32)
 
     def read(
         self, crops: NDArray[np.uint8], cameras: NDArray[np.float32], hypotheses: int, seed: int = 0
@@ -100,19 +89,14 @@ class Session:
             hypotheses: how many samples per crop; 0 asks for presence and keypoints only.
             seed: of the sampler's noise.
         """
-        feed: dict[str, NDArray[Any]] = {"image": crops, "camera": cameras}
-        if hypotheses == 0 and self._encoder is not None:
-            values = run_graph(self._encoder, self._perceived, feed)
+        noise = None
+        if hypotheses:
+            noise = self.noise(hypotheses, seed)[None].repeat(len(crops), axis=0)
+        values = self._network.run(crops, cameras, noise)
+        if not hypotheses:
             B, K = values["keypoints_seen"].shape
             values["joint_positions"] = np.zeros((B, 0, len(self.card["joint_names"])))
             values["keypoints_state"] = np.zeros((B, 0, K, 3))
-        else:
-            # Empty hypotheses would break the graph's reshapes: ask for one, and drop it.
-            noise = self.noise(max(1, hypotheses), seed)
-            feed["noise"] = noise[None].repeat(len(crops), axis=0)
-            values = run_graph(self._model, (*self._perceived, *SAMPLED), feed)
-            for name in SAMPLED:
-                values[name] = values[name][:, :hypotheses]
         values.setdefault(DEPTHS[0], np.zeros_like(values["keypoints_std"]))
         values.setdefault(DEPTHS[1], np.full_like(values["keypoints_std"], np.inf))
         presence = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))

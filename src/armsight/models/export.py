@@ -1,12 +1,14 @@
-"""From a training checkpoint to runtime weights: one ONNX graph and its card.
+"""From a training checkpoint to runtime weights: ONNX graphs and their card.
 
-The graph holds preprocessing, encoder and the whole unrolled sampler, so that the sampler exists
-in one place. Batch and hypotheses are dynamic. Weights are stored in half precision and widened
-when the graph is loaded; it computes in single precision.
+A pose model becomes three graphs, so that robots can share the first: `encoder.onnx` with the
+preprocessing, `head.onnx`, and `denoiser.onnx` with the whole unrolled sampler. An action model is
+one. Batch and hypotheses are dynamic. Weights are stored in half precision and widened when the
+graph is loaded; it computes in single precision.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -17,37 +19,34 @@ import torch
 
 from armsight.errors import WeightsError
 from armsight.files import atomic_write
-from armsight.models.action_model import ActionModel, ActionModelConfig
+from armsight.models.action_model import ActionModelConfig
 from armsight.models.checkpoint import (
     load_action_model,
     load_pose_model,
     model_kind,
     read_info,
 )
-from armsight.models.graphs import runtime_graph
-from armsight.models.pose_model import PoseModel, PoseModelConfig
+from armsight.models.graphs import ActionGraph, DenoiserGraph, EncoderGraph, Graph, HeadGraph
+from armsight.models.pose_model import PoseModelConfig
+from armsight.models.shared_model import SharedPoseModelConfig
 from armsight.robots import load_robot
 
-POSE_FORMAT = "armsight-weights/1"
+POSE_FORMAT = "armsight-weights/2"
 ACTION_FORMAT = "armsight-actions/1"
 OPSET = 18
 SMALLEST_HALVED = 256
 """Tensors with fewer numbers stay in single precision: they are biases and constants."""
 
 
-def export_onnx(
-    model: PoseModel | ActionModel, path: Path, num_inference_steps: int, *, half: bool
-) -> None:
-    """Write the model as an ONNX graph.
+def export_onnx(graph: Graph, path: Path, *, half: bool) -> None:
+    """Write a graph of graphs.py as ONNX.
 
     Args:
-        model: in evaluation mode.
-        num_inference_steps: DDIM steps that the graph unrolls.
+        graph: of a model in evaluation mode.
         half: store the weights as float16.
     """
     import onnx
 
-    graph = runtime_graph(model, num_inference_steps)
     # A batch of one would be taken for a constant; two keeps the axis dynamic.
     inputs = graph.example_inputs(2, 3)
     with atomic_write(path) as temporary, torch.no_grad():
@@ -55,7 +54,7 @@ def export_onnx(
             # Shapes that tracing takes for constants are constants; tests compare with torch.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                graph,
+                graph.eval(),
                 inputs,
                 str(temporary),
                 input_names=list(graph.INPUTS),
@@ -91,7 +90,13 @@ def store_half(proto: Any) -> None:
         proto.graph.node.insert(0, cast)
 
 
-def _carry_robot(path: Path, config: PoseModelConfig, out: Path) -> None:
+def _carry_robot(info: dict[str, Any], config: PoseModelConfig, out: Path) -> None:
+    """Copy the data file of a robot that is not the package's."""
+    trained = info["train"].get("robot", config.robot)
+    trained = [trained] if isinstance(trained, str) else trained
+    path = next((Path(r) for r in trained if Path(r).stem == config.robot), Path(config.robot))
+    if path.suffix != ".json":
+        return
     robot = load_robot(path)
     if robot.keypoint_names != config.keypoint_names or robot.joint_names != config.joint_names:
         raise WeightsError(
@@ -109,50 +114,74 @@ def export_checkpoint(
     *,
     num_inference_steps: int,
     num_hypotheses: int,
+    robots: tuple[str, ...] = (),
     half: bool = True,
     card: dict[str, Any] | None = None,
-) -> Path:
-    """Write `<out>/model.onnx` and `<out>/model.json`; return `out`.
+) -> list[Path]:
+    """Write graphs and the card `model.json` into `out`; return the weights folders.
 
-    A robot that does not come with the package travels along, as `<name>.json` and `<name>.npz`.
+    A checkpoint of several robots becomes a folder for each in `out`, and the folder `encoder` that
+    they share. A robot that does not come with the package travels along, as `<name>.json` and
+    `<name>.npz`.
 
     Args:
+        robots: of a checkpoint of several: which; all by default.
         card: further entries of the model card (data, metrics, calibration, thresholds).
 
     Raises:
-        WeightsError: there is no readable checkpoint.
+        WeightsError: there is no readable checkpoint, or a robot is not in it.
         UnknownRobotError: the data file of its robot is not where it was when training began.
     """
     info = read_info(checkpoint)
-    model: PoseModel | ActionModel
+    settings = {"num_inference_steps": num_inference_steps, "num_hypotheses": num_hypotheses}
     if model_kind(info) == ActionModelConfig.kind:
-        model, _ = load_action_model(checkpoint)
-        own = _action_card(model.config)
-    else:
-        model, _ = load_pose_model(checkpoint)
-        own = _pose_card(model.config)
-        robot = Path(info["train"].get("robot", model.config.robot))
-        if robot.suffix == ".json":
-            _carry_robot(robot, model.config, out)
-    export_onnx(model, out / "model.onnx", num_inference_steps, half=half)
+        actions, _ = load_action_model(checkpoint)
+        export_onnx(ActionGraph(actions, num_inference_steps), out / "model.onnx", half=half)
+        _write_card(out, _action_card(actions.config), actions.config, settings, info, card)
+        return [out]
+    names: tuple[str | None, ...] = robots or (None,)
+    if model_kind(info) == SharedPoseModelConfig.kind:
+        names = robots or SharedPoseModelConfig.from_json(info["model"]).robot_names
+    several = len(names) > 1
+    folders: list[Path] = []
+    for name in names:
+        model, _ = load_pose_model(checkpoint, robot=name)
+        folder = out / model.config.robot if several else out
+        encoder = (out / "encoder" if several else out) / "encoder.onnx"
+        if not folders:
+            backbone = model.encoder.backbone
+            export_onnx(EncoderGraph(backbone, model.config.input_size), encoder, half=half)
+        export_onnx(HeadGraph(model), folder / "head.onnx", half=half)
+        denoiser = DenoiserGraph(model, num_inference_steps)
+        export_onnx(denoiser, folder / "denoiser.onnx", half=half)
+        _carry_robot(info, model.config, folder)
+        own = _pose_card(model.config, encoder)
+        _write_card(folder, own, model.config, settings, info, card)
+        folders.append(folder)
+    return folders
+
+
+def _write_card(
+    folder: Path, own: dict[str, Any], config: PoseModelConfig | ActionModelConfig,
+    settings: dict[str, Any], info: dict[str, Any], card: dict[str, Any] | None,
+) -> None:  # fmt: skip
     content: dict[str, Any] = {
         **own,
-        "input_size": model.config.input_size,
-        "num_inference_steps": num_inference_steps,
-        "num_hypotheses": num_hypotheses,
-        "denoiser": model.config.denoiser.name,
-        "prediction_type": model.config.diffusion.prediction_type,
+        "input_size": config.input_size,
+        **settings,
+        "denoiser": config.denoiser.name,
+        "prediction_type": config.diffusion.prediction_type,
         "training": {"steps": info["step"], **info["train"]},
         **(card or {}),
     }
-    with atomic_write(out / "model.json") as path:
+    with atomic_write(folder / "model.json") as path:
         path.write_text(json.dumps(content, indent=1) + "\n")
-    return out
 
 
-def _pose_card(config: PoseModelConfig) -> dict[str, Any]:
+def _pose_card(config: PoseModelConfig, encoder: Path) -> dict[str, Any]:
     return {
         "format": POSE_FORMAT,
+        "encoder": hashlib.sha256(encoder.read_bytes()).hexdigest(),
         "robot": config.robot,
         "keypoint_names": config.keypoint_names,
         "joint_names": config.joint_names,

@@ -8,47 +8,76 @@ import torch
 from torch import Tensor, nn
 
 from armsight.models.action_model import ActionModel, split_steps
+from armsight.models.encoder import Encoding
+from armsight.models.lite0 import TAPS, FeatureMaps, Lite0
 from armsight.models.pose_model import PoseModel
-from armsight.models.state_model import measure
+from armsight.models.state_model import Measurements
 
 Axes = dict[str, dict[int, str]]
 
 
-class PoseGraph(nn.Module):
-    """Image to keypoints, presence and hypotheses."""
+class Graph(nn.Module):
+    """A model that can be exported."""
 
-    INPUTS: ClassVar = ("image", "camera", "noise")
-    OUTPUTS: ClassVar = (
+    INPUTS: ClassVar[tuple[str, ...]]
+    OUTPUTS: ClassVar[tuple[str, ...]]
+
+    def example_inputs(self, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
+        """Random inputs of the graph's shapes."""
+        raise NotImplementedError
+
+    def dynamic_axes(self) -> Axes:
+        """Which sides are free, by input and output; by default the first, the batch."""
+        return {name: {0: "batch"} for name in (*self.INPUTS, *self.OUTPUTS)}
+
+
+class EncoderGraph(Graph):
+    """Image to the backbone's feature maps, which know no robot."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("image",)
+    OUTPUTS: ClassVar[tuple[str, ...]] = FeatureMaps._fields
+
+    def __init__(self, backbone: Lite0, input_size: int) -> None:
+        super().__init__()
+        self.backbone, self.input_size = backbone, input_size
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """image (B, S, S, 3) uint8 RGB to maps (B, C, S / stride, S / stride)."""
+        return tuple(self.backbone(image.permute(0, 3, 1, 2).float()))
+
+    def example_inputs(self, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
+        g = torch.Generator().manual_seed(0)
+        size = (batch, self.input_size, self.input_size, 3)
+        return (torch.randint(0, 256, size, generator=g, dtype=torch.uint8),)
+
+
+class HeadGraph(Graph):
+    """Feature maps to one robot's presence and keypoints."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = FeatureMaps._fields
+    OUTPUTS: ClassVar[tuple[str, ...]] = (
         "presence",
         "keypoints_2d",
         "keypoints_std",
         "keypoints_seen",
         "keypoints_log_depth",
         "keypoints_log_depth_std",
-        "joint_positions",
-        "keypoints_state",
+        "keypoint_features",
     )
-    PER_HYPOTHESIS: ClassVar = ("noise", "joint_positions", "keypoints_state")
 
-    def __init__(self, model: PoseModel, num_inference_steps: int) -> None:
+    def __init__(self, model: PoseModel) -> None:
         super().__init__()
-        self.model, self.num_inference_steps = model, num_inference_steps
+        self.encoder, self.input_size = model.encoder, model.config.input_size
 
-    def forward(self, image: Tensor, camera: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        """image (B, S, S, 3) uint8 RGB, camera (B, 4), noise (B, H, T, D).
+    def forward(self, *maps: Tensor) -> tuple[Tensor, ...]:
+        """The backbone's maps to what was measured.
 
         Returns:
             presence (B,) logit, keypoints_2d (B, K, 2) [px of the crop], keypoints_std (B, K)
             [px], keypoints_seen (B, K) probability, keypoints_log_depth (B, K) log(z S / f),
-            keypoints_log_depth_std (B, K), joint_positions (B, H, J) [rad],
-            keypoints_state (B, H, K, 3): u, v [px of the crop], log relative depth.
+            keypoints_log_depth_std (B, K), keypoint_features (B, K, F).
         """
-        encoding = self.model.encoder(image.permute(0, 3, 1, 2).float())
-        context = self.model.context(measure(encoding, camera), encoding)
-        states = self.model.sample(context, noise, self.num_inference_steps)
-        half = self.model.config.input_size / 2
-        keypoints = states["keypoints"]
-        pixels = keypoints[..., :2] * half + (half - 0.5)
+        encoding = self.encoder.read(FeatureMaps(*maps))
         return (
             encoding.presence,
             encoding.keypoints_2d,
@@ -56,27 +85,92 @@ class PoseGraph(nn.Module):
             torch.sigmoid(encoding.keypoints_seen),
             encoding.keypoints_log_depth,
             encoding.keypoints_log_depth_log_std.exp(),
-            states["joint_positions"][..., 0],
-            torch.cat([pixels, keypoints[..., 2:]], -1),
+            encoding.keypoint_features,
         )
 
     def example_inputs(self, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
-        """Random inputs of the graph's shapes."""
         g = torch.Generator().manual_seed(0)
-        images, noise = _images_and_noise(self.model, batch, batch, hypotheses, g)
-        return images, 0.3 * torch.randn(batch, 4, generator=g), noise
+        sides = [self.input_size // int(name.removeprefix("stride")) for name in self.INPUTS]
+        return tuple(
+            torch.randn(batch, channels, side, side, generator=g)
+            for channels, side in zip(TAPS.values(), sides, strict=True)
+        )
+
+
+class DenoiserGraph(Graph):
+    """What was measured, and noise, to hypotheses of one robot's state."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = (
+        "keypoints_2d",
+        "keypoints_std",
+        "keypoints_seen",
+        "keypoint_features",
+        "stride32",
+        "camera",
+        "noise",
+    )
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("joint_positions", "keypoints_state")
+    PER_HYPOTHESIS: ClassVar = ("noise", "joint_positions", "keypoints_state")
+
+    def __init__(self, model: PoseModel, num_inference_steps: int) -> None:
+        super().__init__()
+        self.model, self.num_inference_steps = model, num_inference_steps
+
+    def forward(
+        self, keypoints_2d: Tensor, keypoints_std: Tensor, keypoints_seen: Tensor,
+        keypoint_features: Tensor, stride32: Tensor, camera: Tensor, noise: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        """Outputs of the head, the coarsest map, camera (B, 4), noise (B, H, T, D).
+
+        Returns:
+            joint_positions (B, H, J) [rad], keypoints_state (B, H, K, 3): u, v [px of the crop],
+            log relative depth.
+        """
+        seen = keypoints_seen.clamp(1e-6, 1 - 1e-6)
+        measurements = Measurements(keypoints_2d, keypoints_std.log(), seen.logit(), camera)
+        nothing = keypoints_seen.new_zeros(0)
+        unused = dict.fromkeys(Encoding._fields, nothing)
+        encoding = Encoding(**{
+            **unused, "keypoint_features": keypoint_features,
+            "coarse_features": stride32.flatten(2).transpose(1, 2),
+        })  # fmt: skip
+        context = self.model.context(measurements, encoding)
+        states = self.model.sample(context, noise, self.num_inference_steps)
+        half = self.model.config.input_size / 2
+        keypoints = states["keypoints"]
+        pixels = keypoints[..., :2] * half + (half - 0.5)
+        return states["joint_positions"][..., 0], torch.cat([pixels, keypoints[..., 2:]], -1)
+
+    def example_inputs(self, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
+        g = torch.Generator().manual_seed(0)
+        config, spec = self.model.config, self.model.spec
+        K, side = len(config.keypoint_names), config.input_size // 32
+
+        def unit(*shape: int) -> Tensor:
+            return torch.rand(batch, *shape, generator=g)
+
+        return (
+            unit(K, 2) * config.input_size, 0.5 + 3 * unit(K), 0.01 + 0.98 * unit(K),
+            unit(K, config.feature_channels), unit(list(TAPS.values())[-1], side, side),
+            unit(4) - 0.5, torch.randn(batch, hypotheses, spec.num_tokens, spec.dim, generator=g),
+        )  # fmt: skip
 
     def dynamic_axes(self) -> Axes:
         """Batch and hypotheses are free."""
-        axes = {name: {0: "batch"} for name in (*self.INPUTS, *self.OUTPUTS)}
-        return _with_hypotheses(axes, self.PER_HYPOTHESIS)
+        return _with_hypotheses(super().dynamic_axes(), self.PER_HYPOTHESIS)
 
 
-class ActionGraph(nn.Module):
+class ActionGraph(Graph):
     """Keyframes and the pairs among them to control steps."""
 
-    INPUTS: ClassVar = ("images", "pairs", "stride", "noise")
-    OUTPUTS: ClassVar = ("presence", "actions", "ee_position", "ee_rotation", "gripper_opening")
+    INPUTS: ClassVar[tuple[str, ...]] = ("images", "pairs", "stride", "noise")
+    OUTPUTS: ClassVar[tuple[str, ...]] = (
+        "presence",
+        "actions",
+        "ee_position",
+        "ee_rotation",
+        "gripper_opening",
+    )
 
     def __init__(self, model: ActionModel, num_inference_steps: int) -> None:
         super().__init__()
@@ -98,9 +192,11 @@ class ActionGraph(nn.Module):
         return encoding.presence, *split_steps(steps).values()
 
     def example_inputs(self, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
-        """Random inputs of the graph's shapes: `batch` pairs of neighbours."""
+        """Random inputs: `batch` pairs of neighbours."""
         g = torch.Generator().manual_seed(0)
-        images, noise = _images_and_noise(self.model, batch + 1, batch, hypotheses, g)
+        size, spec = self.model.config.input_size, self.model.spec
+        images = torch.randint(0, 256, (batch + 1, size, size, 3), generator=g, dtype=torch.uint8)
+        noise = torch.randn(batch, hypotheses, spec.num_tokens, spec.dim, generator=g)
         first = torch.arange(batch)
         stride = 1.0 + first % self.model.config.max_stride
         return images, torch.stack([first, first + 1], 1), stride, noise
@@ -112,22 +208,7 @@ class ActionGraph(nn.Module):
         return _with_hypotheses(axes, ("noise", *self.OUTPUTS[1:]))
 
 
-def _images_and_noise(
-    model: PoseModel | ActionModel, images: int, states: int, hypotheses: int, g: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    size, spec = model.config.input_size, model.spec
-    pictures = torch.randint(0, 256, (images, size, size, 3), generator=g, dtype=torch.uint8)
-    return pictures, torch.randn(states, hypotheses, spec.num_tokens, spec.dim, generator=g)
-
-
 def _with_hypotheses(axes: Axes, names: tuple[str, ...]) -> Axes:
     return {
         name: {**free, 1: "hypotheses"} if name in names else free for name, free in axes.items()
     }
-
-
-def runtime_graph(model: PoseModel | ActionModel, steps: int) -> PoseGraph | ActionGraph:
-    """The graph of a model whose sampler takes `steps` steps, in evaluation mode."""
-    if isinstance(model, ActionModel):
-        return ActionGraph(model, steps).eval()
-    return PoseGraph(model, steps).eval()
