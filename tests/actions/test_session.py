@@ -58,7 +58,7 @@ def test_errors_of_pairs_do_not_point_one_way(folder: Path) -> None:
 
 
 def test_broken_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no model\.onnx and model\.json"):
+    with pytest.raises(WeightsError, match=r"has no model\.json; make weights with"):
         ActionSession(tmp_path)
     with pytest.raises(WeightsError, match="armsight-actions/9"):
         ActionSession(write_fake_action_weights(tmp_path / "a", format="armsight-actions/9"))

@@ -147,6 +147,7 @@ def export_checkpoint(
     for name in names:
         model, _ = load_pose_model(checkpoint, robot=name)
         folder = out / model.config.robot if several else out
+        _carry_robot(info, model.config, folder)
         encoder = (out / "encoder" if several else out) / "encoder.onnx"
         if not folders:
             backbone = model.encoder.backbone
@@ -154,7 +155,6 @@ def export_checkpoint(
         export_onnx(HeadGraph(model), folder / "head.onnx", half=half)
         denoiser = DenoiserGraph(model, num_inference_steps)
         export_onnx(denoiser, folder / "denoiser.onnx", half=half)
-        _carry_robot(info, model.config, folder)
         own = _pose_card(model.config, encoder)
         _write_card(folder, own, model.config, settings, info, card)
         folders.append(folder)
