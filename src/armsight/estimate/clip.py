@@ -3,8 +3,8 @@
 1. Survey: frames from all over the video say whether the camera stands still, and where it is
    (armsight.fit.clip.find_camera).
 2. Windows: the frames are read by the network, some hundred at a time; each window's joints are
-   read both ways in time with that camera (armsight.fit.clip.path). Windows overlap, so that every
-   answer has seen what follows. Memory does not grow with the video's length.
+   read both ways in time with that camera (armsight.fit.clip.path). A window begins where the last
+   one's answers end, and looks ahead of its own. Memory does not grow with a video's length.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from numpy.typing import ArrayLike, NDArray
 from armsight.camera.camera_file import CameraFile
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
+from armsight.camera.still_camera import Background, Stillness
 from armsight.estimate.clip_answer import frame_estimates
 from armsight.estimate.clip_reading import (
     FrameReading,
+    Steady,
     clip_keypoints,
     clip_samples,
     read_frames,
 )
 from armsight.estimate.clip_survey import BATCH, VideoFrame, shared_camera, survey
 from armsight.estimate.estimator import Estimator, check_hypotheses
-from armsight.fit.clip.path import follow_path
+from armsight.fit.clip.path import JointPath, follow_path
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.state import UNRELIABLE_SOURCES, Estimate
 
 Array = NDArray[np.floating]
 
-WINDOW, OVERLAP = 100, 20
-"""Frames answered at a time, and further ones on either side"""
+WINDOW, LOOK_AHEAD = 100, 30
+"""Frames answered at a time, and further ones that the last of them have seen"""
 
 
 def clip_reader(
@@ -66,25 +68,30 @@ def clip_reader(
     if not seen.images:
         return None, "no frame could be read"
     intrinsics = find_intrinsics(seen.images[0], K, camera, fov_deg)
-    verdict = seen.stillness.still if still is None else still
+    verdict, background = seen.stillness.verdict, seen.stillness.background
+    if still and verdict != "sways":
+        verdict = "still"
     by_itself = "every frame is read by itself"
-    if verdict is None:
+    if verdict == "unknown":
         return None, (
             f"cannot tell whether the camera stands still, since {seen.stillness.reason}: "
             f"{by_itself} (--static-camera yes if it does)"
         )
-    if not verdict:
-        return None, f"camera moves: {by_itself}" if still is None else by_itself
+    if verdict == "moves":
+        return None, f"camera moves: {by_itself}"
     found = shared_camera(
-        estimator, list(seen.images), intrinsics, np.array(seen.times), outline=outline
-    )
+        estimator, list(seen.images), intrinsics, np.array(seen.times), outline=outline,
+        background=background,
+    )  # fmt: skip
     if found is None:
         return None, (
             f"camera stands still, but the arm is plain in too few frames to tell where the "
             f"camera is: {by_itself}"
         )
-    reader = ClipReader(estimator, found[0], intrinsics, outline=outline, num_hypotheses=hypotheses)
-    return reader, still_camera_message(found[0], intrinsics)
+    reader = ClipReader(
+        estimator, found[0], intrinsics, hypotheses, outline=outline, background=background
+    )
+    return reader, still_camera_message(found[0], intrinsics, seen.stillness)
 
 
 class ClipReader:
@@ -95,16 +102,18 @@ class ClipReader:
         estimator: Estimator,
         camera: SharedCamera,
         intrinsics: Intrinsics,
+        num_hypotheses: int,
         *,
         outline: bool = True,
-        num_hypotheses: int | None = None,
+        background: Background | None = None,
     ) -> None:
-        """Read with a camera from `shared_camera`."""
+        """Read with a camera from `shared_camera`; arguments as there."""
         self._estimator = estimator
         self._camera = camera
         self._intrinsics = intrinsics
         self._outline = outline
-        self._hypotheses = num_hypotheses or estimator.session.num_hypotheses
+        self._hypotheses = num_hypotheses
+        self._background = background
 
     def __call__(self, frames: Iterable[VideoFrame]) -> Iterator[Estimate]:
         """The state in each frame, in order, one window after the other.
@@ -113,29 +122,32 @@ class ClipReader:
         """
         window: list[FrameReading] = []
         times: list[float] = []
-        begin = 0  # of the frames that are still to be answered
-        before: Array | None = None
+        path: JointPath | None = None
+        answered = 0  # of the window's frames: the last one before those still to be answered
+        before: tuple[Array, Array] | None = None
         error: Exception | None = None
-        images = self._batches(frames)
+        batches = self._batches(frames)
         while True:
             try:
-                batch_times, readings = next(images)
+                batch_times, readings = next(batches)
             except StopIteration:
                 break
-            except Exception as caught:
+            except Exception as caught:  # raised again, after the last answer
                 error = caught
                 break
             times += batch_times
             window += readings
-            if len(window) >= begin + WINDOW + OVERLAP:
-                end = begin + WINDOW
-                estimates = self._answers(window, times, before)
-                yield from estimates[begin:end]
-                keep = max(0, end - OVERLAP)
-                before = estimates[keep].joint_positions
-                window, times, begin = window[keep:], times[keep:], end - keep
-        if len(window) > begin:
-            yield from self._answers(window, times, before)[begin:]
+            if len(window) >= answered + WINDOW + LOOK_AHEAD:
+                end = answered + WINDOW
+                path = self._path(window, times, before)
+                yield from self._estimates(window[answered:end], path, slice(answered, end))
+                before = None
+                if path is not None:
+                    before = path.state[end - 1], path.state_covariance[end - 1]
+                window, times, answered = window[end - 1 :], times[end - 1 :], 1
+        if len(window) > answered:
+            path = self._path(window, times, before)
+            yield from self._estimates(window[answered:], path, slice(answered, None))
         if error is not None:
             raise error
 
@@ -144,10 +156,16 @@ class ClipReader:
     ) -> Iterator[tuple[list[float], list[FrameReading]]]:
         times: list[float] = []
         images: list[LoadedImage] = []
+        steady = Steady(self._background, self._intrinsics.K)
 
         def read() -> tuple[list[float], list[FrameReading]]:
             readings = read_frames(
-                self._estimator, images, self._intrinsics, self._hypotheses, self._outline
+                self._estimator,
+                images,
+                self._intrinsics,
+                self._hypotheses,
+                self._outline,
+                steady,
             )
             return times, readings
 
@@ -165,11 +183,14 @@ class ClipReader:
         if images:
             yield read()
 
-    def _answers(
-        self, window: list[FrameReading], times: list[float], before: Array | None
-    ) -> list[Estimate]:
+    def _path(
+        self,
+        window: list[FrameReading],
+        times: list[float],
+        before: tuple[Array, Array] | None,
+    ) -> JointPath | None:
         estimator = self._estimator
-        path = follow_path(
+        return follow_path(
             clip_keypoints(estimator.robot, estimator.tuning, self._intrinsics.K, window),
             clip_samples(estimator.robot, window),
             [one.edges for one in window] if self._outline else [],
@@ -178,14 +199,25 @@ class ClipReader:
             estimator.tuning.prior_std,
             before,
         )
+
+    def _estimates(
+        self, readings: list[FrameReading], path: JointPath | None, part: slice
+    ) -> list[Estimate]:
         return frame_estimates(
-            estimator.robot, estimator.tuning, window, path, self._camera, self._intrinsics
+            self._estimator.robot,
+            self._estimator.tuning,
+            readings,
+            None if path is None else path[part],
+            self._camera,
+            self._intrinsics,
         )
 
 
-def still_camera_message(camera: SharedCamera, intrinsics: Intrinsics) -> str:
+def still_camera_message(camera: SharedCamera, intrinsics: Intrinsics, stillness: Stillness) -> str:
     """For people: that one pose holds for all frames, and a focal length that was found."""
     text = "camera stands still: one pose for all frames"
+    if stillness.background is not None:
+        text = f"{stillness.reason}, which is taken out: else one camera pose for all frames"
     if intrinsics.source in UNRELIABLE_SOURCES:
         focal = camera.K(intrinsics.K)[0, 0]
         std = focal * float(np.sqrt(camera.covariance[6, 6]))

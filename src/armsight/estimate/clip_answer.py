@@ -14,7 +14,13 @@ from armsight.estimate.clip_reading import FrameReading
 from armsight.fit.clip.path import JointPath
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.uncertainty import Calibration
-from armsight.geometry import project, transform_points
+from armsight.geometry import (
+    make_transform,
+    project,
+    rotation_from_rotvec,
+    rotvec_from_rotation,
+    transform_points,
+)
 from armsight.robots import Robot
 from armsight.state import Estimate
 
@@ -65,7 +71,7 @@ def _found(
     robot: Robot, reading: FrameReading, path: JointPath, n: int, std: Array, sure: float,
     camera: SharedCamera, intrinsics: Intrinsics,
 ) -> Estimate:  # fmt: skip
-    K, T = camera.K(intrinsics.K), camera.T_cam_base
+    K, T = camera.K(intrinsics.K), _turned(camera, reading.R_now_reference)
     points = transform_points(T, robot.keypoints(path.q[n]))
     notes = () if reading.has_arm else (HIDDEN,)
     return Estimate(
@@ -85,6 +91,16 @@ def _found(
         intrinsics_source=intrinsics.source,
         messages=(*intrinsics.messages, *notes),
     )
+
+
+def _turned(camera: SharedCamera, R_now_reference: Array) -> Array:
+    """`T_cam_base` (4, 4) of a camera that has turned since its reference picture."""
+    if np.array_equal(R_now_reference, np.eye(3)):
+        return camera.T_cam_base
+    # The turn was measured in pixels: with another focal length it is another angle.
+    turn = rotvec_from_rotation(R_now_reference) * [*2 * [math.exp(-camera.log_focal)], 1.0]
+    R = rotation_from_rotvec(turn)
+    return make_transform(R @ camera.R, R @ camera.t)
 
 
 def _confidence(std: Array) -> float:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera.crops import whole_frame
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
+from armsight.camera.still_camera import Background, small_grey
 from armsight.estimate.answer import Tuning
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.look import Look, View, look
 from armsight.fit.clip.keypoints import ClipKeypoints
 from armsight.fit.edges import EdgeMap
 from armsight.fit.measurements import LARGEST_STD, SMALLEST_STD
+from armsight.geometry import crop_intrinsics, rotation_from_rotvec
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]
@@ -35,10 +38,39 @@ class FrameReading:
     look: Look
     edges: EdgeMap | None
     """None where contours are not asked for, or no arm was seen"""
+    R_now_reference: Array = field(default_factory=lambda: np.eye(3))
+    """(3, 3) the camera's turn since the reference picture, which was taken out before reading"""
 
     @property
     def has_arm(self) -> bool:
         return self.look.presence >= THERE and len(self.look.hypotheses) > 0
+
+
+class Steady:
+    """Turns pictures of a camera that sways back to where its reference picture was taken."""
+
+    def __init__(self, background: Background | None, K: Array) -> None:
+        """Take out the turn since `background`; nothing where that is None."""
+        self._background = background
+        self._K = K
+        self._last: Array = np.eye(3)
+
+    def __call__(self, image: LoadedImage) -> tuple[LoadedImage, Array]:
+        """The picture as the reference camera would have taken it, and its turn (3, 3).
+
+        Where the background is not found again, the last picture's turn is taken.
+        """
+        if self._background is None:
+            return image, self._last
+        focal = self._K[0, 0] / max(image.width, image.height)
+        turn = self._background.turn(small_grey(image.pixels), float(focal))
+        if turn is not None:
+            self._last = rotation_from_rotvec(turn)
+        h, w = image.pixels.shape[:2]
+        K = crop_intrinsics(self._K, (-0.5, -0.5, image.width - 0.5, image.height - 0.5), w)
+        H = K @ self._last.T @ np.linalg.inv(K)
+        steady = cv2.warpPerspective(image.pixels, H, (w, h), borderMode=cv2.BORDER_REPLICATE)
+        return replace(image, pixels=np.asarray(steady, np.uint8)), self._last
 
 
 def read_frames(
@@ -47,12 +79,15 @@ def read_frames(
     intrinsics: Intrinsics,
     hypotheses: int,
     outline: bool,
+    steady: Steady,
 ) -> list[FrameReading]:
     """Read each frame for itself: the whole frame, then a box around what was seen of the arm.
 
     A video's frames are not followed from box to box here: where a wrist is far from its base, a
     box soon holds one of the two only, and never finds the other again.
     """
+    turned = [steady(image) for image in images]
+    images = [image for image, _ in turned]
     whole = look(
         estimator.session,
         [View(one, intrinsics.K, whole_frame(one.width, one.height)) for one in images],
@@ -69,11 +104,11 @@ def read_frames(
         enough = crop.keypoints_seen.sum() >= whole[i].keypoints_seen.sum() - AS_MANY
         if crop.presence >= THERE and enough:
             best[i] = crop
-    readings = [FrameReading(seen, None) for seen in best]
+    readings = [FrameReading(seen, None, R) for seen, (_, R) in zip(best, turned, strict=True)]
     if not outline:
         return readings
     return [
-        FrameReading(one.look, _edges(image, intrinsics, one.look)) if one.has_arm else one
+        replace(one, edges=_edges(image, intrinsics, one.look)) if one.has_arm else one
         for one, image in zip(readings, images, strict=True)
     ]
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics
-from armsight.camera.still_camera import Stillness, camera_stands_still, small_grey
+from armsight.camera.still_camera import Background, Stillness, camera_stands_still, small_grey
 from armsight.estimate.clip_reading import (
     FrameReading,
+    Steady,
     clip_keypoints,
     clip_samples,
     read_frames,
@@ -83,6 +84,7 @@ def shared_camera(
     times: Array | None = None,
     *,
     outline: bool = True,
+    background: Background | None = None,
 ) -> tuple[SharedCamera, list[FrameReading]] | None:
     """The one camera that took all images of an arm, whose joints differ from image to image.
 
@@ -92,13 +94,17 @@ def shared_camera(
         intrinsics: of all of them.
         times: (N,) [s], rising, where they are frames of a video.
         outline: use the arm's contours, which is more exact and takes longer.
+        background: of a camera that sways; the pose found is that of its picture.
 
     None where the arm is plain in fewer than three images, or no image tells the camera.
     """
     hypotheses = estimator.session.num_hypotheses
+    steady = Steady(background, intrinsics.K)
     readings: list[FrameReading] = []
     for i in range(0, len(images), BATCH):
-        readings += read_frames(estimator, images[i : i + BATCH], intrinsics, hypotheses, outline)
+        readings += read_frames(
+            estimator, images[i : i + BATCH], intrinsics, hypotheses, outline, steady
+        )
     plain = [one.look.presence >= estimator.tuning.robot_found for one in readings]
     if sum(plain) < FEWEST_FRAMES:
         return None

@@ -124,32 +124,58 @@ class Motion:
     """(N, 2J, 2J) of the normal equations"""
     upper: Array
     """(N - 1, 2J, 2J)"""
+    first: Array
+    """(2J,) what is known of the first frame's unknowns"""
+    first_information: Array
+    """(2J, 2J) how well: the inverse of its covariance; part of `diagonal`"""
 
     @classmethod
-    def of(cls, times: Array, num_joints: int, acceleration: float) -> Motion:
+    def of(
+        cls,
+        times: Array,
+        num_joints: int,
+        acceleration: float,
+        first: tuple[Array, Array] | None = None,
+    ) -> Motion:
         """For frames at `times` (N,) [s], rising.
 
-        `acceleration` [rad/s^1.5] is the standard deviation of a velocity's change in one second.
+        Args:
+            times: of the frames.
+            num_joints: J.
+            acceleration: [rad/s^1.5] standard deviation of a velocity's change in one second.
+            first: what is known of the first frame's unknowns, (2J,) and its covariance
+                (2J, 2J); by default that joints hardly move faster than FIRST_VELOCITY.
         """
+        if first is None:
+            information = np.diag(np.repeat([0.0, FIRST_VELOCITY**-2], num_joints))
+            first = np.zeros(2 * num_joints), information
+        else:
+            first = first[0], np.linalg.inv(first[1])
         dt = np.clip(np.diff(times), FASTEST_FRAMES, SLOWEST_FRAMES)
         one = np.ones_like(dt)
         noise = acceleration**2 * _two_by_two(dt**3 / 3, dt**2 / 2, dt**2 / 2, dt)
         transition = _two_by_two(one, dt, 0 * one, one)
-        information = np.linalg.inv(noise)
-        forward = transition.swapaxes(-1, -2) @ information
+        precision = np.linalg.inv(noise)
+        forward = transition.swapaxes(-1, -2) @ precision
         small = np.zeros((len(times), 2, 2))
         small[:-1] += forward @ transition
-        small[1:] += information
-        small[0, 1, 1] += FIRST_VELOCITY**-2
+        small[1:] += precision
         eye = np.eye(num_joints)
-        return cls(np.kron(small, eye), np.kron(-forward, eye))
+        diagonal = np.kron(small, eye)
+        diagonal[0] += first[1]
+        return cls(diagonal, np.kron(-forward, eye), *first)
 
     def terms(self, x: Array) -> tuple[float, Array]:
         """Minus the log probability of paths x (N, 2J), and its gradient (N, 2J)."""
         gradient = np.einsum("nij,nj->ni", self.diagonal, x)
         gradient[:-1] += np.einsum("nij,nj->ni", self.upper, x[1:])
         gradient[1:] += np.einsum("nji,nj->ni", self.upper, x[:-1])
-        return 0.5 * float(np.sum(gradient * x)), gradient
+        pull = self.first_information @ self.first
+        cost = (
+            0.5 * float(np.sum(gradient * x)) - float(pull @ x[0]) + 0.5 * float(pull @ self.first)
+        )
+        gradient[0] -= pull
+        return cost, gradient
 
 
 def _substitute(gains: Array, reduced: Array) -> Array:

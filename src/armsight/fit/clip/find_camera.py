@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.fit.clip.chain import Motion
+from armsight.fit.clip.choose import MOST_RIVALS, PLAUSIBLE, choose_path, judge
 from armsight.fit.clip.keypoints import ClipKeypoints
-from armsight.fit.clip.modes import Answers, answers_with_camera, likeliest_path
-from armsight.fit.clip.problem import KEYPOINT_WEIGHT, ClipProblem, minimise
+from armsight.fit.clip.modes import Answers, answers_with_camera
+from armsight.fit.clip.problem import ClipProblem, minimise
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior
@@ -39,6 +40,8 @@ ACCELERATION = 1.0
 """[rad/s^1.5] see `Motion.of`"""
 ROUNDS = 3
 """of choosing every frame's answer anew, with the camera as refined"""
+JUDGED = 2
+"""Of so many frames one is judged by its contours"""
 SCALES = (10.0, 5.0, 2.5, 1.2)
 """[px] of the contours' loss, one after the other; contours are drawn anew at each"""
 
@@ -105,9 +108,9 @@ def find_camera(
     if start is None:
         return None
     camera = start
-    for _ in range(ROUNDS):
-        answers = hypotheses.answers(keypoints, camera)
-        best = answers.best() if times is None else likeliest_path(answers, times, KEYPOINT_WEIGHT)
+    for round_ in range(ROUNDS):
+        judged = edges if round_ == ROUNDS - 1 else ()
+        best = _chosen(keypoints, hypotheses.answers(keypoints, camera), judged, times, camera)
         motion = None
         if times is not None:
             motion = Motion.of(times[best.frames], best.q.shape[1], ACCELERATION)
@@ -118,6 +121,21 @@ def find_camera(
         contours = problem.contours(x, camera)
         x, camera, system = minimise(problem, x, camera, contours=contours, scale_px=scale)
     return replace(camera, covariance=system.covariance()[1])
+
+
+def _chosen(
+    keypoints: ClipKeypoints,
+    answers: Answers,
+    edges: Sequence[EdgeMap | None],
+    times: Array | None,
+    camera: SharedCamera,
+) -> Answers:
+    """One answer a frame, judged by contours where there are edges."""
+    if times is not None:
+        return choose_path(keypoints, answers, edges, times, camera, every=JUDGED)
+    if len(edges):
+        answers = judge(keypoints, answers.rivals(MOST_RIVALS, PLAUSIBLE), edges, camera)
+    return answers.best()
 
 
 def consensus(

@@ -23,6 +23,8 @@ SPEED = 1.0
 """[rad/s] of joints: faster steps cost about linearly"""
 JITTER = 0.05
 """[rad] by which answers to neighbouring frames differ without any motion"""
+SAME = 0.2
+"""[rad] Answers of one frame whose joints are no further apart are one answer"""
 WIDEN, NARROWING = 4.0, 0.5
 """The robust loss starts so many times wider than the residuals, and narrows by so much a step"""
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
@@ -43,6 +45,31 @@ class Answers:
 
     def __getitem__(self, rows: Indices) -> Answers:
         return Answers(self.frames[rows], self.q[rows], self.belief[rows], self.costs[rows])
+
+    def joined(self, other: Answers) -> Answers:
+        """Both, in the order of frames."""
+        order = np.argsort(np.append(self.frames, other.frames), kind="stable")
+        return Answers(
+            np.append(self.frames, other.frames),
+            np.concatenate([self.q, other.q]),
+            self.belief.joined(other.belief),
+            np.append(self.costs, other.costs),
+        )[order]
+
+    def rivals(self, most: int, plausible: float) -> Answers:
+        """The likeliest answers of each frame that differ, at most so many, and none that is
+        e^plausible times less probable than the frame's best."""
+        kept: list[int] = []
+        for n in np.unique(self.frames):
+            rows = np.flatnonzero(self.frames == n)
+            rows = rows[np.argsort(self.costs[rows])]
+            chosen: list[int] = []
+            for i in rows[self.costs[rows] < self.costs[rows[0]] + plausible]:
+                off = [np.abs(self.q[i] - self.q[j]).max() for j in chosen]
+                if len(chosen) < most and all(distance > SAME for distance in off):
+                    chosen.append(int(i))
+            kept += chosen
+        return self[np.array(kept, dtype=np.intp)]
 
     def best(self) -> Answers:
         """The likeliest answer of each frame that has one, in the order of frames."""

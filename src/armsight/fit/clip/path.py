@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from armsight.fit.clip.chain import ChainSystem, Motion
+from armsight.fit.clip.choose import choose_path
 from armsight.fit.clip.find_camera import ACCELERATION, SCALES, Hypotheses
 from armsight.fit.clip.keypoints import ClipKeypoints
-from armsight.fit.clip.modes import Answers, likeliest_path
-from armsight.fit.clip.problem import KEYPOINT_WEIGHT, ClipProblem, minimise
+from armsight.fit.clip.modes import Answers
+from armsight.fit.clip.problem import ClipProblem, minimise
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior
@@ -29,10 +30,17 @@ class JointPath:
     covariance: Array
     """(N, J + 7, J + 7) of each frame's joints and the camera: (dq [rad], omega [rad], v [m], log
     focal length); not calibrated"""
+    state: Array
+    """(N, 2J) joints [rad] and their velocities [rad/s]"""
+    state_covariance: Array
+    """(N, 2J, 2J) with the camera as it is"""
     edge_alignment: Array
     """(N,) in [0, 1] how near contours lie to edges; 0: not looked at"""
     keypoints_2d_std: Array
     """(N, Kp) [px] of the keypoints' projections, from `covariance`"""
+
+    def __getitem__(self, part: slice) -> JointPath:
+        return JointPath(*(getattr(self, one.name)[part] for one in fields(self)))
 
 
 def follow_path(
@@ -42,7 +50,7 @@ def follow_path(
     times: Array,
     camera: SharedCamera,
     prior_std: float,
-    before: Array | None = None,
+    before: tuple[Array, Array] | None = None,
 ) -> JointPath | None:
     """The joints' path through N frames with the camera held, both ways in time.
 
@@ -53,17 +61,19 @@ def follow_path(
         times: (N,) [s], rising.
         camera: the clip's.
         prior_std: [rad] as in `solve`.
-        before: (J,) [rad] an answer to the first of the frames that this path goes on from.
+        before: where the first of the frames was answered already, and the path goes on from
+            there: its `state` (2J,) and `state_covariance` (2J, 2J).
 
     None where no frame has a hypothesis.
     """
     if not any(map(len, samples)):
         return None
     answers = Hypotheses.of(samples, prior_std).answers(keypoints, camera)
-    chosen = likeliest_path(answers, times, KEYPOINT_WEIGHT, before)
+    where = None if before is None else before[0][: len(keypoints.robot.joint_names)]
+    chosen = choose_path(keypoints, answers, edges, times, camera, where)
     q = _between(chosen, len(keypoints), times)
     belief = _belief(chosen, len(keypoints))
-    motion = Motion.of(times, q.shape[1], ACCELERATION)
+    motion = Motion.of(times, q.shape[1], ACCELERATION, before)
     problem = ClipProblem(keypoints, belief, 1.0, motion, edges)
     x, _, system = minimise(problem, problem.start(q), camera, move_camera=False)
     contours = None
@@ -77,6 +87,8 @@ def follow_path(
     return JointPath(
         q=q,
         covariance=covariance,
+        state=x,
+        state_covariance=system.with_shared_held().covariance()[0],
         edge_alignment=np.zeros(len(q)) if contours is None else contours.edge_alignment(q, camera),
         keypoints_2d_std=keypoints.projected_std(q, camera, covariance),
     )
