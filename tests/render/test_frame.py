@@ -136,7 +136,7 @@ def test_held_out_cameras_are_as_the_set_promises(maker: FrameMaker) -> None:
         rng = rng_of(settings, index)
         q = np.clip(rng.normal(0, 1, 7), *maker.robot.joint_limits.T)
         p = np.asarray(maker.robot.keypoints(q))
-        view = cameras._sample_view(rng, p, 7)
+        view = cameras._sample_view(rng, p, 7, 1.0)
         cam = p[:7] @ view.T_cam_base[:3, :3].T + view.T_cam_base[:3, 3]
         uv = cam @ view.K.T
         u, v = (uv[:, :2] / uv[:, 2:]).T

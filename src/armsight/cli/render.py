@@ -15,7 +15,8 @@ from armsight.cli._malloc import keep_large_blocks
 
 @click.command(name="render")
 @click.option("--robot", default="panda", show_default=True, help="Robot name or data file.")
-@click.option("--preset", type=click.Choice(["train", "held-out", "no-robot", "other-arm"]),
+@click.option("--preset", type=click.Choice(
+    ["train", "train-robot-camera", "held-out", "robot-camera", "no-robot", "other-arm"]),
               default="train", show_default=True,
               help="train: crops for training. held-out: 2,000 whole frames, surfaces and random "
               "numbers of which no training picture has any. no-robot, other-arm: 1,000 frames "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CameraRanges:
-    """What cameras are drawn from."""
+    """What cameras are drawn from. Lengths are those for an arm of the Panda's reach."""
 
     distance: tuple[float, float] = (0.5, 2.5)
     """from the camera to the point looked at [m]"""
@@ -26,6 +26,18 @@ class CameraRanges:
     """how far the principal point is off the centre, as a share of the width"""
     aim_sd: float = 0.18
     """how far the camera looks past the arm [m]"""
+    nearest: float = 0.3
+    """from the camera to the nearest link origin [m]: a camera inside of the arm sees nothing"""
+
+    def scaled(self, factor: float) -> CameraRanges:
+        """For an arm whose reach is `factor` times the Panda's."""
+        near, far = self.distance
+        return replace(
+            self,
+            distance=(factor * near, factor * far),
+            aim_sd=factor * self.aim_sd,
+            nearest=factor * self.nearest,
+        )
 
 
 def look_at(position: Array, target: Array, roll: float) -> Array:
@@ -109,8 +121,7 @@ def sample_camera(
              np.sin(elevation)]
         )  # fmt: skip
         position = target + distance * offset
-        # A camera inside of the arm sees nothing.
-        if np.linalg.norm(arm_points - position, axis=1).min() > 0.3:
+        if np.linalg.norm(arm_points - position, axis=1).min() > ranges.nearest:
             break
     K = intrinsics(fov, width, height)
     K[:2, 2] += rng.normal(0, ranges.centre_sd, 2) * width

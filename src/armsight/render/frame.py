@@ -24,6 +24,17 @@ Array = NDArray[np.float64]
 ASPECTS = (1.78, 1.6, 1.25, 1.0)
 """Other shapes of camera frames than the usual one, in three tenths of the crops."""
 SPLITS = {"train": 1, "eval": 2}
+CLOSE_UP = camera.CameraRanges(
+    distance=(0.25, 1.3), fov_deg=(35.0, 110.0), elevation_deg=(-25.0, 85.0), roll_sd_deg=10.0,
+    aim_sd=0.3, nearest=0.12,
+)  # fmt: skip
+CLOSE_UP_ASPECTS = (0.5625, 0.75, 1.0, 1.33, 1.33, 1.5, 1.78, 1.78)
+CLOSE_UP_WIDTHS = (160, 1280)
+"""[px] of cameras that see a part of the arm: upright phones to wide streams"""
+FEWEST_KEYPOINTS, FEWEST_CLOSE_UP = 5, 0.15
+"""Keypoints that such a camera must see, and of all keypoints the share"""
+PANDA_REACH = 1.248
+"""[m] `Robot.reach` of the arm whose size the lengths here go by"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,11 @@ class FrameSettings:
     """share of pictures of another maker's arm"""
     arms: tuple[str, ...] = ()
     """the other makers' arms"""
+    close_up: float = 0.0
+    """share of pictures whose camera sees only a part of the arm, as on a robot that learns"""
+    close_up_cameras: camera.CameraRanges = CLOSE_UP
+    other_hand: float = 0.0
+    """share of pictures with another end effector than the arm's own, or none"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,12 @@ def rng_of(settings: FrameSettings, index: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
+def reach_scale(robot: Robot) -> float:
+    """The robot's reach in reaches of a Panda; 1 for robots of about its size."""
+    scale = robot.reach / PANDA_REACH
+    return 1.0 if abs(scale - 1) < 0.02 else float(scale)
+
+
 class FrameMaker:
     """Makes frames; one per worker process."""
 
@@ -96,6 +118,11 @@ class FrameMaker:
         arms = arms_unlike(robot, settings.arms)
         self.robot = robot
         self.settings = replace(settings, arms=arms, other_arm=settings.other_arm if arms else 0.0)
+        self.scale = reach_scale(robot)
+        self._printed = robot.simulation.get("colours") == "any"
+        # A hand that the model attaches comes off; a gripper that is part of the arm does not.
+        self._hand_comes_off = bool(robot.simulation.get("attach"))
+        self._own_hand = not self._hand_comes_off and bool(robot.simulation.get("gripper_joints"))
         self._pictures = Pictures(pictures)
         self._scenes: dict[str, Scene] = {}
 
@@ -111,24 +138,32 @@ class FrameMaker:
         arm = scene.link_origins()
         keypoints = arm if other else np.asarray(self.robot.keypoints(q), dtype=float)
         num_origins = len(arm) if other else self.robot.num_origin_keypoints
-        view = self._sample_view(rng, keypoints, num_origins)
+        scale = 1.0 if other else self.scale
+        view = self._sample_view(rng, keypoints, num_origins, scale)
         room, T = bool(rng.random() >= s.composited), view.T_cam_base
         look = looks.sample_look(
             rng, s.split, scene.robot_materials, room, arm, -T[:3, :3].T @ T[:3, 3],
-            self._pictures,
+            self._pictures, scale, self._printed and not other,
+            other_hand=0.0 if other or self._own_hand else s.other_hand,
+            hand_comes_off=self._hand_comes_off,
         )  # fmt: skip
         look.robot_visible = found or other is not None
         scene.apply(look)
         buffers = buffers_of(scene, view)
         uv, cam = camera.project(keypoints, view.K, T)
-        visible = visibility(scene, uv, cam, buffers, view, num_origins)
+        visible = visibility(scene, uv, cam, buffers, view, num_origins, scale)
         for remove in ("objects", "furniture"):
             if not look.robot_visible or hidden_share(visible, uv, cam, view) <= s.max_hidden:
                 break
             getattr(look, remove).clear()
             scene.apply(look)
             buffers = buffers_of(scene, view)
-            visible = visibility(scene, uv, cam, buffers, view, num_origins)
+            visible = visibility(scene, uv, cam, buffers, view, num_origins, scale)
+        if not look.hand_visible:
+            # Where the hand would be is known, but nothing of it can be seen.
+            on_hand = self.robot.keypoint_links == len(self.robot.link_names) - 1
+            on_hand[:num_origins] = False
+            visible[on_hand] = 0
         image = self._finish(rng, scene, view, look, buffers)
         image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
         mask = _outside_black(_shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
@@ -164,35 +199,51 @@ class FrameMaker:
             self._scenes[arm.name] = Scene(arm, w * SUPERSAMPLING, h * SUPERSAMPLING)
         return self._scenes[arm.name]
 
-    def _sample_view(self, rng: np.random.Generator, keypoints: Array, num_origins: int) -> View:
+    def _sample_view(
+        self, rng: np.random.Generator, keypoints: Array, num_origins: int, scale: float
+    ) -> View:
         """A camera that sees enough of the arm, and a crop of its frame if wanted."""
         s = self.settings
-        width, height = s.frame_size
-        if s.crop and rng.random() < 0.3:
-            height = int(width / rng.choice(ASPECTS))
+        close_up = bool(s.close_up and rng.random() < s.close_up)
+        ranges = (s.close_up_cameras if close_up else s.cameras).scaled(scale)
+        width, height = self._frame_size(rng, close_up)
         origins = keypoints[:num_origins]
-        enough = min(s.min_origins_in_frame, num_origins)
+        enough = 1 if close_up else min(s.min_origins_in_frame, num_origins)
+        fewest = max(FEWEST_KEYPOINTS, FEWEST_CLOSE_UP * len(keypoints)) if close_up else 0
+        near, far = s.arm_distance or (0.0, np.inf)
         for _ in range(2000):
-            K, T = camera.sample_camera(rng, s.cameras, origins, width, height)
+            K, T = camera.sample_camera(rng, ranges, origins, width, height)
             uv, cam = camera.project(keypoints, K, T)
-            seen = camera.inside(uv, width, height) & (cam[:, 2] > 0.05)
+            seen = camera.inside(uv, width, height) & (cam[:, 2] > 0.05 * scale)
             distance = float(np.linalg.norm(cam[:num_origins].mean(0)))
-            low, high = s.arm_distance or (0.0, np.inf)
-            if seen[:num_origins].sum() >= enough and low <= distance <= high:
+            placed = close_up or near * scale <= distance <= far * scale
+            if seen.sum() >= fewest and seen[:num_origins].sum() >= enough and placed:
                 break
         else:
             raise ConfigError(
                 f"none of 2000 cameras sees {enough} link origins from {s.arm_distance} m with "
-                f"{s.cameras}; ask for fewer origins in the frame or for wider cameras"
+                f"{ranges}; ask for fewer origins in the frame or for wider cameras"
             )
         whole = np.array([-0.5, -0.5, width - 0.5, height - 0.5])
         if not s.crop:
-            return View(K, T, s.frame_size, whole, 1.0)
+            return View(K, T, (width, height), whole, 1.0)
         x0, y0, side = camera.sample_crop(rng, uv[seen], width, height)
-        scale = s.size / side
-        rect = (np.array([0, 0, width, height]) - [x0, y0, x0, y0]) * scale - 0.5
+        scaling = s.size / side
+        rect = (np.array([0, 0, width, height]) - [x0, y0, x0, y0]) * scaling - 0.5
         K = camera.crop_intrinsics(K, x0, y0, side, s.size)
-        return View(K, T, (s.size, s.size), rect, scale)
+        return View(K, T, (s.size, s.size), rect, scaling)
+
+    def _frame_size(self, rng: np.random.Generator, close_up: bool) -> tuple[int, int]:
+        """Width and height [px] of the camera's frame."""
+        s = self.settings
+        width, height = s.frame_size
+        if close_up and s.crop:
+            low, high = np.log(CLOSE_UP_WIDTHS)
+            width = int(np.exp(rng.uniform(low, high)))
+            return width, int(width / rng.choice(CLOSE_UP_ASPECTS))
+        if s.crop and rng.random() < 0.3:
+            height = int(width / rng.choice(ASPECTS))
+        return width, height
 
     def _finish(
         self, rng: np.random.Generator, scene: Scene, view: View, look: Look, buffers: Buffers

@@ -86,6 +86,11 @@ class Look:
     """keys are slot names from GADGETS, poses in the frame of the link that carries them"""
     robot: dict[str, Surface] = field(default_factory=dict)
     """keys are the names of the robot's materials; those not named keep their maker's look"""
+    paint: tuple[RGB | None, float] = (None, 1.0)
+    """of parts that are not named in `robot`: a colour for those that are not dark, and how bright
+    all are, as a multiple of their maker's colour"""
+    hand_visible: bool = True
+    """whether the end effector, the last link and what hangs on it, is drawn"""
     decals: bool = False
     """small dark caps of screws on the robot's shells"""
     textures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)

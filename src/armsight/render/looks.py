@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from armsight.render.backgrounds import Pictures
 from armsight.render.gadgets import sample_gadgets
 from armsight.render.look import NUM_SPOTS, NUM_SUNS, RGB, TEXTURE_SIZE, Light, Look, Surface
-from armsight.render.rooms import sample_objects, sample_room
+from armsight.render.rooms import colour, sample_objects, sample_room
 from armsight.render.textures import surface
 
 Array = NDArray[np.float64]
@@ -29,7 +29,8 @@ PART_COLOURS: dict[str, RGB] = {
 
 def sample_look(
     rng: Rng, split: str, materials: Sequence[str], room: bool, arm_points: Array,
-    camera_position: Array, pictures: Pictures,
+    camera_position: Array, pictures: Pictures, scale: float = 1.0, printed: bool = False,
+    other_hand: float = 0.0, hand_comes_off: bool = False,
 ) -> Look:  # fmt: skip
     """A random look.
 
@@ -40,6 +41,10 @@ def sample_look(
         arm_points: (N, 3) [m, base frame] points along the arm.
         camera_position: (3,) [m, base frame].
         pictures: may hang on walls and lie on tables.
+        scale: the arm's reach in reaches of a Panda.
+        printed: the arm comes in any colour, as 3D-printed ones do.
+        other_hand: share of pictures with another end effector, or none.
+        hand_comes_off: the last link is the arm's own hand, in whose place the other one stands.
     """
     look = Look(shadows=bool(rng.random() < 0.5), decals=bool(rng.random() < 0.6))
     look.gamma = 1.0 if rng.random() < 0.35 else float(rng.uniform(1.2, 1.8))
@@ -59,7 +64,12 @@ def sample_look(
     for name in ("object0", "object1"):
         if name in shown:
             look.textures[name] = _texture(rng, split, pictures)
-    look.gadgets = sample_gadgets(rng)
+    another = False
+    if scale != 1.0 or printed or other_hand:
+        another = bool(rng.random() < other_hand)
+        look.paint = sample_paint(rng, printed)
+    look.hand_visible = not (another and hand_comes_off)
+    look.gadgets = sample_gadgets(rng, scale, hand=not another)
     return look
 
 
@@ -193,6 +203,17 @@ def sample_robot(rng: Rng, split: str, materials: Sequence[str]) -> dict[str, Su
             glow if part == "blue" else 0.0,
         )  # fmt: skip
     return surfaces
+
+
+def sample_paint(rng: Rng, printed: bool) -> tuple[RGB | None, float]:
+    """Paint of the parts whose material is not known: see `Look.paint`."""
+    gain = float(np.exp(rng.normal(0, 0.15)))
+    if not printed or rng.random() < 0.15:
+        return None, gain
+    if rng.random() < 0.35:  # white, black and grey filament sell best
+        grey = float(rng.choice([rng.uniform(0.8, 1.0), rng.uniform(0.03, 0.2), rng.random()]))
+        return (grey, grey, grey), 1.0
+    return colour(rng), 1.0
 
 
 def _rgb(values: Array) -> RGB:

@@ -6,7 +6,8 @@ from the folder of the robot's data file), `attach` (a list of models that are b
 `to` (a body), `rotation_wxyz` and `translation` [m]; their own `package`, `install`, `radians` and
 so on where they differ), `gripper_joints`; where the model needs it, `base` (the body to stand at
 the world's origin), `radians` (true for an MJCF that forgets to say so), `visual_groups` (geom
-groups to draw) and `package_folders` (for a URDF, see urdf.py).
+groups to draw), `package_folders` (for a URDF, see urdf.py) and `colours` ("any" for an arm that is
+printed in all of them).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from armsight.render.urdf import urdf_for_mujoco
 
 SIMULATION_KEYS = (
     "package", "install", "model", "attach", "gripper_joints", "base", "radians",
-    "visual_groups", "package_folders",
+    "visual_groups", "package_folders", "colours",
 )  # fmt: skip
 ATTACH_KEYS = (
     "package", "install", "model", "body", "to", "rotation_wxyz", "translation", "radians",

@@ -24,6 +24,18 @@ PRESETS: dict[str, FrameSettings] = {
         min_origins_in_frame=5,
         no_robot=0.0,
     ),
+    # What the cameras of robots that learn see: half of an arm, close by, any end effector.
+    "robot-camera": FrameSettings(
+        split="eval", crop=False, pose_mix=EVAL_MIX, no_robot=0.0, close_up=1.0, other_hand=0.4
+    ),
+    "train-robot-camera": FrameSettings(
+        split="train",
+        no_robot=0.07,
+        other_arm=0.05,
+        arms=TRAIN_ARMS,
+        close_up=0.5,
+        other_hand=0.25,
+    ),
     "no-robot": FrameSettings(split="eval", crop=False, no_robot=1.0),
     "other-arm": FrameSettings(
         split="eval",
@@ -36,8 +48,11 @@ PRESETS: dict[str, FrameSettings] = {
         arms=TEST_ARMS,
     ),
 }
-COUNTS = {"train": 60_000, "held-out": 2_000, "no-robot": 1_000, "other-arm": 1_000}
-FORMATS = {"train": "shards", "held-out": "ndds", "no-robot": "ndds", "other-arm": "ndds"}
+COUNTS = {
+    "train": 60_000, "train-robot-camera": 60_000, "held-out": 2_000, "robot-camera": 2_000,
+    "no-robot": 1_000, "other-arm": 1_000,
+}  # fmt: skip
+FORMATS = {name: "shards" if name.startswith("train") else "ndds" for name in COUNTS}
 
 
 def preset(name: str) -> FrameSettings:

@@ -34,7 +34,7 @@ RECIPES = DATA_FOLDER / "recipes"
 REQUIRED = ("name", "joints", "ready_positions", "origin_links", "simulation")
 KINDS: dict[str, type] = {
     "package": str, "install": str, "model": str, "body": str, "to": str, "base": str,
-    "radians": bool, "package_folders": dict, "visual_groups": list,
+    "radians": bool, "package_folders": dict, "visual_groups": list, "colours": str,
 }  # fmt: skip
 OPTIONAL = ("joint_limits", "skeleton", "num_surface_keypoints", "seed")
 

@@ -7,6 +7,7 @@ nothing of the picture before shines through.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -34,6 +35,8 @@ from armsight.render.other_arms import OtherArm
 from armsight.render.robot_model import DECALS, robot_spec
 from armsight.robots import Robot
 
+DARK = 0.25
+"""Parts all of whose channels are darker keep their colour when an arm is painted"""
 SHOWN, HIDDEN = 0, 4
 """Geom groups: MuJoCo draws groups 0 to 2."""
 
@@ -71,6 +74,9 @@ class Scene:
         self._decal_geoms = np.array([i for i in self.robot_geoms if DECALS in names[i]], int)
         self._shell_geoms = np.array([i for i in self.robot_geoms if i not in gadget_geoms])
         self.link_of_geom = self._links_of_geoms(gadget_geoms)
+        self._plain_geoms = [i for i in self._shell_geoms if m.geom_matid[i] < 0]
+        last = len(arm.link_names) - 1
+        self._hand_geoms = self._shell_geoms[self.link_of_geom[self._shell_geoms] == last]
         self._joints = [m.joint(name).qposadr[0] for name in arm.joint_names]
         grip = arm.simulation.get("gripper_joints", [])
         ends = {m.joint(i).name.rpartition("/")[2]: i for i in range(m.njnt)}
@@ -101,12 +107,16 @@ class Scene:
         for name in self._gadgets:
             self._set_solid(name, look.gadgets.get(name) if look.robot_visible else None, g)
         for name, maker in self._maker.items():
-            surface = look.robot.get(name, maker)
+            surface = look.robot.get(name) or replace(maker, rgb=painted(maker.rgb, look.paint))
             i = self._id["mat"][name]
             m.mat_rgba[i][:3] = np.power(surface.rgb, g)
             m.mat_specular[i], m.mat_shininess[i] = surface.specular, surface.shininess
             m.mat_emission[i] = surface.emission
+        for i in self._plain_geoms:
+            m.geom_rgba[i][:3] = np.power(painted(_rgb(self._maker_rgba[i]), look.paint), g)
         m.geom_group[self._shell_geoms] = SHOWN if look.robot_visible else HIDDEN
+        if not look.hand_visible:
+            m.geom_group[self._hand_geoms] = HIDDEN
         if not look.decals:
             m.geom_group[self._decal_geoms] = HIDDEN
         spots = [light for light in look.lights if not light.directional]
@@ -281,6 +291,15 @@ class Scene:
         m.light_castshadow[i] = light.casts_shadow
         m.light_cutoff[i], m.light_exponent[i] = light.cutoff_deg, 3.0
         m.light_attenuation[i] = (1.0, 0.0, 0.0)
+
+
+def painted(rgb: RGB, paint: tuple[RGB | None, float]) -> RGB:
+    """A part's colour after painting: see `Look.paint`. Motors and screws are dark, and stay so."""
+    colour, gain = paint
+    if colour is not None and max(rgb) > DARK:
+        rgb = colour
+    r, g, b = (min(1.0, gain * channel) for channel in rgb)
+    return (r, g, b)
 
 
 def _rgb(rgba: NDArray[np.floating]) -> RGB:

@@ -43,9 +43,18 @@ def hidden_share(visible: NDArray[np.uint8], uv: Array, cam: Array, view: View) 
 
 
 def visibility(
-    scene: Scene, uv: Array, cam: Array, buffers: Buffers, view: View, num_origins: int
+    scene: Scene,
+    uv: Array,
+    cam: Array,
+    buffers: Buffers,
+    view: View,
+    num_origins: int,
+    scale: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """(K,) 0 hidden or outside, 1 visible, 2 behind another part of the arm."""
+    """(K,) 0 hidden or outside, 1 visible, 2 behind another part of the arm.
+
+    `scale` is the arm's reach in reaches of a Panda, whose links' thickness is known.
+    """
     w, h = view.size
     rect = view.frame_rect
     seen = camera.inside(uv, w, h) & (cam[:, 2] > 0.05)
@@ -57,8 +66,8 @@ def visibility(
     link = scene.link_of_geom[geom]
     behind = cam[:, 2] - depth
     # Origins lie inside of their link or its neighbours: up to a link's thickness deep.
-    tolerance = np.full(len(uv), 0.02)
-    tolerance[:num_origins] = 0.13
-    hidden_by_other = (link < 0) & (geom >= 0) & (behind > 0.005)
+    tolerance = np.full(len(uv), 0.02 * scale)
+    tolerance[:num_origins] = 0.13 * scale
+    hidden_by_other = (link < 0) & (geom >= 0) & (behind > 0.005 * scale)
     hidden_by_arm = (link >= 0) & (behind > tolerance)
     return np.where(seen & ~hidden_by_other, 1 + hidden_by_arm, 0).astype(np.uint8)

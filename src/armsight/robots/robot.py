@@ -100,6 +100,15 @@ class Robot:
                 moves[i, joint] = True
         return moves.T
 
+    @cached_property
+    def reach(self) -> float:
+        """[m] How far from the base the arm gets: of 512 random poses the farthest keypoint's
+        distance, but for the farthest hundredth of the poses."""
+        low, high = self.joint_limits.T
+        q = low + (high - low) * np.random.default_rng(0).random((512, len(low)))
+        distances = np.linalg.norm(self.keypoints(q), axis=-1).max(axis=-1)
+        return float(np.quantile(distances, 0.99))
+
     def link_shapes(self) -> dict[str, tuple[Array, NDArray[np.int64]]]:
         """Light meshes for outlines: link name -> vertices (V, 3) [m, link frame], faces (F, 3).
 
