@@ -9,10 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.fit.clip.keypoints import ClipKeypoints
-from armsight.fit.clip.modes import Answers, likeliest_path
+from armsight.fit.clip.modes import (
+    JITTER,
+    SPEED,
+    Answers,
+    answers_with_camera,
+    likeliest_path,
+)
 from armsight.fit.clip.problem import KEYPOINT_WEIGHT, ClipProblem, minimise
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.edges import EdgeMap
+from armsight.fit.gauss_newton import CUTOFF, Prior
 
 Array = NDArray[np.floating]
 
@@ -21,6 +28,8 @@ JUDGED = 4
 MOST_RIVALS, PLAUSIBLE = 3, 40.0
 JUDGE_SCALES = (10.0, 4.0)
 """[px] of the contours' loss while rivals are moved onto edges"""
+NUM_ANCHORS = 3
+"""answers that are followed through the clip, from different parts of it"""
 NEAR = 0.35
 """[rad] Another frame's answer is believed where it is no further than this from the path"""
 
@@ -50,8 +59,11 @@ def choose_path(
     if not len(edges):
         return likeliest_path(answers, times, KEYPOINT_WEIGHT, before)
     judged = np.unique(answers.frames)[::every]
-    rivals = answers[np.flatnonzero(np.isin(answers.frames, judged))]
-    rivals = judge(keypoints, rivals.rivals(MOST_RIVALS, PLAUSIBLE), edges, camera)
+    own = answers[np.flatnonzero(np.isin(answers.frames, judged))]
+    rivals, explained = judge(keypoints, own.rivals(MOST_RIVALS, PLAUSIBLE), edges, camera)
+    followed = follow_anchors(keypoints, rivals, explained, times, camera)
+    if len(followed.frames):
+        rivals = rivals.joined(judge(keypoints, followed, edges, camera)[0])
     path = likeliest_path(rivals, times, 1.0, before)
     others = answers[np.flatnonzero(~np.isin(answers.frames, judged))]
     expected = np.stack(
@@ -62,13 +74,59 @@ def choose_path(
     return path.joined(near.best()) if len(near.frames) else path
 
 
+def follow_anchors(
+    keypoints: ClipKeypoints, rivals: Answers, explained: Array, times: Array, camera: SharedCamera
+) -> Answers:
+    """The surest answers, followed from frame to frame into the rest of the clip.
+
+    Where an elbow has left the picture, the network may guess it wrongly in every frame; where it
+    went, the frames before and after have seen.
+
+    Args:
+        keypoints: of the whole clip.
+        rivals: answers to some frames.
+        explained: (B,) how much of the picture each explains, see `judge`.
+        times: (N,) [s].
+        camera: the clip's.
+    """
+    frames = np.unique(rivals.frames)
+    best = {n: max(np.flatnonzero(rivals.frames == n), key=lambda i: explained[i]) for n in frames}
+    found: list[Answers] = []
+    for part in np.array_split(frames, min(NUM_ANCHORS, len(frames))):
+        anchor = max(part, key=lambda n: explained[best[n]])
+        for order in (frames[frames > anchor], frames[frames < anchor][::-1]):
+            q, last = rivals.q[best[anchor]], anchor
+            for n in order:
+                wide = np.hypot(JITTER, SPEED * abs(times[n] - times[last]))
+                belief = Prior(q[None], np.full((1, len(q)), wide))
+                one = answers_with_camera(
+                    keypoints, np.array([n]), q[None], belief, np.ones(1), camera, 4
+                )
+                q, last = one.q[0], n
+                found.append(one)
+    everyone = np.concatenate([one.frames for one in found] or [np.zeros(0, np.intp)])
+    if len(everyone) == 0:
+        return rivals[everyone]
+    q = np.concatenate([one.q for one in found])
+    # What the hypotheses believe of a frame stays: the nearest of its rivals says it.
+    near = [
+        min(np.flatnonzero(rivals.frames == n), key=lambda i: np.abs(rivals.q[i] - x).sum())
+        for n, x in zip(everyone, q, strict=True)
+    ]
+    return Answers(everyone, q, rivals.belief[np.array(near)], np.zeros(len(q)))
+
+
 def judge(
     keypoints: ClipKeypoints,
     rivals: Answers,
     edges: Sequence[EdgeMap | None],
     camera: SharedCamera,
-) -> Answers:
-    """Answers moved onto edges, with costs by keypoints and contours together, in nats."""
+) -> tuple[Answers, Array]:
+    """Answers moved onto edges, with costs by keypoints and contours together, in nats.
+
+    Beside them how much of its picture each explains (B,): what it would cost if no keypoint and
+    no edge were where the answer has them, less what it costs.
+    """
     rows = rivals.frames
     own = keypoints[rows]
     problem = ClipProblem(own, rivals.belief, 1.0, None, [edges[n] for n in rows])
@@ -83,7 +141,10 @@ def judge(
     at = own.residuals(q, camera)
     scale_of_frame = np.full(len(keypoints), np.inf)
     np.minimum.at(scale_of_frame, rows, at.scale())
-    costs = KEYPOINT_WEIGHT * (at.cost(scale_of_frame[rows]) + rivals.belief.cost(q))
+    data = at.cost(scale_of_frame[rows])
+    costs = KEYPOINT_WEIGHT * (data + rivals.belief.cost(q))
+    explained = KEYPOINT_WEIGHT * (0.5 * CUTOFF**2 * at.measured.sum(-1) - data)
     if contours is not None:
-        costs = costs + contours.cost(q, camera, JUDGE_SCALES[-1])
-    return replace(rivals, q=q, costs=costs)
+        by_edges = contours.cost(q, camera, JUDGE_SCALES[-1])
+        costs, explained = costs + by_edges, explained + contours.weight - by_edges
+    return replace(rivals, q=q, costs=costs), explained

@@ -36,6 +36,12 @@ class ClipContours:
                 drawn = draw_contour(robot, _state(q[n], camera), _seen_by(one, camera))
             self._contours.append(drawn if drawn is not None and drawn.in_view[0] else None)
 
+    @property
+    def weight(self) -> Array:
+        """(N,) the cost of a frame none of whose contour lies near an edge"""
+        points = [0 if one is None else int(one.known.sum()) for one in self._contours]
+        return EFFECTIVE_SHARE * np.array(points, dtype=float)
+
     def cost(self, q: Array, camera: SharedCamera, scale: float) -> Array:
         """(N,) Welsch's loss of the distances to edges, with `scale` [px]."""
         costs = np.zeros(len(q))

@@ -134,7 +134,8 @@ def _chosen(
     if times is not None:
         return choose_path(keypoints, answers, edges, times, camera, every=JUDGED)
     if len(edges):
-        answers = judge(keypoints, answers.rivals(MOST_RIVALS, PLAUSIBLE), edges, camera)
+        rivals = answers.rivals(MOST_RIVALS, PLAUSIBLE)
+        answers, _ = judge(keypoints, rivals, edges, camera)
     return answers.best()
 
 
