@@ -104,9 +104,17 @@ def lighten(part: MeshPart, fraction: float) -> MeshPart:
 
 
 def simplified(
-    vertices: NDArray[np.floating], faces: NDArray[np.integer], fraction: float
+    vertices: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    fraction: float,
+    *,
+    weld_m: float = 1e-7,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Vertices (V, 3) and faces (F, 3) with about `fraction` of the faces, by edge collapse.
+
+    Args:
+        weld_m: vertices in the same cell of a grid so wide [m] become one. Meshes from CAD
+            programs have hundreds of loose pieces, which edge collapse alone cannot thin out.
 
     Raises:
         MissingExtraError: fast-simplification is not installed.
@@ -117,12 +125,16 @@ def simplified(
         raise MissingExtraError(
             "Rendering", "fast-simplification", "pip install 'armsight[render]'"
         ) from error
-    points, weld = np.unique(vertices.round(7), axis=0, return_inverse=True)
-    faces = weld.ravel()[faces]
+    points, weld = np.unique((vertices / weld_m).round(), axis=0, return_inverse=True)
+    points = points * weld_m
+    faces, wanted = weld.ravel()[faces], fraction * len(faces)
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2])
     whole &= faces[:, 0] != faces[:, 2]
+    faces = faces[whole]
+    if len(faces) <= wanted:
+        return points, faces.astype(np.int64)
     points, faces = fast_simplification.simplify(
-        points.astype(np.float32), faces[whole].astype(np.int32), 1 - fraction, agg=5
+        points.astype(np.float32), faces.astype(np.int32), 1 - wanted / len(faces), agg=5
     )[:2]
     return points.astype(np.float64), faces.astype(np.int64)
 
