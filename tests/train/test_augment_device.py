@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from armsight.geometry import project
+from armsight.train import augment_device as device
 from armsight.train.augment import augment
 from armsight.train.augment_device import (
     augment_rows,
@@ -130,8 +131,6 @@ def test_what_lies_beyond_a_moved_edge_is_black_and_not_seen():
     table, _ = rows(count=400)
     table["images"] = torch.full_like(table["images"], 200)
     before = table["keypoints_visible"].float()
-    import armsight.train.augment_device as device
-
     image, visible = device._with_moved_edges(
         table["images"].permute(0, 3, 1, 2).float(), table, before, Draws(generator(), 400)
     )
@@ -151,8 +150,6 @@ def test_another_background_leaves_the_robot(tmp_path):
     table, _ = rows(count=200)
     table["images"] = torch.full_like(table["images"], 90)
     table["masks"][:, :, SIDE // 2 :] = 0
-    import armsight.train.augment_device as device
-
     image = device._with_backgrounds(
         table["images"].permute(0, 3, 1, 2).float(), table, bank, Draws(generator(), 200)
     )
@@ -160,3 +157,18 @@ def test_another_background_leaves_the_robot(tmp_path):
                                torch.full((200, 3, SIDE, SIDE // 2 - 4), 90.0))  # fmt: skip
     green = image[:, 1, SIDE // 2, -4] > 200
     assert green.float().mean() == pytest.approx(device.REPLACED, abs=0.12)
+
+
+def test_a_robot_of_another_colour_keeps_its_shade_and_its_surroundings():
+    table, _ = rows(count=200)
+    image = torch.full((200, 3, SIDE, SIDE), 60.0)
+    image[:, :, : SIDE // 2] = 120.0  # the lit half
+    table["masks"][:, :, SIDE // 2 :] = 0
+    painted = device._repainted(image, table["masks"], 0.5, Draws(generator(), 200))
+    torch.testing.assert_close(painted[..., SIDE // 2 :], image[..., SIDE // 2 :])
+    lit, dark = painted[:, :, 4, 4], painted[:, :, -4, 4]
+    other = ((lit - 120).abs() > 5).any(1)
+    assert other.float().mean() == pytest.approx(0.5, abs=0.12)
+    unclipped = (lit < 255).all(1)
+    torch.testing.assert_close(lit[unclipped], 2 * dark[unclipped], atol=1e-2, rtol=1e-3)
+    assert (lit.amax(1) - lit.amin(1) > 40)[other].float().mean() > 0.3  # colours, not only greys

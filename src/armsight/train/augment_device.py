@@ -43,7 +43,7 @@ SHRUNK = 0.7
 
 def augment_rows(
     rows: Rows, size: int, g: torch.Generator, backgrounds: Tensor | None = None, *,
-    strength: float = 1.0,
+    repainted: float = 0.0, strength: float = 1.0,
 ) -> Rows:  # fmt: skip
     """A random variant of each of B rows; `strength` 0 only resizes to `size`.
 
@@ -52,6 +52,7 @@ def augment_rows(
             keypoints_visible (B, K), K (B, 3, 3) [px], frame_rect (B, 4) [px], composited (B,).
         g: of the rows' device.
         backgrounds: (N, 3, P, P) uint8 pictures to put behind composited robots.
+        repainted: share of pictures whose robot gets another colour.
 
     Returns:
         image (B, 3, size, size) float in 0..255, keypoints_2d, keypoints_visible, in_crop (B, K),
@@ -62,6 +63,8 @@ def augment_rows(
     points, visible = rows["keypoints_2d"], rows["keypoints_visible"].float()
     source = image.shape[-1]
     if strength:
+        if repainted:
+            image = _repainted(image, rows["masks"], repainted, draw)
         if backgrounds is not None:
             image = _with_backgrounds(image, rows, backgrounds, draw)
         image, visible = _with_moved_edges(image, rows, visible, draw)
@@ -165,6 +168,17 @@ def _inside(rect: Tensor, side: int) -> Tensor:
     across = (line > rect[:, 0, None]) & (line < rect[:, 2, None])
     down = (line > rect[:, 1, None]) & (line < rect[:, 3, None])
     return (down[:, :, None] & across[:, None, :])[:, None]
+
+
+def _repainted(image: Tensor, masks: Tensor, share: float, draw: Draws) -> Tensor:
+    """Some robots in one colour of any kind, with their light, shade and dark parts as they are."""
+    alpha = masks[:, None].float() / 255 * draw.chance(share)[:, None, None, None]
+    grey = image.mean(1, keepdim=True)
+    mean = (grey * alpha).sum((2, 3)) / alpha.sum((2, 3)).clamp(min=1.0)
+    colour = draw.uniform(15, 235, 3)
+    colour = torch.where(draw.chance(0.4)[:, None], colour[:, :1], colour)  # black, grey, white
+    painted = (grey * (colour / mean.clamp(min=8.0))[..., None, None]).clamp(max=255)
+    return image + alpha * (painted - image)
 
 
 def _with_backgrounds(image: Tensor, rows: Rows, bank: Tensor, draw: Draws) -> Tensor:

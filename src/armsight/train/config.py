@@ -32,6 +32,9 @@ class TrainConfig:
     there; pictures that are rendered meanwhile join. 0: read and vary them on the CPU"""
     robot_shares: tuple[float, ...] = ()
     """several robots: what share of a batch, and of the rendering, each gets; equal by default"""
+    repainted: tuple[float, ...] = ()
+    """picture_pool: share of each robot's pictures that show it in another colour; none by
+    default"""
     validation_data: tuple[str, ...] = ()
     backgrounds: str | None = None
     """pictures to paste behind composited robots"""
@@ -161,6 +164,11 @@ class TrainConfig:
             raise ConfigError("picture_pool is for pose models, in stages 'joint' and 'encoder'")
         if len(set(self.robots)) < len(self.robots) or not self.robots:
             raise ConfigError(f"robot must name each robot once, not {self.robot!r}")
+        if self.repainted and len(self.repainted) != len(self.robots):
+            raise ConfigError(
+                f"repainted must hold a share for each of {', '.join(self.robots)}, not "
+                f"{self.repainted}"
+            )
         shares = self.robot_shares
         if shares and (len(shares) != len(self.robots) or min(shares) <= 0):
             raise ConfigError(
@@ -216,7 +224,7 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
     for name in ("data", "validation_data"):
         if isinstance(settings.get(name), str):
             settings[name] = [settings[name]]
-    for name in ("data", "validation_data", "init_from", "robot", "robot_shares"):
+    for name in ("data", "validation_data", "init_from", "robot", "robot_shares", "repainted"):
         if isinstance(settings.get(name), list):
             settings[name] = tuple(settings[name])
     defaults = TrainConfig(stage="kinematic")

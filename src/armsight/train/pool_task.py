@@ -67,6 +67,7 @@ class PoolTask:
         bank = None
         if config.backgrounds:
             bank = background_bank(Path(config.backgrounds)).to(device)
+        repainted = config.repainted or (0.0,) * len(robots)
         counts = shared_out(config.batch_size, config.robot_shares or (1.0,) * len(robots))
         with (
             closing(RenderProcesses(config if rank == 0 else None)) as rendering,
@@ -79,8 +80,10 @@ class PoolTask:
                 rendering.check()
                 g = torch.Generator(device).manual_seed(hash((config.seed, rank, step)) % 2**63)
                 yield {
-                    name: _batch(pool.draw(count, g), config.input_size, g, bank)
-                    for (name, pool), count in zip(pools.items(), counts, strict=True)
+                    name: _batch(pool.draw(count, g), config.input_size, g, bank, share)
+                    for (name, pool), count, share in zip(
+                        pools.items(), counts, repainted, strict=True
+                    )
                 }
                 step += 1
 
@@ -118,10 +121,12 @@ def _folders(config: TrainConfig, robots: dict[str, Robot]) -> list[Path]:
     return [*data, *inner]
 
 
-def _batch(rows: dict[str, Tensor], size: int, g: torch.Generator, bank: Tensor | None) -> Batch:
+def _batch(
+    rows: dict[str, Tensor], size: int, g: torch.Generator, bank: Tensor | None, repainted: float
+) -> Batch:
     depth = rows["keypoints_3d_cam"][..., 2].clamp(min=LOG_DEPTH_FLOOR_M).log()
     return {
-        **augment_rows(rows, size, g, bank),
+        **augment_rows(rows, size, g, bank, repainted=repainted),
         "joint_positions": rows["joint_positions"],
         "log_depth": depth,
         "robot_found": rows["robot_found"].float(),
