@@ -77,7 +77,7 @@ class PoolTask:
             step = first_step
             while True:
                 watcher.fill(pools)
-                rendering.check()
+                rendering.tell()
                 g = torch.Generator(device).manual_seed(hash((config.seed, rank, step)) % 2**63)
                 yield {
                     name: _batch(pool.draw(count, g), config.input_size, g, bank, share)

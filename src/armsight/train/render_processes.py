@@ -52,12 +52,17 @@ class RenderProcesses:
         """
         for robot, process, said in self._running:
             if process.poll() is not None:
-                said.seek(0)
-                words = said.read().decode(errors="replace").strip().splitlines()[-3:]
-                raise DatasetError(
-                    f"rendering {robot} ended with exit code {process.returncode}: "
-                    f"{' '.join(words) or 'it said nothing'}"
-                )
+                raise DatasetError(_last_words(robot, process, said))
+
+    def tell(self) -> None:
+        """As `check`, but a run that has pictures goes on with those it has: say so on stderr."""
+        for one in list(self._running):
+            robot, process, said = one
+            if process.poll() is not None:
+                words = _last_words(robot, process, said)
+                print(f"{words}; training goes on with the pictures there are", file=sys.stderr)
+                said.close()
+                self._running.remove(one)
 
     def close(self) -> None:
         for _, process, _ in self._running:
@@ -70,6 +75,15 @@ class RenderProcesses:
                 process.wait()
             said.close()
         self._running.clear()
+
+
+def _last_words(robot: str, process: subprocess.Popen[bytes], said: IO[bytes]) -> str:
+    said.seek(0)
+    words = said.read().decode(errors="replace").strip().splitlines()[-3:]
+    return (
+        f"rendering {robot} ended with exit code {process.returncode}: "
+        f"{' '.join(words) or 'it said nothing'}"
+    )
 
 
 def shared_out(total: int, shares: Sequence[float]) -> list[int]:
