@@ -28,7 +28,7 @@ from armsight.train.draws import Draws
 
 Rows = dict[str, Tensor]
 
-FRAME_CUT = 0.3
+FRAME_CUT = 0.2
 """Share of pictures whose camera frame is made to end before the arm does."""
 LARGEST_CUT = 0.65
 """of the seen keypoints' extent"""

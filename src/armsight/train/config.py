@@ -27,6 +27,8 @@ class TrainConfig:
     render_workers: int = 0
     """so many processes render pictures while the run trains: those of each robot into the folder
     of its name in the first folder of `data`"""
+    render_preset: str = "train-robot-camera"
+    """what they render, see `armsight render --preset`"""
     picture_pool: int = 0
     """keep up to so many pictures of each robot in the training device's memory and vary them
     there; pictures that are rendered meanwhile join. 0: read and vary them on the CPU"""

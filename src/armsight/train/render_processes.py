@@ -29,12 +29,14 @@ class RenderProcesses:
             return
         shares = config.robot_shares or (1.0,) * len(config.robots)
         workers = shared_out(max(config.render_workers, len(config.robots)), shares)
-        for robot, count in zip(config.robots, workers, strict=True):
+        for i, (robot, count) in enumerate(zip(config.robots, workers, strict=True)):
             out = Path(config.data[0]) / load_robot(robot).name
+            # Each robot has its own seed: else all would have the same empty rooms.
             command = [
                 sys.executable, "-m", "armsight", "render", "--robot", str(robot), "--out",
-                str(out), "--count", str(ENDLESS), "--seed", str(config.seed), "--workers",
-                str(count), "--shard-rows", str(SHARD_ROWS),
+                str(out), "--preset", config.render_preset, "--count", str(ENDLESS),
+                "--seed", str(config.seed + i), "--workers", str(count),
+                "--shard-rows", str(SHARD_ROWS),
             ]  # fmt: skip
             if config.backgrounds:
                 command += ["--backgrounds", config.backgrounds]
