@@ -17,7 +17,8 @@ class Draws:
 
     def uniform(self, low: float, high: float, n: int | None = None) -> Tensor:
         """Uniform in [low, high)."""
-        return low + (high - low) * self._unit(n)
+        # NumPy's numbers would turn the product into an array of the CPU.
+        return float(low) + float(high - low) * self._unit(n)
 
     def chance(self, probability: float, n: int | None = None) -> Tensor:
         """True with this probability."""

@@ -70,6 +70,10 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
         mixed_precision=config.mixed_precision,
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if accelerator.device.type == "cuda":
+        # Batches are all of one shape: the fastest convolution for it is worth a search.
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
     main = accelerator.is_main_process
     task = find_task(config)
     with accelerator.main_process_first():  # one renames, the others find it done
