@@ -17,6 +17,7 @@ COMMANDS = {
     "actions": "Read the actions between the frames of a video.",
     "audit": "Check a recorded data set's joint logs and cameras against its pictures.",
     "render": "Render a training or test set of a robot.",
+    "render-clips": "Render photos or videos of a robot before a fixed camera.",
     "make-robot": "Make a robot data file from an MJCF or URDF model.",
     "train": "Train a model.",
     "export": "Turn a training checkpoint into runtime weights (ONNX).",

@@ -35,13 +35,21 @@ def ambient_occlusion(depth: Pixels, radius_px: float, radius_m: float) -> Pixel
     return np.asarray(cv2.resize(open_share, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def apply_effects(rng: Rng, image: Image, blur_scale: float = 1.0) -> Image:
+def apply_effects(
+    rng: Rng,
+    image: Image,
+    blur_scale: float = 1.0,
+    metered: dict[str, Any] | None = None,
+    noise_seed: int | None = None,
+) -> Image:
     """A picture (H, W, 3) as a real camera would have stored it.
 
     Args:
         blur_scale: pixels of the picture per pixel of the 640 px wide frame it was cut from.
+        metered: brightness by which the exposure is chosen, where it is fixed; filled where not.
+        noise_seed: of the noise, where it must differ between calls with the same `rng`.
     """
-    x = _tone(rng, image.astype(np.float32) / 255)
+    x = _tone(rng, image.astype(np.float32) / 255, {} if metered is None else metered)
     if rng.random() < 0.2:
         x = _vignette(rng, x)
     if rng.random() < 0.15:
@@ -54,7 +62,7 @@ def apply_effects(rng: Rng, image: Image, blur_scale: float = 1.0) -> Image:
         soft = cv2.GaussianBlur(x, (0, 0), max(1.0 * blur_scale, 0.5))
         x = x + (x - soft) * np.float32(rng.uniform(0.2, 1.0))
     if rng.random() < 0.8:
-        x = _noise(rng, x)
+        x = _noise(rng, x, noise_seed)
     out = (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
     if rng.random() < 0.6:
         out = jpeg(out, int(rng.integers(30, 98)))
@@ -78,7 +86,7 @@ def _shifted(x: Pixels, dx: int, dy: int) -> Pixels:
     return np.asarray(padded[y0 : y0 + h, x0 : x0 + w], np.float32)
 
 
-def _tone(rng: Rng, x: Pixels) -> Pixels:
+def _tone(rng: Rng, x: Pixels, metered: dict[str, Any]) -> Pixels:
     """Exposure, white balance, gamma, contrast and saturation."""
     temperature = rng.normal(0, 0.06)
     gains = np.array([1 + temperature, 1 + rng.normal(0, 0.025), 1 - temperature])
@@ -88,20 +96,20 @@ def _tone(rng: Rng, x: Pixels) -> Pixels:
     elif lamp < 0.10:  # a cold or coloured one
         gains = gains * rng.uniform(0.6, 1.0, 3)
     # Cameras choose the exposure so that the mean is near middle grey.
-    mean = max(float(x.mean()), 0.02)
-    metered = float(np.clip(rng.normal(0.5, 0.09) / mean, 0.6, 3.0))
-    exposure = metered if rng.random() < 0.8 else float(np.exp(rng.normal(0, 0.2)))
+    mean = metered.setdefault("mean", max(float(x.mean()), 0.02))
+    chosen = float(np.clip(rng.normal(0.5, 0.09) / mean, 0.6, 3.0))
+    exposure = chosen if rng.random() < 0.8 else float(np.exp(rng.normal(0, 0.2)))
     if rng.random() < 0.04:
         exposure *= rng.uniform(0.4, 0.8)
     # The brightest tenth may be overexposed, but not by much.
-    bright = max(float(np.quantile(x[::4, ::4, 1], 0.9)), 0.05)
+    bright = metered.setdefault("bright", max(float(np.quantile(x[::4, ::4, 1], 0.9)), 0.05))
     exposure = float(np.clip(min(exposure, 1.4 / bright), 0.13 / mean, 0.75 / mean))
     x = np.clip(x * (gains * exposure).astype(np.float32), 0, 1)
     x = cv2.pow(x, float(np.exp(rng.normal(0, 0.18))))
     contrast, brightness = rng.uniform(0.75, 1.2), rng.normal(0, 0.03)
     saturation = 0.0 if rng.random() < 0.02 else rng.uniform(0.6, 1.25)
     # Saturation and contrast as one colour matrix: x' = A x + b.
-    grey = float(x.mean())
+    grey = metered.setdefault("grey", float(x.mean()))
     A = contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
     offset = np.full((3, 1), (1 - contrast) * grey + brightness)
     x = cv2.transform(x, np.hstack([A, offset]).astype(np.float32))
@@ -134,11 +142,12 @@ def _motion_blur(rng: Rng, x: Pixels, scale: float) -> Pixels:
     return np.asarray(cv2.filter2D(x, -1, kernel / kernel.sum()), np.float32)
 
 
-def _noise(rng: Rng, x: Pixels) -> Pixels:
+def _noise(rng: Rng, x: Pixels, seed: int | None) -> Pixels:
     """Read noise and shot noise; sometimes blotchy, as after a camera's own denoising."""
     read, shot = rng.uniform(0, 0.02), rng.uniform(0, 0.03)
     grain: Pixels = np.empty(x.shape, np.float32)
-    cv2.setRNGSeed(int(rng.integers(2**31)))
+    drawn = int(rng.integers(2**31))
+    cv2.setRNGSeed(drawn if seed is None else seed)
     cv2.randn(grain, np.zeros(1), np.ones(1))
     if rng.random() < 0.3:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * np.float32(2.0)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import ConfigError
-from armsight.render import camera, effects, looks, poses
-from armsight.render.backgrounds import Pictures, backdrop
-from armsight.render.gl import Buffers
-from armsight.render.look import Look
+from armsight.render import camera, looks, poses
+from armsight.render.backgrounds import Pictures
 from armsight.render.other_arms import OtherArm, arms_unlike, other_arm
+from armsight.render.picture import Finisher, shrunk, through_camera
 from armsight.render.scene import Scene
 from armsight.render.view import SUPERSAMPLING, View, buffers_of, hidden_share, visibility
 from armsight.robots import Robot
@@ -124,6 +121,7 @@ class FrameMaker:
         self._hand_comes_off = bool(robot.simulation.get("attach"))
         self._own_hand = not self._hand_comes_off and bool(robot.simulation.get("gripper_joints"))
         self._pictures = Pictures(pictures)
+        self._finisher = Finisher(settings.split, self._pictures)
         self._scenes: dict[str, Scene] = {}
 
     def make(self, index: int) -> Frame:
@@ -164,9 +162,9 @@ class FrameMaker:
             on_hand = self.robot.keypoint_links == len(self.robot.link_names) - 1
             on_hand[:num_origins] = False
             visible[on_hand] = 0
-        image = self._finish(rng, scene, view, look, buffers)
-        image = _outside_black(_through_camera(rng, image, view.scale), view.frame_rect)
-        mask = _outside_black(_shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
+        image = self._finisher(rng, scene, view, look, buffers)
+        image = _outside_black(through_camera(rng, image, view.scale), view.frame_rect)
+        mask = _outside_black(shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
         frame = Frame(
             image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, True,
             not room, scene.finger_positions(),
@@ -244,85 +242,6 @@ class FrameMaker:
         if s.crop and rng.random() < 0.3:
             height = int(width / rng.choice(ASPECTS))
         return width, height
-
-    def _finish(
-        self, rng: np.random.Generator, scene: Scene, view: View, look: Look, buffers: Buffers
-    ) -> NDArray[np.uint8]:
-        """The picture (H, W, 3) that was drawn, with its backdrop, as light reaches the camera."""
-        w, h = view.size
-        light = _light(buffers.rgb, view.size)
-        if buffers.shadowed is not None:
-            # The graphics library's shadows have hard, jagged edges; lamps are not points.
-            shadow = light - _light(buffers.shadowed, view.size)
-            soft = max(rng.uniform(0.2, 3.5) * view.K[0, 0] / 400, 0.3)
-            light = light - cv2.GaussianBlur(shadow, (0, 0), soft)
-        if rng.random() < 0.8:
-            light *= self._occlusion(rng, buffers, view)[..., None]
-        drawn = scene.drawn_mask(buffers)
-        if drawn.all():
-            return _to_bytes(_encoded(light, look.gamma))
-        alpha = _shrunk(drawn, view.size).astype(np.float32)[..., None] / 255
-        back = self._backdrop(rng, h, w).astype(np.float32) / 255
-        # MuJoCo clears to black, so that `light` is premultiplied by alpha.
-        colour = _encoded(light / np.maximum(alpha, 1e-3), look.gamma)
-        # Light the robot about as brightly as its surroundings, and in their colour.
-        body = alpha[..., 0] > 0.5
-        seen, surrounding = float(colour[body].mean()) if body.any() else 0.5, back.mean((0, 1))
-        ratio = np.exp(rng.normal(0.0, 0.35))
-        bright = float(np.quantile(colour[body], 0.9)) if body.any() else 1.0
-        gain = ratio * float(surrounding.mean()) / max(seen, 0.02)
-        gain = np.clip(min(gain, 1.05 / max(bright, 0.02)), 0.5, 2.3)
-        tint = (surrounding / max(float(surrounding.mean()), 0.02)) ** np.float32(rng.random() / 2)
-        colour = np.clip(colour * (gain * tint).astype(np.float32), 0, 1)
-        return _to_bytes(back + alpha * (colour - back))
-
-    def _occlusion(
-        self, rng: np.random.Generator, buffers: Buffers, view: View
-    ) -> NDArray[np.float32]:
-        depth = buffers.depth[::SUPERSAMPLING, ::SUPERSAMPLING]
-        radius_m = rng.uniform(0.04, 0.12)
-        radius_px = float(np.clip(view.K[0, 0] * radius_m / np.median(np.minimum(depth, 3)), 2, 40))
-        share = effects.ambient_occlusion(depth, radius_px, radius_m)
-        return np.asarray(1 - rng.uniform(0.3, 1.0) * (1 - share), np.float32)
-
-    def _backdrop(self, rng: np.random.Generator, h: int, w: int) -> NDArray[np.uint8]:
-        if len(self._pictures) and rng.random() < 0.65:
-            return self._pictures.sample(rng, h, w)
-        return backdrop(rng, self.settings.split, h, w)
-
-
-def _through_camera(
-    rng: np.random.Generator, image: NDArray[np.uint8], scale: float
-) -> NDArray[np.uint8]:
-    """Camera effects at the resolution that the frame had before it was cropped."""
-    h, w = image.shape[:2]
-    if scale <= 1.05:
-        return effects.apply_effects(rng, image, scale)
-    small = (max(round(w / scale), 16), max(round(h / scale), 16))
-    image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
-    image = effects.apply_effects(rng, image)
-    return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def _light(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[Any]:
-    """Pixels (h, w, 3) in 0..1 of a picture shrunk to size (w, h)."""
-    small: NDArray[Any] = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(small.astype(np.float32) / 255)
-
-
-def _encoded(light: NDArray[Any], gamma: float) -> NDArray[Any]:
-    if gamma == 1:
-        return light
-    return np.asarray(cv2.pow(np.maximum(light, 0), 1 / gamma), np.float32)
-
-
-def _to_bytes(image: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
-
-
-def _shrunk(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.uint8]:
-    big = mask.view(np.uint8) * np.uint8(255)
-    return np.asarray(cv2.resize(big, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _outside_black(image: NDArray[np.uint8], rect: Array) -> NDArray[np.uint8]:

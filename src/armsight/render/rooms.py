@@ -62,7 +62,7 @@ def sample_room(
             continue
         room[f"wall{i}"] = Solid(
             "plane", (half * 1.5, tall, 1), (place[0], place[1], ground + tall),
-            _times(turned(yaw), rotation), (1, 1, 1), float(rng.uniform(0, 0.2)),
+            product(turned(yaw), rotation), (1, 1, 1), float(rng.uniform(0, 0.2)),
             texture="wall" if i % 2 else "backwall",
             texture_repeat=(1.0, 1.0) if rng.random() < 0.7 else (3.0, 2.0),
         )  # fmt: skip
@@ -200,7 +200,7 @@ def _cabinet(rng: Rng, ground: float, table: float) -> list[Solid]:
             )
     handle = centre + _turn(yaw, np.array([d + 0.03, 0.0, rng.uniform(-0.5, 0.5) * h]))
     parts.append(
-        Solid("capsule", (0.006, 0.06, 0.0), _xyz(handle), _times(turned(yaw), _level(rng)),
+        Solid("capsule", (0.006, 0.06, 0.0), _xyz(handle), product(turned(yaw), _level(rng)),
               colour(rng), 0.8)
     )  # fmt: skip
     return parts
@@ -233,7 +233,7 @@ def _cable(rng: Rng) -> list[Solid]:
     for _ in range(7):
         heading += rng.normal(0, 0.4)
         step = np.array([0.07 * np.cos(heading), 0.07 * np.sin(heading), 0.0])
-        tilt = _times(turned(heading), (float(np.sqrt(0.5)), 0.0, float(np.sqrt(0.5)), 0.0))
+        tilt = product(turned(heading), (float(np.sqrt(0.5)), 0.0, float(np.sqrt(0.5)), 0.0))
         parts.append(Solid("capsule", (radius, 0.035, 0), _xyz(at + step / 2), tilt, shade))
         at = at + step
         at[2] = max(at[2] - 0.01, radius)
@@ -254,7 +254,7 @@ def _level(rng: Rng) -> tuple[float, float, float, float]:
     return UPRIGHT if rng.random() < 0.5 else (float(np.sqrt(0.5)), float(np.sqrt(0.5)), 0.0, 0.0)
 
 
-def _times(
+def product(
     a: tuple[float, float, float, float], b: tuple[float, float, float, float]
 ) -> tuple[float, float, float, float]:
     """The product of two quaternions (wxyz): first b, then a."""
