@@ -72,14 +72,14 @@ def write_episodes(
         DatasetError: the folder holds another data set.
     """
     width, height = size
-    features = {
+    features: dict[str, dict[str, Any]] = {
         STATE: {"dtype": "float32", "shape": [len(robot.joint_names)],
                 "names": list(robot.joint_names)},
         CAMERA: {"dtype": "video", "shape": [height, width, 3], "names": None},
     }  # fmt: skip
     writer = LeRobotWriter(folder, fps=fps, robot_type=robot.name, features=features)
     for seed, clip in clips:
-        known = {"seed": seed, "truth": json.dumps(truth(clip, seed))}
+        known: dict[str, int | str] = {"seed": seed, "truth": json.dumps(truth(clip, seed))}
         writer.add_episode(
             {STATE: clip.log.astype(np.float32)}, {CAMERA: clip.images}, "move about", known
         )
