@@ -26,7 +26,6 @@ DECALS_PER_M2, DECAL_RADIUS = 130.0, (0.002, 0.005)
 MAX_COLOURS = 16
 """A texture of more colours is a picture, not a palette."""
 USUAL_FACES = 20_000
-WELD_M = 0.0005
 FACES_KEPT = 0.18
 """Share of a mesh's triangles that is drawn. Of the Panda's 134,000, so many take 16 ms without
 and 50 ms with shadows at 512 px on one core; a tenth takes 3 and 9 ms."""
@@ -72,7 +71,6 @@ def _lighten_meshes(spec: Any) -> None:
             model.mesh_vert[model.mesh_vertadr[mesh] :][: model.mesh_vertnum[mesh]],
             model.mesh_face[model.mesh_faceadr[mesh] :][:faces],
             max(USUAL_FACES / total, 3 * MIN_FACES / faces),
-            weld_m=WELD_M,
         )
         name = f"light/{geom.meshname}"
         if spec.mesh(name) is None:
