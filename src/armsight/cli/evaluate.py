@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from armsight.cli.evaluate_control import control
+from armsight.cli.evaluate_occlusion import occlusion
 from armsight.cli.evaluate_pose import pose
 from armsight.cli.evaluate_presence import presence
 from armsight.cli.evaluate_vlm import vlm
@@ -17,6 +18,7 @@ def command() -> None:
 
 # A new kind of evaluation is a click command in its own module and one line here.
 command.add_command(pose)
+command.add_command(occlusion)
 command.add_command(presence)
 command.add_command(vlm)
 command.add_command(control)

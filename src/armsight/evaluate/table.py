@@ -99,6 +99,17 @@ def _add_lines(add: Figures) -> list[str]:
     return columns(rows)
 
 
+def occlusion_table(result: dict[str, Any]) -> str:
+    """The figures of `evaluate_occlusion`."""
+    rows = [["covered", "AUC at 100 mm", "median ADD [mm]", "answered", "images"]]
+    for row in result["rows"]:
+        add = row["add"]
+        rows.append([f"{round(100 * row['covered'])} %", shown(add["auc"]), shown(add["median"]),
+                     percent(row["answered"]), str(add["images"])])  # fmt: skip
+    note = "95 % intervals in brackets; images without an answer are misses."
+    return "\n".join([*columns(rows), "", note])
+
+
 def presence_table(result: dict[str, Any]) -> str:
     """The figures of `evaluate_presence`."""
     rows = [["picture shows", "images", "answered", "answered with confidence ≥ 0.5"]]
