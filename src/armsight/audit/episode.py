@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from armsight.audit.pictures import overlay_strip
 from armsight.audit.plan import AuditPlan, Unit, episode_digest
 from armsight.data.lerobot_reader import LeRobotReader
+from armsight.data.recordings import episode_log
 from armsight.errors import ArmsightError, MissingExtraError, OutputError
 from armsight.fit.calibrate_camera import calibrate_camera
 from armsight.robots import Robot, load_robot
@@ -78,8 +79,8 @@ class EpisodeAuditor:
         """What is found by fitting the frames of an episode."""
         plan, reader = self.plan, self.reader
         rows = reader.rows(unit.episode)
-        log, times = rows[plan.state_key or "observation.state"], rows["timestamp"].astype(float)
-        joints = log[:, : len(self.robot.joint_names)].astype(float)
+        log = episode_log(reader, self.robot, rows, plan.state_key)
+        joints, times = log.joint_positions, rows["timestamp"].astype(float)
         chosen = spread(len(times), plan.num_frames)
         images = list(reader.frames(unit.episode, unit.camera_key, chosen))
         found = calibrate_camera(
@@ -103,6 +104,7 @@ class EpisodeAuditor:
         return {
             "frames": chosen,
             "image_size": [images[0].shape[1], images[0].shape[0]],
+            "notes": list(log.notes),
             "calibration": found.to_json(),
             "overlay_jpeg": base64.b64encode(strip).decode(),
         }

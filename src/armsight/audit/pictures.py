@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from armsight.errors import OutputError
 from armsight.robots import Robot
-from armsight.viz.silhouette import outline, silhouette
+from armsight.viz.contact_sheet import contact_sheet, outlined_frame
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
 WIDTH = 320
 """Of each picture in a strip [px]"""
-OUTLINE_RGB, DARK_RGB, WHITE_RGB = (40, 225, 255), (18, 22, 28), (255, 255, 255)
 
 
 def overlay_strip(
@@ -39,23 +38,12 @@ def overlay_strip(
     Raises:
         OutputError: OpenCV cannot encode it.
     """
-    pictures = []
-    for frame, caption, q in zip(frames, captions, joint_positions, strict=True):
-        scale = WIDTH / frame.shape[1]
-        size = (WIDTH, max(1, round(frame.shape[0] * scale)))
-        canvas = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-        if T_cam_base is not None and np.isfinite(q).all():
-            S = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
-            contours = outline(silhouette(robot, q, T_cam_base, S @ K, *size))
-            cv2.drawContours(canvas, contours, -1, DARK_RGB, 3, cv2.LINE_AA)
-            cv2.drawContours(canvas, contours, -1, OUTLINE_RGB, 1, cv2.LINE_AA)
-        for colour, thick in ((DARK_RGB, 3), (WHITE_RGB, 1)):
-            cv2.putText(
-                canvas, caption, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, thick, cv2.LINE_AA
-            )
-        pictures.append(canvas)
+    pictures = [
+        outlined_frame(frame, caption, robot, q, T_cam_base, K, WIDTH)
+        for frame, caption, q in zip(frames, captions, joint_positions, strict=True)
+    ]
     done, jpeg = cv2.imencode(
-        ".jpg", np.hstack(pictures)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85]
+        ".jpg", contact_sheet(pictures, len(pictures))[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85]
     )
     if not done:
         raise OutputError("OpenCV could not write a JPEG for the report")

@@ -14,6 +14,7 @@ from armsight.errors import ArmsightError
 # One line of help here, so that `armsight --help` does not import torch or MuJoCo.
 COMMANDS = {
     "estimate": "Read an arm's joint angles and camera pose from images or a video.",
+    "extrinsics": "Find where a fixed camera stood, from frames and the robot's joints.",
     "actions": "Read the actions between the frames of a video.",
     "audit": "Check a recorded data set's joint logs and cameras against its pictures.",
     "render": "Render a training or test set of a robot.",

@@ -1,0 +1,242 @@
+"""`armsight extrinsics`: where a fixed camera stood, from frames and the robot's joints."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from armsight.cli._inputs import parse_K
+from armsight.cli._progress import counting
+from armsight.cli._report import dumps
+from armsight.data.recordings import Recording, open_recordings
+from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError, OutputError
+from armsight.files import atomic_write
+from armsight.fit.calibrate_camera import VERDICTS, CameraCalibration, calibrate_camera
+from armsight.robots import Robot, load_robot
+
+Array = NDArray[np.floating]
+Pixels = NDArray[np.uint8]
+
+MOST_FRAMES, MOST_BYTES = 150, 250_000_000
+"""Frames of a recording that are read at most, and what they may take in memory"""
+SHEET_WIDTH, SHEET_COLUMNS, SHEET_FRAMES = 400, 4, 12
+NOT_FINE = 1
+"""Exit code where no camera was found, or pictures and log disagree"""
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--robot", required=True,
+              help="A robot that the package knows, a data file, a URDF or an MJCF.")  # fmt: skip
+@click.option("--joints", type=click.Path(path_type=Path),
+              help="CSV, Parquet, npz or JSON.  [default: the log beside the photos]")  # fmt: skip
+@click.option("--K", "K_text", metavar="fx,fy,cx,cy", help="Camera intrinsics [px].")
+@click.option("--camera", type=click.Path(path_type=Path), help="Camera file.")
+@click.option("--fov", type=float, metavar="DEG", help="Horizontal field of view [deg].")
+@click.option("--camera-key", help="The video of a LeRobot data set.")
+@click.option("--state-key", help="Its column of joint positions.")
+@click.option("--episodes", metavar="LIST", help="Its episodes, such as 0-3,7.  [default: all]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder for extrinsics.json, camera.yaml and a sheet of overlays.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
+def command(
+    source: Path, robot: str, joints: Path | None, K_text: str | None, camera: Path | None,
+    fov: float | None, camera_key: str | None, state_key: str | None, episodes: str | None,
+    out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Find where the fixed camera of SOURCE stood, from its frames and the robot's joints.
+
+    SOURCE is a folder of photos, a video, or a LeRobot v3 data set. No marker, mask or first guess
+    is needed: the arm is found by its motion, and its contours are laid on the pictures' edges.
+    """
+    if sum(option is not None for option in (K_text, camera, fov)) > 1:
+        raise BadIntrinsicsError("give only one of --K, --camera and --fov")
+    if out is not None and out.is_file():
+        raise OutputError(f"--out {out} is a file; name a folder")
+    known = load_robot(robot)
+    chosen = None if episodes is None else _episodes(episodes)
+    recordings = open_recordings(
+        source, known, joints=joints, camera_key=camera_key, state_key=state_key, episodes=chosen
+    )
+    documents, fine = [], True
+    for recording in recordings:
+        recording = _with_intrinsics(recording, K_text, camera, fov)
+        indices, found, document = _calibrate(recording, known)
+        fine = fine and found.verdict == "fine"
+        documents.append(document)
+        if out is not None:
+            name = "" if recording.episode is None else f"episode_{recording.episode:06d}"
+            _write(out / name, recording, indices, known, found, document)
+        if not as_json:
+            click.echo(_table(recording, found))
+            if out is not None:
+                click.echo(f"  wrote {out / name}")
+    if not documents:
+        raise DatasetError(f"{source} holds no recording")
+    if as_json:
+        click.echo(dumps(documents[0] if chosen is None and len(documents) == 1 else documents))
+    sys.exit(0 if fine else NOT_FINE)
+
+
+def _episodes(text: str) -> list[int]:
+    from armsight.audit.plan import parse_episodes
+
+    return parse_episodes(text)
+
+
+def _with_intrinsics(
+    recording: Recording, K_text: str | None, camera: Path | None, fov: float | None
+) -> Recording:
+    """The recording with the intrinsics that a person gave."""
+    from armsight.camera.camera_file import read_camera_file
+    from armsight.camera.image import load_image
+    from armsight.camera.intrinsics import find_intrinsics
+
+    if K_text is None and camera is None and fov is None:
+        return recording
+    if fov is not None:
+        return replace(recording, K=None, fov_deg=fov, intrinsics_source="field_of_view")
+    width, height = recording.image_size
+    blank = load_image(np.zeros((height, width, 3), np.uint8))
+    given = None if K_text is None else parse_K(K_text)
+    file = None if camera is None else read_camera_file(camera)
+    found = find_intrinsics(blank, given, file)
+    if found.distortion is not None:
+        raise BadIntrinsicsError(
+            f"{camera} has lens distortion; undistort the frames first, and give the K of those"
+        )
+    notes = (*recording.notes, *found.messages)
+    return replace(recording, K=found.K, intrinsics_source=found.source, notes=notes)
+
+
+def _calibrate(
+    recording: Recording, robot: Robot
+) -> tuple[list[int], CameraCalibration, dict[str, object]]:
+    """Frames that were read, the calibration, and its JSON with the recording's own entries."""
+    if recording.log is None:
+        raise ConfigError(
+            f"{recording.name} has no joint log; give --joints FILE (CSV, Parquet, npz or JSON "
+            "with one row for each frame, or with time stamps)"
+        )
+    width, height = recording.image_size
+    most = max(3, min(MOST_FRAMES, MOST_BYTES // (3 * width * height)))
+    wanted = np.unique(np.linspace(0, len(recording) - 1, min(most, len(recording))).round())
+    read = recording.read_frames([int(i) for i in wanted])
+    indices = list(read.indices)
+    log = recording.log
+    timed = log.times is not None and recording.frame_times is not None
+    if not read.images:
+        raise DatasetError(f"no frame of {recording.name} can be read: {'; '.join(read.notes)}")
+    with counting(100, f"calibrating the camera of {recording.name}") as tell:
+        found = calibrate_camera(
+            robot,
+            read.images,
+            log.joint_positions if timed else log.joint_positions[indices],
+            K=recording.K,
+            fov_deg=recording.fov_deg,
+            image_times=recording.frame_times[indices] if timed else None,  # type: ignore[index]
+            log_times=log.times if timed else None,
+            report=lambda share: tell(round(100 * share)),
+        )
+    document = {
+        "recording": recording.name,
+        "episode": recording.episode,
+        "camera_key": recording.camera_key,
+        **found.to_json(),
+        "frame_names": [recording.frame_name(i) for i in indices],
+        "image_size": [width, height],
+        "notes": [*recording.notes, *read.notes],
+    }
+    return indices, found, document
+
+
+def _write(
+    folder: Path, recording: Recording, indices: list[int], robot: Robot,
+    found: CameraCalibration, document: dict[str, object],
+) -> None:  # fmt: skip
+    """Write the files of one recording."""
+    from armsight.camera.extrinsics_files import opencv_yaml, static_transform_publisher
+
+    texts = {"extrinsics.json": dumps(document) + "\n"}
+    if found.T_cam_base is not None and found.T_base_cam is not None:
+        texts["camera.yaml"] = opencv_yaml(found.K, recording.image_size, found.T_cam_base)
+        line = static_transform_publisher(found.T_base_cam, robot.link_names[0], "camera_optical")
+        texts["static_transform_publisher.txt"] = line + "\n"
+    for name, text in texts.items():
+        with atomic_write(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+    with atomic_write(folder / "overlays.jpg") as path:
+        Image.fromarray(_sheet(recording, indices, robot, found)).save(path, quality=88)
+
+
+def _sheet(
+    recording: Recording, indices: list[int], robot: Robot, found: CameraCalibration
+) -> Pixels:
+    from armsight.viz.contact_sheet import contact_sheet, outlined_frame
+
+    shown = np.unique(np.linspace(0, len(indices) - 1, min(SHEET_FRAMES, len(indices))).round())
+    chosen = [int(i) for i in shown]
+    offset = found.time_offset or 0.0
+    joints = _joints_at(recording, [indices[i] for i in chosen], offset) + found.joint_zero_offsets
+    pictures = []
+    for i, frame, q in zip(chosen, recording.frames([indices[i] for i in chosen]), joints,
+                           strict=True):  # fmt: skip
+        fit = found.frames[i]
+        caption = recording.frame_name(indices[i]).encode("ascii", "replace").decode()
+        if np.isfinite(fit.edge_alignment):
+            caption += f"  edge alignment {fit.edge_alignment:.2f}"
+        if fit.reason and np.isfinite(fit.edge_alignment):
+            caption += " left out"
+        pictures.append(
+            outlined_frame(frame, caption, robot, q, found.T_cam_base, found.K, SHEET_WIDTH)
+        )
+    return contact_sheet(pictures, SHEET_COLUMNS)
+
+
+def _joints_at(recording: Recording, indices: list[int], time_offset: float) -> Array:
+    assert recording.log is not None
+    log, times = recording.log, recording.frame_times
+    if log.times is None or times is None:
+        return log.joint_positions[indices]
+    at = times[indices] - time_offset
+    return np.stack([np.interp(at, log.times, column) for column in log.joint_positions.T], -1)
+
+
+def _table(recording: Recording, found: CameraCalibration) -> str:
+    """What a person reads."""
+    lines = [f"{recording.name}: {found.verdict.replace('_', ' ')} ({VERDICTS[found.verdict]})"]
+    lines += [f"  {message}" for message in found.messages]
+    if found.T_base_cam is not None:
+        x, y, z = found.T_base_cam[:3, 3]
+        std = found.T_base_cam_std
+        doubt = ""
+        if std is not None:
+            turn, place = np.degrees(np.linalg.norm(std[:3])), 1000 * np.linalg.norm(std[3:])
+            doubt = f" (± {place:.0f} mm, {turn:.2f} deg)"
+        lines.append(f"  camera at x {x:.4f}, y {y:.4f}, z {z:.4f} m in the base frame{doubt}")
+        focal = f"  focal length {found.K[0, 0]:.1f} px"
+        if found.focal_length_std is not None:
+            focal += f" ± {found.focal_length_std:.1f}"
+        lines.append(f"{focal} ({found.intrinsics_source})")
+    zeros, stds = found.joint_zero_offsets, found.joint_zero_offsets_std
+    for i, name in enumerate(found.joint_names):
+        if zeros[i]:
+            doubt = "" if stds is None else f" ± {np.degrees(stds[i]):.2f}"
+            lines.append(f"  zero of {name}: {np.degrees(zeros[i]):+.2f}{doubt} deg")
+    if found.time_offset is not None:
+        std_s = found.time_offset_std
+        doubt = "" if std_s is None else f" ± {std_s:.3f}"
+        lines.append(f"  time offset of the log: {found.time_offset:+.3f}{doubt} s")
+    seen = [f for f in found.frames if np.isfinite(f.edge_alignment)]
+    if seen:
+        left = [recording.frame_name(f.index) for f in seen if not f.used]
+        mean = float(np.mean([f.edge_alignment for f in seen]))
+        lines.append(f"  {len(seen)} frames looked at, edge alignment {mean:.2f}"
+                     + (f"; left out: {', '.join(left)}" if left else ""))  # fmt: skip
+    return "\n".join([*lines, *(f"  note: {note}" for note in recording.notes)])
