@@ -100,7 +100,7 @@ def test_without_a_log_and_with_a_file_for_out(folder: Path, tmp_path: Path) -> 
     alone = tmp_path / "alone"
     alone.mkdir()
     (alone / "0.png").write_bytes((folder / "0.png").read_bytes())
-    result = CliRunner().invoke(group, ["extrinsics", str(alone), "--robot", "panda"])
+    result = CliRunner().invoke(group, ["extrinsics", str(alone), "--robot", "xarm7"])
     assert isinstance(result.exception, ConfigError)
     assert "give --joints FILE" in str(result.exception)
     (tmp_path / "out").write_text("x")

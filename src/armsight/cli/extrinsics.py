@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from armsight.cli._inputs import parse_K
 from armsight.cli._progress import counting
 from armsight.cli._report import dumps
 from armsight.data.recordings import Recording, open_recordings
-from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError, OutputError
+from armsight.errors import (
+    BadIntrinsicsError,
+    ConfigError,
+    DatasetError,
+    OutputError,
+    UnknownRobotError,
+)
 from armsight.files import atomic_write
 from armsight.fit.calibrate_camera import VERDICTS, CameraCalibration, calibrate_camera
 from armsight.robots import Robot, load_robot
@@ -25,6 +32,8 @@ Pixels = NDArray[np.uint8]
 
 MOST_FRAMES, MOST_BYTES = 150, 250_000_000
 """Frames of a recording that are read at most, and what they may take in memory"""
+MOST_READ = 40
+"""Frames that the network reads at most, where there is no log"""
 SHEET_WIDTH, SHEET_COLUMNS, SHEET_FRAMES = 400, 4, 12
 NOT_FINE = 1
 """Exit code where no camera was found, or pictures and log disagree"""
@@ -51,6 +60,8 @@ def command(
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find where the fixed camera of SOURCE stood, from its frames and the robot's joints.
+
+    Without a joint log, the joints are read from the pictures where the package knows the robot.
 
     SOURCE is a folder of photos, a video, or a LeRobot v3 data set. No marker, mask or first guess
     is needed: the arm is found by its motion, and its contours are laid on the pictures' edges.
@@ -119,31 +130,29 @@ def _calibrate(
     recording: Recording, robot: Robot
 ) -> tuple[list[int], CameraCalibration, dict[str, object]]:
     """Frames that were read, the calibration, and its JSON with the recording's own entries."""
-    if recording.log is None:
-        raise ConfigError(
-            f"{recording.name} has no joint log; give --joints FILE (CSV, Parquet, npz or JSON "
-            "with one row for each frame, or with time stamps)"
-        )
     width, height = recording.image_size
     most = max(3, min(MOST_FRAMES, MOST_BYTES // (3 * width * height)))
     wanted = np.unique(np.linspace(0, len(recording) - 1, min(most, len(recording))).round())
     read = recording.read_frames([int(i) for i in wanted])
     indices = list(read.indices)
     log = recording.log
-    timed = log.times is not None and recording.frame_times is not None
+    timed = log is not None and log.times is not None and recording.frame_times is not None
     if not read.images:
         raise DatasetError(f"no frame of {recording.name} can be read: {'; '.join(read.notes)}")
-    with counting(100, f"calibrating the camera of {recording.name}") as tell:
-        found = calibrate_camera(
-            robot,
-            read.images,
-            log.joint_positions if timed else log.joint_positions[indices],
-            K=recording.K,
-            fov_deg=recording.fov_deg,
-            image_times=recording.frame_times[indices] if timed else None,  # type: ignore[index]
-            log_times=log.times if timed else None,
-            report=lambda share: tell(round(100 * share)),
-        )
+    if log is None:
+        found = _without_log(recording, read.images, indices, robot)
+    else:
+        with counting(100, f"calibrating the camera of {recording.name}") as tell:
+            found = calibrate_camera(
+                robot,
+                read.images,
+                log.joint_positions if timed else log.joint_positions[indices],
+                K=recording.K,
+                fov_deg=recording.fov_deg,
+                image_times=recording.frame_times[indices] if timed else None,  # type: ignore[index]
+                log_times=log.times if timed else None,
+                report=lambda share: tell(round(100 * share)),
+            )
     document = {
         "recording": recording.name,
         "episode": recording.episode,
@@ -154,6 +163,28 @@ def _calibrate(
         "notes": [*recording.notes, *read.notes],
     }
     return indices, found, document
+
+
+def _without_log(
+    recording: Recording, images: Sequence[Pixels], indices: list[int], robot: Robot
+) -> CameraCalibration:
+    """For robots with weights: the joints are read from the pictures."""
+    from armsight.estimate.estimator import Estimator
+    from armsight.estimate.photographed_camera import camera_from_pictures
+
+    try:
+        estimator = Estimator.from_pretrained(robot.name)
+    except UnknownRobotError:
+        raise ConfigError(
+            f"{recording.name} has no joint log, and there are no weights that read the joints of "
+            f"{robot.name} from pictures; give --joints FILE (CSV, Parquet, npz or JSON with one "
+            "row for each frame, or with time stamps)"
+        ) from None
+    times = recording.frame_times
+    return camera_from_pictures(
+        estimator, images[:MOST_READ], recording.K, fov_deg=recording.fov_deg,
+        times=None if times is None else times[indices[:MOST_READ]],
+    )  # fmt: skip
 
 
 def _write(
@@ -182,12 +213,15 @@ def _sheet(
 
     shown = np.unique(np.linspace(0, len(indices) - 1, min(SHEET_FRAMES, len(indices))).round())
     chosen = [int(i) for i in shown]
-    offset = found.time_offset or 0.0
-    joints = _joints_at(recording, [indices[i] for i in chosen], offset) + found.joint_zero_offsets
+    joints = np.full((len(chosen), len(robot.joint_names)), np.nan)
+    if recording.log is not None:
+        offset = found.time_offset or 0.0
+        joints = _joints_at(recording, [indices[i] for i in chosen], offset)
+        joints = joints + found.joint_zero_offsets
     pictures = []
     for i, frame, q in zip(chosen, recording.frames([indices[i] for i in chosen]), joints,
                            strict=True):  # fmt: skip
-        fit = found.frames[i]
+        fit = found.frames[min(i, len(found.frames) - 1)]
         caption = recording.frame_name(indices[i]).encode("ascii", "replace").decode()
         if np.isfinite(fit.edge_alignment):
             caption += f"  edge alignment {fit.edge_alignment:.2f}"
