@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from armsight.errors import ConfigError
 from armsight.render import camera, looks, poses
 from armsight.render.backgrounds import Pictures
+from armsight.render.conditions import BentLens, Conditions, add_conditions
 from armsight.render.other_arms import OtherArm, arms_unlike, other_arm
 from armsight.render.picture import Finisher, shrunk, through_camera
 from armsight.render.scene import Scene
@@ -67,6 +68,7 @@ class FrameSettings:
     close_up_cameras: camera.CameraRanges = CLOSE_UP
     other_hand: float = 0.0
     """share of pictures with another end effector than the arm's own, or none"""
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,9 @@ class Frame:
     """name of the other maker's arm that is in the picture, with its link origins as keypoints"""
 
 
-def rng_of(settings: FrameSettings, index: int) -> np.random.Generator:
+def rng_of(settings: FrameSettings, index: int, stream: int = 0) -> np.random.Generator:
     """The random numbers of one frame: no two frames of any split and seed share theirs."""
-    entropy = (SPLITS[settings.split], settings.seed, index)
+    entropy = (SPLITS[settings.split], settings.seed, index, *([stream] if stream else []))
     return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
@@ -145,6 +147,9 @@ class FrameMaker:
             other_hand=0.0 if other or self._own_hand else s.other_hand,
             hand_comes_off=self._hand_comes_off,
         )  # fmt: skip
+        # Random numbers of their own: sets without conditions keep their pictures.
+        rare = rng_of(s, index, 1)
+        add_conditions(rare, s.conditions, look, arm, -T[:3, :3].T @ T[:3, 3])
         look.robot_visible = found or other is not None
         scene.apply(look)
         buffers = buffers_of(scene, view)
@@ -163,8 +168,14 @@ class FrameMaker:
             on_hand[:num_origins] = False
             visible[on_hand] = 0
         image = self._finisher(rng, scene, view, look, buffers)
+        mask = shrunk(scene.robot_mask(buffers), view.size)
+        if rare.random() < s.conditions.bent_lens:
+            lens = BentLens(rare, view.K, view.frame_rect)
+            image, mask, uv = lens.image(image), lens.image(mask), lens.points(uv)
+            visible[~camera.inside(uv, *view.size)] = 0
+            visible[(uv < view.frame_rect[:2]).any(1) | (uv > view.frame_rect[2:]).any(1)] = 0
         image = _outside_black(through_camera(rng, image, view.scale), view.frame_rect)
-        mask = _outside_black(shrunk(scene.robot_mask(buffers), view.size), view.frame_rect)
+        mask = _outside_black(mask, view.frame_rect)
         frame = Frame(
             image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, True,
             not room, scene.finger_positions(),

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from armsight.errors import ConfigError
 from armsight.render.camera import CameraRanges
+from armsight.render.conditions import Conditions
 from armsight.render.frame import FrameSettings
 from armsight.render.other_arms import TEST_ARMS, TRAIN_ARMS
 from armsight.render.poses import EVAL_MIX, TRAIN_MIX
 
 HELD_OUT_DISTANCE = (0.8, 2.0)
+CROWDED = Conditions(people=0.15, cables=0.3, overexposed=0.12, bent_lens=0.3)
 
 PRESETS: dict[str, FrameSettings] = {
     "train": FrameSettings(split="train", no_robot=0.08, other_arm=0.04, arms=TRAIN_ARMS),
@@ -26,7 +28,13 @@ PRESETS: dict[str, FrameSettings] = {
     ),
     # What the cameras of robots that learn see: half of an arm, close by, any end effector.
     "robot-camera": FrameSettings(
-        split="eval", crop=False, pose_mix=EVAL_MIX, no_robot=0.0, close_up=1.0, other_hand=0.4
+        split="eval",
+        crop=False,
+        pose_mix=EVAL_MIX,
+        no_robot=0.0,
+        close_up=1.0,
+        other_hand=0.4,
+        conditions=CROWDED,
     ),
     "train-robot-camera": FrameSettings(
         split="train",
@@ -35,6 +43,7 @@ PRESETS: dict[str, FrameSettings] = {
         arms=TRAIN_ARMS,
         close_up=0.5,
         other_hand=0.25,
+        conditions=CROWDED,
     ),
     "no-robot": FrameSettings(split="eval", crop=False, no_robot=1.0),
     "other-arm": FrameSettings(

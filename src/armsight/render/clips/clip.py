@@ -14,9 +14,9 @@ from armsight.render import camera, looks
 from armsight.render.backgrounds import Pictures
 from armsight.render.clips.faults import Faults, moved_camera, wrong_log
 from armsight.render.clips.joint_path import free_pose, joint_path
-from armsight.render.clips.people import person, placed
 from armsight.render.frame import SPLITS, reach_scale
 from armsight.render.look import NUM_OBJECTS, Look, Solid
+from armsight.render.people import person, placed
 from armsight.render.picture import Finisher, shrunk, through_camera
 from armsight.render.scene import Scene
 from armsight.render.view import SUPERSAMPLING, View, buffers_of
