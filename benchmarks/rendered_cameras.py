@@ -30,8 +30,8 @@ from armsight.fit.calibrate_camera import calibrate_camera
 from armsight.geometry import invert_transform
 from armsight.render.clips.clip import Clip, ClipMaker, ClipSettings
 from armsight.render.presets import PRESETS
-from armsight.render.recipe import make_robot, read_recipe
 from armsight.robots import Robot, available_robots, load_robot
+from armsight.robots.description.recipe import make_robot, read_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 ARMS = ("panda", "xarm7", "ur5e", "iiwa7", "sawyer", "kinova3", "so101", "vx300s")

@@ -21,11 +21,11 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "cli/estimate.py", "cli/actions.py", "cli/bench.py", "cli/_inputs.py", "cli/_report.py",
            "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
            "files.py", "geometry.py", "network.py", "__init__.py")  # fmt: skip
-OPTIONAL = {"huggingface_hub", "onnx", "pyarrow"}
+OPTIONAL = {"huggingface_hub", "onnx", "pyarrow", "mujoco", "fast_simplification", "trimesh"}
 """Imported inside functions, with a clear error where missing."""
 
 BELOW = {
-    "robots": {"robots", "geometry", "errors"},
+    "robots": {"robots", "geometry", "errors", "files"},
     "geometry": set(),
     "state": set(),
     "errors": set(),

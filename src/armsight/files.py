@@ -48,6 +48,12 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def cache_folder(kind: str) -> Path:
+    """Where files of one kind that can be made again are kept for the user."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "armsight" / kind
+
+
 @contextmanager
 def exclusive(folder: str | Path) -> Iterator[None]:
     """Keep other processes of armsight from writing to `folder`, which is made if need be.

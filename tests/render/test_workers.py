@@ -53,7 +53,7 @@ def test_a_worker_that_is_killed_ends_the_run() -> None:
 
 
 def test_without_mujoco_the_install_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    from armsight.render.gl import load_mujoco
+    from armsight.robots.description.simulator import load_mujoco
 
     monkeypatch.setitem(sys.modules, "mujoco", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'armsight\[render\]'"):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from armsight.errors import MissingExtraError
-from armsight.render.link_tree import LinkTree
-from armsight.render.model_file import assembled_spec
-from armsight.render.recipe import available_recipes, make_robot, read_recipe
-from armsight.render.robot_file import OUTLINE_FACES
-from armsight.render.surface import sample_surface
 from armsight.robots import available_robots, load_robot
+from armsight.robots.description.link_tree import LinkTree
+from armsight.robots.description.model_file import assembled_spec
+from armsight.robots.description.recipe import available_recipes, make_robot, read_recipe
+from armsight.robots.description.robot_file import OUTLINE_FACES
+from armsight.robots.description.surface import sample_surface
 from armsight.robots.robot import DATA_FOLDER
 from tests.robot_oracles import distance_to_triangles
 

@@ -17,8 +17,8 @@ def command(recipe: str, out: Path) -> None:
     RECIPE is a JSON file that names the robot's model, joints and links (docs/train-your-own.md),
     or the name of a recipe that comes along, such as panda. NAME.json and NAME.npz are written.
     """
-    from armsight.render.recipe import make_robot, read_recipe
     from armsight.robots import load_robot
+    from armsight.robots.description.recipe import make_robot, read_recipe
 
     path, remarks = make_robot(read_recipe(recipe), out)
     robot = load_robot(path)

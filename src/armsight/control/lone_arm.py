@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from armsight.errors import MissingExtraError
 from armsight.geometry import make_transform, rotation_from_rotvec, rotvec_from_rotation
-from armsight.render.gl import load_mujoco
+from armsight.robots.description.simulator import load_mujoco
 
 Array = NDArray[np.floating]
 

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.gl import load_mujoco, open_off_screen
+from armsight.render.gl import open_off_screen
+from armsight.robots.description.simulator import load_mujoco
 
 NEAR, FAR = 0.02, 30.0
 DRAWN_GROUPS, HIDDEN_GROUP = (1, 2), 5

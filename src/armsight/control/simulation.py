@@ -23,7 +23,7 @@ from armsight.control.suite import (
     split_of,
 )
 from armsight.errors import ControlError
-from armsight.render.gl import load_mujoco
+from armsight.robots.description.simulator import load_mujoco
 
 CAMERA, ROBOT = "agentview", "robot0_base"
 """MuJoCo's names of the camera and of the robot's first body"""

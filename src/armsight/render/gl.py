@@ -1,27 +1,18 @@
-"""Off-screen rendering with MuJoCo: colour, depth and geom ids of one pinhole camera.
-
-MuJoCo is imported here, on first use, and nowhere else in the package at import time.
-"""
+"""Off-screen rendering with MuJoCo: colour, depth and geom ids of one pinhole camera."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import sys
-from ctypes.util import find_library
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.errors import ArmsightError, MissingExtraError
+from armsight.errors import ArmsightError
+from armsight.robots.description.simulator import load_mujoco
 
-INSTALL = (
-    "pip install 'armsight[render]' && pip install --no-deps dm-robotics-panda==0.4.8 "
-    "robosuite==1.4.0"
-)
 NEAR, FAR = 0.04, 60.0
 
 
@@ -29,28 +20,6 @@ class NoDisplayError(ArmsightError):
     """MuJoCo found no way to draw without a display."""
 
     exit_code = 9
-
-
-def load_mujoco() -> ModuleType:
-    """The mujoco module, set up to draw off screen on few threads.
-
-    A `MUJOCO_GL` or `LP_NUM_THREADS` that the user set is kept. Without one, Linux gets EGL, or
-    OSMesa where there is no EGL library. Mesa's software rasteriser gets no threads of its own:
-    many single-threaded workers draw more images than few many-threaded ones.
-
-    Raises:
-        MissingExtraError: MuJoCo is not installed.
-    """
-    os.environ.setdefault("LP_NUM_THREADS", "0")
-    if sys.platform.startswith("linux") and "MUJOCO_GL" not in os.environ:
-        use_osmesa = not find_library("EGL") and find_library("OSMesa")
-        os.environ["MUJOCO_GL"] = "osmesa" if use_osmesa else "egl"
-    try:
-        import mujoco
-    except ImportError as error:
-        raise MissingExtraError("Rendering", "mujoco", INSTALL) from error
-    module: ModuleType = mujoco
-    return module
 
 
 def open_off_screen(model: Any, width: int, height: int) -> tuple[Any, Any]:

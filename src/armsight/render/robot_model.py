@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
-from armsight.render.gl import load_mujoco
 from armsight.render.meshes import (
     MIN_FACES,
     MeshPart,
     has_texture_coordinates,
     light_parts,
-    simplified,
 )
-from armsight.render.model_file import assembled_spec, compiled
+from armsight.robots.description.model_file import assembled_spec, compiled
+from armsight.robots.description.simplify import simplified
+from armsight.robots.description.simulator import load_mujoco
 
 DECALS = "decals"
 """Part of the names of geoms that are small marks on the robot's shells."""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.gl import FAR, Buffers, Canvas, load_mujoco
+from armsight.render.gl import FAR, Buffers, Canvas
 from armsight.render.lathe import turned_meshes
 from armsight.render.look import (
     FURNITURE,
@@ -34,6 +34,7 @@ from armsight.render.look import (
 from armsight.render.other_arms import OtherArm
 from armsight.render.robot_model import DECALS, robot_spec
 from armsight.robots import Robot
+from armsight.robots.description.simulator import load_mujoco
 
 DARK = 0.25
 """Parts all of whose channels are darker keep their colour when an arm is painted"""

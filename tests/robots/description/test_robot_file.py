@@ -11,10 +11,10 @@ import pytest
 
 from armsight.errors import ConfigError, MissingExtraError
 from armsight.geometry import make_transform
-from armsight.render.model_file import model_path
-from armsight.render.recipe import RECIPES, make_robot, read_recipe
 from armsight.render.robot_model import robot_spec
 from armsight.robots import Robot, load_robot
+from armsight.robots.description.model_file import model_path
+from armsight.robots.description.recipe import RECIPES, make_robot, read_recipe
 from tests.made_arms import ARM, GRIPPER, write_arm, write_urdf
 from tests.robot_oracles import (
     distance_to_geom,

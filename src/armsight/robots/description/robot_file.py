@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from armsight.errors import ConfigError
 from armsight.files import atomic_write
-from armsight.render.link_tree import LinkTree
-from armsight.render.meshes import simplified
-from armsight.render.surface import farthest_points, sample_surface, triangle_areas
 from armsight.robots.check import check_robot
+from armsight.robots.description.link_tree import LinkTree
+from armsight.robots.description.simplify import simplified
+from armsight.robots.description.surface import farthest_points, sample_surface, triangle_areas
 
 Array = NDArray[np.floating]
 

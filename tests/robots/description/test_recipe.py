@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from armsight.errors import ConfigError
-from armsight.render.model_file import SIMULATION_KEYS
-from armsight.render.recipe import OPTIONAL, REQUIRED, available_recipes, read_recipe
+from armsight.robots.description.model_file import SIMULATION_KEYS
+from armsight.robots.description.recipe import OPTIONAL, REQUIRED, available_recipes, read_recipe
 from tests.made_arms import write_arm
 
-MANUAL = Path(__file__).parents[2] / "docs" / "train-your-own.md"
+MANUAL = Path(__file__).parents[3] / "docs" / "train-your-own.md"
 
 DAMAGE: dict[str, dict[str, Any]] = {
     "lacks origin_links": {"origin_links": None},

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from armsight.errors import ConfigError
-from armsight.render.recipe import make_robot, read_recipe
 from armsight.robots import load_robot
+from armsight.robots.description.recipe import make_robot, read_recipe
 from tests.made_arms import URDF, WEDGE, write_urdf
 
 pytest.importorskip("mujoco")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import ConfigError
-from armsight.render import surface
-from armsight.render.gl import load_mujoco
-from armsight.render.surface import Mesh
+from armsight.robots.description import surface
+from armsight.robots.description.simulator import load_mujoco
+from armsight.robots.description.surface import Mesh
 
 Array = NDArray[np.floating]
 

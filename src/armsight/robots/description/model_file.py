@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from armsight.errors import ConfigError, DatasetError, MissingExtraError
-from armsight.render.gl import load_mujoco
-from armsight.render.urdf import urdf_for_mujoco
+from armsight.robots.description.simulator import load_mujoco
+from armsight.robots.description.urdf import urdf_for_mujoco
 
 SIMULATION_KEYS = (
     "package", "install", "model", "attach", "gripper_joints", "base", "radians",

@@ -24,10 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from armsight.errors import ConfigError
-from armsight.render.link_tree import LinkTree
-from armsight.render.model_file import ATTACH_KEYS, SIMULATION_KEYS, assembled_spec, compiled
-from armsight.render.robot_file import make_robot_file
 from armsight.robots import load_robot
+from armsight.robots.description.link_tree import LinkTree
+from armsight.robots.description.model_file import (
+    ATTACH_KEYS,
+    SIMULATION_KEYS,
+    assembled_spec,
+    compiled,
+)
+from armsight.robots.description.robot_file import make_robot_file
 from armsight.robots.robot import DATA_FOLDER
 
 RECIPES = DATA_FOLDER / "recipes"
