@@ -1,19 +1,12 @@
-"""Scores `armsight audit` on data sets whose faults are known, with 95 % intervals.
+"""Scores `armsight audit` on rendered episodes whose faults are known, with 95 % intervals.
 
-    python benchmarks/audit_faults.py DATASET... [--report DIR] [--workers N]
+    armsight render-clips --format lerobot --disturbed --fps 10 --frames 50 --size 400 300 \
+        --count 40 --seed 1000 --out CLIPS --fault none --fault lag --fault zero --fault none \
+        --fault lag --fault camera-shift --fault none --fault lag --fault zero --fault camera-turn
+    python benchmarks/audit_faults.py CLIPS... [--report DIR] [--workers N]
 
-Each data set is a LeRobotDataset v3 whose `meta/episodes` says of every episode what is wrong with
-it (`benchmarks/render_faults.py` makes them):
-
-    fault         "none", "lag", "zeros" or "camera_moved"
-    lag_frames    by how many frames the log runs ahead of the pictures; negative: behind
-    zero_joint    index of the joint whose zero is off
-    zero_deg      what the log's angle of that joint is too large by [deg]
-    moved_at      the first frame that shows the moved camera
-    K             nine numbers [px], if the cameras' intrinsics are to be known
-
-What counts as found (issue's bars): a lag to half a frame, a zero to 0.5 deg, a moved camera at its
-frame; an episode without a fault that is not called fine is a false alarm.
+K of each episode is known. What counts as found: a lag to half a frame, a zero to 0.5 deg, a moved
+camera at its frame; an episode without a fault that is not called fine is a false alarm.
 """
 
 from __future__ import annotations
@@ -26,50 +19,95 @@ from typing import Any
 
 import numpy as np
 
+from armsight.audit.judge import Judgement, judge
 from armsight.audit.plan import make_plan
 from armsight.audit.run import run_audit
 from armsight.data.lerobot import LeRobotReader
 from armsight.evaluate.intervals import wilson_interval
+from armsight.robots import load_robot
 
 Row = dict[str, Any]
 LAG_FRAMES, ZERO_DEG = 0.5, 0.5
 
 
-def lag_found(row: Row, truth: Row, fps: float) -> bool:
+def kind_of(faults: Row) -> str:
+    """What was injected."""
+    if faults["lag_frames"]:
+        return "lag"
+    if faults["zero_joint"] is not None:
+        return "zero"
+    return "none" if faults["camera_moved_at"] is None else "camera moved"
+
+
+def lag_found(found: Judgement, faults: Row, fps: float) -> bool:
     """The log's lag to half a frame, and the verdict that says so."""
-    found = row["calibration"]["time_offset"]
-    verdict = "log_ahead" if truth["lag_frames"] > 0 else "log_behind"
-    return (
-        row["calibration"]["verdict"] == verdict
-        and found is not None
-        and abs(found * fps - truth["lag_frames"]) <= LAG_FRAMES
-    )
+    verdict = "log_ahead" if faults["lag_frames"] > 0 else "log_behind"
+    offset = found.calibration.get("time_offset")
+    if found.verdict != verdict or offset is None:
+        return False
+    return bool(abs(offset * fps - faults["lag_frames"]) <= LAG_FRAMES)
 
 
-def zero_found(row: Row, truth: Row, fps: float) -> bool:
-    """The joint's zero to half a degree; the offset found is to be added to the log."""
-    calibration = row["calibration"]
-    found = np.degrees(calibration["joint_zero_offsets"][truth["zero_joint"]])
-    return calibration["verdict"] == "zeros_off" and abs(found + truth["zero_deg"]) <= ZERO_DEG
+def zero_found(found: Judgement, faults: Row, fps: float) -> bool:
+    """The joint's zero to half a degree; what is found is to be added to the log."""
+    if found.verdict != "zeros_off":
+        return False
+    offset = np.degrees(found.calibration["joint_zero_offsets"][faults["zero_joint"]])
+    return bool(abs(offset + faults["zero_offset_deg"]) <= ZERO_DEG)
 
 
-def move_found(row: Row, truth: Row, fps: float) -> bool:
+def move_found(found: Judgement, faults: Row, fps: float) -> bool:
     """The frame at which the camera moved."""
-    calibration = row["calibration"]
-    return calibration["verdict"] == "camera_moved" and row["moved_at"] == truth["moved_at"]
+    return found.verdict == "camera_moved" and found.camera_moved_at == faults["camera_moved_at"]
 
 
-def fine(row: Row, truth: Row, fps: float) -> bool:
+def fine(found: Judgement, faults: Row, fps: float) -> bool:
     """No alarm."""
-    return bool(row["calibration"]["verdict"] == "fine")
+    return found.verdict == "fine"
 
 
-SCORES: dict[str, tuple[str, Callable[[Row, Row, float], bool]]] = {
+SCORES: dict[str, tuple[str, Callable[[Judgement, Row, float], bool]]] = {
     "none": ("without a fault: called fine", fine),
     "lag": (f"lag found to {LAG_FRAMES:g} frame", lag_found),
-    "zeros": (f"zero found to {ZERO_DEG:g} deg", zero_found),
-    "camera_moved": ("moved camera found at its frame", move_found),
+    "zero": (f"zero found to {ZERO_DEG:g} deg", zero_found),
+    "camera moved": ("moved camera found at its frame", move_found),
 }
+
+
+def audited(dataset: Path, report: Path, workers: int) -> list[tuple[Judgement, Row, float]]:
+    """Each episode's judgement, its faults, and the frame rate."""
+    reader = LeRobotReader(dataset)
+    robot = load_robot(str(reader.info["robot_type"]))
+    found = []
+    for episode, record in enumerate(reader.episodes):
+        truth = json.loads(record["truth"])
+        K = [value for row in truth["K"] for value in row]
+        plan = make_plan(dataset, robot.name, episodes=str(episode), K=K)
+        rows = run_audit(plan, report / f"{episode:04d}", workers=workers)
+        (one,) = judge(rows, dataset, robot, reader.fps).judgements
+        found.append((one, truth["faults"], reader.fps))
+        print(json.dumps(line(dataset.name, *found[-1])), flush=True)
+    return found
+
+
+def line(dataset: str, found: Judgement, faults: Row, fps: float) -> Row:
+    """What was there and what was found, for one episode."""
+    calibration = found.calibration
+    offset = calibration.get("time_offset")
+    kind = kind_of(faults)
+    return {
+        "dataset": dataset,
+        "episode": found.row["episode"],
+        "kind": kind,
+        "right": SCORES[kind][1](found, faults, fps),
+        "faults": faults,
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "lag_frames": None if offset is None else round(offset * fps, 2),
+        "zeros_deg": np.degrees(calibration.get("joint_zero_offsets", [])).round(2).tolist(),
+        "camera_moved_at": found.camera_moved_at,
+        "seconds": found.row["seconds"],
+    }
 
 
 def main() -> None:
@@ -78,47 +116,20 @@ def main() -> None:
     parser.add_argument("datasets", nargs="+", type=Path)
     parser.add_argument("--report", type=Path, default=Path("out/audit_faults"))
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--limit", help="episodes of each data set, such as 0-9")
     arguments = parser.parse_args()
-    outcomes: dict[str, list[bool]] = {fault: [] for fault in SCORES}
-    seconds: list[float] = []
-    for dataset in arguments.datasets:
-        reader = LeRobotReader(dataset)
-        K = reader.info["armsight"].get("K")
-        plan = make_plan(dataset, str(reader.info["robot_type"]), episodes=arguments.limit, K=K)
-        report = arguments.report / dataset.name
-        for row in run_audit(plan, report, workers=arguments.workers):
-            truth = reader.episodes[row["episode"]]
-            fault = str(truth["fault"])
-            right = row["calibration"] is not None and SCORES[fault][1](row, truth, reader.fps)
-            outcomes[fault].append(right)
-            seconds.append(row["seconds"])
-            print(json.dumps(line(dataset.name, row, truth, reader.fps, right)), flush=True)
-    for fault, (label, _) in SCORES.items():
-        if outcomes[fault]:
-            right, n = sum(outcomes[fault]), len(outcomes[fault])
-            low, high = wilson_interval(right, n)
-            print(f"{label}: {right} of {n}, {100 * right / n:.0f} % "
+    found = [
+        result
+        for dataset in arguments.datasets
+        for result in audited(dataset, arguments.report / dataset.name, arguments.workers)
+    ]
+    for kind, (label, is_right) in SCORES.items():
+        rights = [is_right(*result) for result in found if kind_of(result[1]) == kind]
+        if rights:
+            low, high = wilson_interval(sum(rights), len(rights))
+            print(f"{label}: {sum(rights)} of {len(rights)}, {100 * np.mean(rights):.0f} % "
                   f"[{100 * low:.0f}, {100 * high:.0f}]")  # fmt: skip
+    seconds = [one.row["seconds"] for one, _, _ in found]
     print(f"seconds an episode: median {np.median(seconds):.1f}, most {max(seconds):.1f}")
-
-
-def line(dataset: str, row: Row, truth: Row, fps: float, right: bool) -> Row:
-    """What was there and what was found, for one episode."""
-    names = ("fault", "lag_frames", "zero_joint", "zero_deg", "moved_at")
-    calibration = row["calibration"] or {}
-    offset = calibration.get("time_offset")
-    return {
-        "dataset": dataset,
-        "episode": row["episode"],
-        **{name: truth[name] for name in names},
-        "right": right,
-        "verdict": calibration.get("verdict", row["error"]),
-        "found_lag_frames": None if offset is None else round(offset * fps, 2),
-        "found_zeros_deg": np.degrees(calibration.get("joint_zero_offsets", [])).round(2).tolist(),
-        "found_moved_at": row.get("moved_at"),
-        "seconds": row["seconds"],
-    }
 
 
 if __name__ == "__main__":

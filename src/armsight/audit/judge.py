@@ -70,6 +70,12 @@ class Judgement:
         return float(np.median(values)) if values else None
 
     @property
+    def camera_moved_at(self) -> int | None:
+        """The first frame that shows the camera elsewhere"""
+        index = self.calibration.get("camera_moved_at")
+        return None if index is None else int(self.row["frames"][index])
+
+    @property
     def unexplained_frames(self) -> list[int]:
         """Frames that the log does not explain, by their number in the episode"""
         numbers = self.row["frames"]
@@ -110,6 +116,7 @@ class Audit:
                     "camera": one.camera,
                     "edge_alignment": one.edge_alignment,
                     "unexplained_frames": one.unexplained_frames,
+                    "camera_moved_at": one.camera_moved_at,
                     "notes": one.row["notes"],
                     "error": one.row["error"],
                     "calibration": one.row["calibration"],
@@ -152,6 +159,8 @@ def _verdict(row: Row, robot: Robot, fps: float) -> tuple[str, str]:
         return verdict, words
     if verdict == "zeros_off":
         return verdict, f"{words}: {zeros_in_words(calibration, robot.joint_names)}"
+    if verdict == "camera_moved" and calibration.get("camera_moved_at") is not None:
+        return verdict, f"{words} at frame {row['frames'][calibration['camera_moved_at']]}"
     if verdict == "fine" or not messages:
         return verdict, words
     return verdict, f"{words}: {messages[0]}"

@@ -38,7 +38,7 @@ def write_page(folder: Path, audit: Audit, robot: Robot) -> Path:
         audit=audit,
         tiles=[(WORDS[verdict], count, grade(verdict)) for verdict, count in counts.items()],
         sketch=_safe(camera_sketch(audit.cameras, robot)),
-        lags=_safe(lag_chart(audit)),
+        lags=_safe(lag_chart(audit)) if _any_lag(audit) else None,
         shown=[(one, _chart(one)) for one in shown],
         hidden=hidden,
         anchor=_anchor,
@@ -68,6 +68,10 @@ def _shown(judgements: Sequence[Judgement]) -> tuple[list[Judgement], int]:
     return odd + fine[:FINE_SHOWN], max(0, len(fine) - FINE_SHOWN)
 
 
+def _any_lag(audit: Audit) -> bool:
+    return any(one.calibration.get("time_offset") is not None for one in audit.judgements)
+
+
 def _chart(judgement: Judgement) -> Any:
     return _safe(alignment_chart(judgement)) if judgement.frames else None
 
@@ -78,6 +82,8 @@ def _zeros(judgement: Judgement, joint_names: Sequence[str]) -> list[tuple[str, 
     if judgement.verdict == UNREADABLE or found.get("joint_zero_offsets") is None:
         return []
     stds = found["joint_zero_offsets_std"] or [None] * len(joint_names)
+    if all(std is None for std in stds):
+        return []
     return [
         (name, "–", "–")
         if std is None

@@ -13,8 +13,8 @@ from armsight.data import lerobot_layout as layout
 from armsight.data.lerobot_reader import LeRobotReader
 from armsight.errors import ConfigError, DatasetError
 
-MOST_FRAMES = 40
-"""Frames of an episode that are fitted; they are spread over its whole length"""
+MOST_FRAMES = 600
+"""Frames of an episode that are looked at; of longer ones, that many are spread over the whole"""
 
 
 @dataclass(frozen=True)
