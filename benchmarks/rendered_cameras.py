@@ -35,6 +35,8 @@ from armsight.robots.description.recipe import make_robot, read_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 ARMS = ("panda", "xarm7", "ur5e", "iiwa7", "sawyer", "kinova3", "so101", "vx300s")
+SEEDS_APART = 100
+"""Between the seeds of two arms: no two arms stand in the same room"""
 FOUND_M, FOUND_DEG, FOCAL = 0.010, 0.5, 0.03
 
 
@@ -142,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--scenes", type=int, default=20, help="for each arm")
-    parser.add_argument("--seed", type=int, default=1000, help="of the first scene")
+    parser.add_argument("--seed", type=int, default=1000, help="of the first arm's first scene")
     parser.add_argument("--photos", type=int, default=8)
     parser.add_argument("--unknown-intrinsics", action="store_true")
     parser.add_argument("--held-out", type=int, metavar="CLIPS", help="clips of the Panda instead")
@@ -162,7 +164,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             robot, lines = robot_of(arm, Path(folder)), []
             maker = ClipMaker(robot, settings)
-            for seed in range(options.seed, options.seed + count):
+            first = options.seed + SEEDS_APART * ARMS.index(arm)
+            for seed in range(first, first + count):
                 line = journal.lines.get(f"{arm}/{seed}")
                 if line is None:
                     line = measure(robot, maker.make(seed), seed, known_K)
