@@ -12,7 +12,9 @@ from armsight.errors import ConfigError
 from armsight.render import looks, textures
 from armsight.render.backgrounds import Pictures
 from armsight.render.frame import FrameMaker, FrameSettings, rng_of
+from armsight.render.other_arms import arms_unlike
 from armsight.render.presets import PRESETS, preset, with_poses
+from armsight.robots import available_robots, load_robot
 
 
 def test_same_index_same_pixels_whatever_was_made_between(maker: FrameMaker) -> None:
@@ -122,10 +124,18 @@ def test_a_look_uses_surfaces_of_its_split_only(
 
 
 def test_test_arms_are_in_no_training_picture() -> None:
-    assert not set(PRESETS["train"].arms) & set(PRESETS["other-arm"].arms)
+    for test in ("other-arm", "unknown-arm"):
+        for train in ("train", "train-robot-camera"):
+            assert not set(PRESETS[train].arms) & set(PRESETS[test].arms)
     assert PRESETS["train"].split == "train"
-    for name in ("held-out", "no-robot", "other-arm"):
+    for name in ("held-out", "no-robot", "other-arm", "unknown-arm", "robot-camera"):
         assert PRESETS[name].split == "eval"
+
+
+def test_arms_that_no_robot_of_the_package_looks_like() -> None:
+    arms = PRESETS["unknown-arm"].arms
+    for name in available_robots():
+        assert arms_unlike(load_robot(name), arms) == arms
 
 
 def test_held_out_cameras_are_as_the_set_promises(maker: FrameMaker) -> None:

@@ -16,11 +16,13 @@ from armsight.cli._malloc import keep_large_blocks
 @click.command(name="render")
 @click.option("--robot", default="panda", show_default=True, help="Robot name or data file.")
 @click.option("--preset", type=click.Choice(
-    ["train", "train-robot-camera", "held-out", "robot-camera", "no-robot", "other-arm"]),
+    ["train", "train-robot-camera", "held-out", "robot-camera", "no-robot", "other-arm",
+     "unknown-arm"]),
               default="train", show_default=True,
               help="train: crops for training. held-out: 2,000 whole frames, surfaces and random "
-              "numbers of which no training picture has any. no-robot, other-arm: 1,000 frames "
-              "without the robot, or with another maker's.")  # fmt: skip
+              "numbers of which no training picture has any. robot-camera, train-robot-camera: "
+              "half an arm close by, other hands, people. no-robot, other-arm, unknown-arm: 1,000 "
+              "frames without the robot, or with another arm, known or unknown.")  # fmt: skip
 @click.option("--count", type=click.IntRange(min=1), help="How many pictures [by preset].")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
@@ -34,7 +36,7 @@ from armsight.cli._malloc import keep_large_blocks
               "20 % uniform. no-robot: none. mixed: train, with the preset's negatives. "
               "[by preset]")  # fmt: skip
 @click.option("--arm", "arms", multiple=True,
-              type=click.Choice(["sawyer", "kinova3", "jaco", "ur5e", "xarm7", "iiwa7"]),
+              type=click.Choice(["sawyer", "kinova3", "jaco", "ur5e", "xarm7", "iiwa7", "baxter"]),
               help="Other makers' arms to draw as negatives [by preset]; repeatable.")  # fmt: skip
 @click.option("--backgrounds", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of pictures to put behind the robot, beside made-up ones.")  # fmt: skip

@@ -22,6 +22,8 @@ ROBOSUITE = "pip install --no-deps robosuite==1.4.0"
 ROBOT_DATA = "pip install --no-deps example-robot-data==6.0.0"
 TRAIN_ARMS = ("sawyer", "kinova3", "jaco")
 TEST_ARMS = ("ur5e", "xarm7", "iiwa7")
+UNKNOWN_ARMS = ("baxter",)
+"""For tests: no robot of the package looks like it, and no training picture shows it"""
 
 # Folder and gripper in robosuite, the flange, and a working pose [rad].
 _ROBOSUITE = {
@@ -30,6 +32,7 @@ _ROBOSUITE = {
     "jaco": ("jaco", "jaco_three_finger_gripper", "right_hand",
              (3.19, 3.68, 0, 1.17, 0.05, 3.76, 3.14)),
     "ur5e": ("ur5e", "robotiq_gripper_140", "right_hand", (-0.47, -1.735, 2.48, -2.275, -1.59, -2)),
+    "baxter": ("baxter", "rethink_gripper", "right_hand", (0.4, -0.55, 0, 1.28, 0, 0.26, 0)),
     "iiwa7": ("iiwa", "robotiq_gripper_140", "right_hand", (0, 0.65, 0, -1.89, 0, 0.6, 0)),
 }  # fmt: skip
 _XARM7 = "share/example-robot-data/robots/xarm_description/urdf/xarm7.urdf"
@@ -37,7 +40,7 @@ _XARM7 = "share/example-robot-data/robots/xarm_description/urdf/xarm7.urdf"
 # What the names of robots of the same looks have in common.
 _ALIKE = {
     "sawyer": "sawyer", "kinova3": "kinova|gen3", "jaco": "jaco|j2[ns]", "ur5e": "ur(3|5|10|16|20)",
-    "xarm7": "xarm", "iiwa7": "iiwa",
+    "xarm7": "xarm", "iiwa7": "iiwa", "baxter": "baxter",
 }  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def arms_unlike(robot: Robot, names: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def other_arm(name: str) -> OtherArm:
-    """One of TRAIN_ARMS or TEST_ARMS.
+    """One of TRAIN_ARMS, TEST_ARMS or UNKNOWN_ARMS.
 
     Raises:
         ConfigError: the name is neither.
@@ -89,10 +92,11 @@ def other_arm(name: str) -> OtherArm:
             "attach": [{"model": f"grippers/{gripper}.xml", "to": flange}],
         }  # fmt: skip
     else:
-        known = ", ".join((*TRAIN_ARMS, *TEST_ARMS))
+        known = ", ".join((*TRAIN_ARMS, *TEST_ARMS, *UNKNOWN_ARMS))
         raise ConfigError(f"unknown arm {name!r}; other makers' arms that can be drawn: {known}")
     spec = robot_spec(simulation)
-    joints = [j for j in spec.joints if "/" not in j.name][: len(ready)]
+    own = [j for j in spec.joints if "/" not in j.name and not j.name.startswith("head")]
+    joints = own[: len(ready)]
     # A joint without limits turns all the way.
     limits = [tuple(j.range) if j.range[0] < j.range[1] else (-np.pi, np.pi) for j in joints]
     return OtherArm(

@@ -8,7 +8,7 @@ from armsight.errors import ConfigError
 from armsight.render.camera import CameraRanges
 from armsight.render.conditions import Conditions
 from armsight.render.frame import FrameSettings
-from armsight.render.other_arms import TEST_ARMS, TRAIN_ARMS
+from armsight.render.other_arms import TEST_ARMS, TRAIN_ARMS, UNKNOWN_ARMS
 from armsight.render.poses import EVAL_MIX, TRAIN_MIX
 
 HELD_OUT_DISTANCE = (0.8, 2.0)
@@ -56,10 +56,20 @@ PRESETS: dict[str, FrameSettings] = {
         other_arm=1.0,
         arms=TEST_ARMS,
     ),
+    "unknown-arm": FrameSettings(
+        split="eval",
+        crop=False,
+        cameras=CameraRanges(distance=(0.6, 2.2)),
+        arm_distance=HELD_OUT_DISTANCE,
+        min_origins_in_frame=4,
+        no_robot=0.0,
+        other_arm=1.0,
+        arms=UNKNOWN_ARMS,
+    ),
 }
 COUNTS = {
     "train": 60_000, "train-robot-camera": 60_000, "held-out": 2_000, "robot-camera": 2_000,
-    "no-robot": 1_000, "other-arm": 1_000,
+    "no-robot": 1_000, "other-arm": 1_000, "unknown-arm": 1_000,
 }  # fmt: skip
 FORMATS = {name: "shards" if name.startswith("train") else "ndds" for name in COUNTS}
 
