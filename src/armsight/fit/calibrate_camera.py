@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.camera.image import load_image
-from armsight.camera.intrinsics import Intrinsics, find_intrinsics
+from armsight.camera.intrinsics import find_intrinsics
+from armsight.fit.extrinsics.answer import Answer
+from armsight.fit.extrinsics.background import LONGER_SIDE
 from armsight.fit.extrinsics.calibration import VERDICTS, CameraCalibration, FrameAlignment
-from armsight.fit.extrinsics.inputs import (
-    JointPath,
-    check_image,
-    check_images,
-    in_degrees,
-    joint_path,
-)
+from armsight.fit.extrinsics.diagnosis import MIRRORED, diagnose, mirrored_contrast, nothing_moves
+from armsight.fit.extrinsics.inputs import JointPath, check_images, in_degrees, joint_path
 from armsight.fit.extrinsics.link_hulls import LinkHulls
+from armsight.fit.extrinsics.log_errors import with_time_offset, with_zero_offsets
+from armsight.fit.extrinsics.scan import Scan, scan
 from armsight.fit.extrinsics.search import spread_frames
-from armsight.fit.extrinsics.shared_fit import Frames, SharedPrior
-from armsight.fit.extrinsics.solve import Solution, edge_maps, find_camera
+from armsight.fit.extrinsics.shared_fit import Frames, SharedPrior, fit_shared
+from armsight.fit.extrinsics.solve import (
+    FINE,
+    LAST,
+    LEAST_CONTRAST,
+    SURE_CONTRAST,
+    Solution,
+    edge_maps,
+    find_camera,
+    solution,
+)
+from armsight.fit.extrinsics.time_offset import coarse_time_offsets, image_motion, is_video
+from armsight.fit.extrinsics.uncertainty import covariance, evidence_weight
 from armsight.robots import Robot, load_robot
 
 __all__ = ["VERDICTS", "CameraCalibration", "FrameAlignment", "calibrate_camera"]
@@ -31,15 +42,11 @@ Pixels = NDArray[np.uint8]
 FOCAL_STD = {"given": 0.003, "camera_file": 0.003, "field_of_view": 0.03, "exif": 0.05}
 """of the log of the focal length, by where K came from; else it is FOCAL_UNKNOWN"""
 FOCAL_UNKNOWN = 0.4
-EVIDENCE_WEIGHT = 0.02
-"""of a point of a contour: neighbours err together"""
 MOST_FRAMES = 16
 """are fitted: those in which the arm stands most differently"""
 FEWEST_FRAMES = 3
 LEAST_MOTION = 0.04
 """The arm hardly moves where no point of it moves by more than this share of its reach"""
-LEAST_CONTRAST = 0.13
-"""between own and other frames' poses (`Solution.contrast`), of an answer that is believed"""
 
 
 def calibrate_camera(
@@ -83,7 +90,8 @@ def calibrate_camera(
     size = check_images(images)
     intrinsics = find_intrinsics(load_image(np.asarray(images[0])), K, None, fov_deg)
     path, known = joint_path(robot, len(images), joint_positions, image_times, log_times)
-    answer = _Answer(robot, intrinsics, len(images), known)
+    answer = Answer(robot, intrinsics, len(images))
+    answer.reasons.update({int(i): "its joints are not known" for i in np.flatnonzero(~known)})
     if path is None or known.sum() < FEWEST_FRAMES:
         return answer.without_camera(
             "too_few_frames",
@@ -94,71 +102,85 @@ def calibrate_camera(
         return answer.without_camera(
             "wrong_units", "the joint angles exceed full turns, but would fit as degrees"
         )
-    q = path.at(0.0)[0]
     usable = np.flatnonzero(known)
-    hulls = LinkHulls.of(robot, q[usable])
+    hulls = LinkHulls.of(robot, path.at(0.0)[0][usable])
     moved = float(np.linalg.norm(np.ptp(hulls.points, axis=0), axis=-1).max())
     if moved < LEAST_MOTION * hulls.reach:
         return answer.without_camera(
             "arm_hardly_moves",
             f"by the log no point of the arm moves by more than {100 * moved:.1f} cm",
         )
-    chosen = usable[spread_frames(hulls, MOST_FRAMES)]
-    pictures = [np.asarray(images[int(i)]) for i in chosen]
-    for i, picture in zip(chosen, pictures, strict=True):
-        check_image(picture, int(i), size)
-    solution = _solve(robot, pictures, path, chosen, intrinsics, seed, report)
-    return answer.of(solution, chosen)
+    seen = scan(images, usable, size)
+    return _calibrated(robot, images, path, seen, answer, seed, report)
 
 
-def _solve(
-    robot: Robot, pictures: list[Pixels], path: JointPath, chosen: NDArray[np.intp],
-    intrinsics: Intrinsics, seed: int, report: Callable[[float], None] | None,
-) -> Solution:  # fmt: skip
-    frames = Frames(robot, edge_maps(pictures, intrinsics.K), path.among(chosen).at)
-    prior = SharedPrior(
-        FOCAL_STD.get(intrinsics.source, FOCAL_UNKNOWN), np.zeros(len(robot.joint_names))
-    )
-    return find_camera(robot, pictures, frames, intrinsics.K, prior, seed, EVIDENCE_WEIGHT, report)
-
-
-class _Answer:
-    """Puts the answer together."""
-
-    def __init__(
-        self, robot: Robot, intrinsics: Intrinsics, num_frames: int, known: NDArray[np.bool_]
-    ) -> None:
-        self.robot, self.intrinsics = robot, intrinsics
-        self.frames = [
-            FrameAlignment(i, np.nan, False, "" if known[i] else "its joints are not known")
-            for i in range(num_frames)
-        ]
-
-    def without_camera(self, verdict: str, *messages: str) -> CameraCalibration:
-        """No camera was found."""
-        J = len(self.robot.joint_names)
-        return CameraCalibration(
-            self.robot.name, verdict, messages, self.robot.joint_names, None, None,
-            self.intrinsics.K, self.intrinsics.source, np.zeros(J), np.zeros(J, bool), None,
-            tuple(self.frames),
-        )  # fmt: skip
-
-    def of(self, solution: Solution, chosen: NDArray[np.intp]) -> CameraCalibration:
-        """What was found, if it can be believed."""
-        for i, alignment, used in zip(chosen, solution.alignment, solution.used, strict=True):
-            reason = "" if used else "its edges do not go with the log and the other frames"
-            self.frames[i] = FrameAlignment(int(i), float(alignment), bool(used), reason)
-        said = (
-            f"contours lie on edges to {solution.mean_alignment:.2f}, {solution.contrast:.2f} more "
-            f"than those of other frames; motion agrees to {solution.motion_score:.2f}"
+def _calibrated(
+    robot: Robot, images: Sequence[Pixels], path: JointPath, seen: Scan, answer: Answer, seed: int,
+    report: Callable[[float], None] | None,
+) -> CameraCalibration:  # fmt: skip
+    """What the fit says of frames whose joints are known."""
+    indices, camera_moved = _one_camera(seen)
+    scanned = path.among(indices)
+    small = seen.small[np.isin(seen.indices, indices)]
+    if nothing_moves(small):
+        return answer.without_camera(
+            "arm_not_in_view", "nothing moves in the pictures, although the log's arm does"
         )
-        if solution.contrast < LEAST_CONTRAST:
-            return self.without_camera("cannot_tell", said)
-        J = len(self.robot.joint_names)
-        K = self.intrinsics.K.copy()
-        K[:2, :2] *= np.exp(solution.shared.log_focal)
-        return CameraCalibration(
-            self.robot.name, "fine", (said,), self.robot.joint_names, solution.shared.T_cam_base,
-            None, K, self.intrinsics.source, np.zeros(J), np.zeros(J, bool), None,
-            tuple(self.frames),
-        )  # fmt: skip
+    video = is_video(scanned)
+    offsets = [0.0]
+    if video:
+        offsets = coarse_time_offsets(robot, scanned, image_motion(small))
+    hulls = LinkHulls.of(robot, scanned.at(offsets[0])[0])
+    chosen = indices[spread_frames(hulls, MOST_FRAMES)]
+    if len(chosen) < FEWEST_FRAMES:
+        return answer.without_camera("too_few_frames", *filter(None, [camera_moved]))
+    pictures = [np.asarray(images[int(i)]) for i in chosen]
+    K = answer.intrinsics.K
+    frames = Frames(robot, edge_maps(pictures, K), path.among(chosen).at)
+    prior = SharedPrior(
+        FOCAL_STD.get(answer.intrinsics.source, FOCAL_UNKNOWN), np.zeros(len(robot.joint_names))
+    )
+    found = find_camera(pictures, frames, K, prior, seed, offsets, report=report)
+    if found is None or found.contrast < LEAST_CONTRAST:
+        why = diagnose(robot, pictures, frames.joints_at(0.0)[0], K, prior, small, scanned, seed)
+        return answer.without_camera(why.verdict, *why.messages)
+    if found.contrast < SURE_CONTRAST:
+        q = frames.joints_at(found.shared.time_offset)[0]
+        if mirrored_contrast(robot, pictures, q, K, prior, seed) > found.contrast:
+            return answer.without_camera("cannot_tell", MIRRORED)
+    return _refined(frames, found, prior, pictures, path, chosen, answer, video, camera_moved)
+
+
+def _refined(
+    frames: Frames, found: Solution, prior: SharedPrior, pictures: list[Pixels], path: JointPath,
+    chosen: NDArray[np.intp], answer: Answer, video: bool, camera_moved: str | None,
+) -> CameraCalibration:  # fmt: skip
+    """The last fit, with a time offset and zero offsets where the pictures ask for them."""
+    weights = evidence_weight(frames, found.shared, found.used) * found.used
+    shared, period = found.shared, None
+    if video:
+        period = path.frame_period
+        shared, prior = with_time_offset(frames, shared, prior, weights, period)
+    shared = fit_shared(frames, shared, prior, weights, FINE)
+    compared = with_zero_offsets(frames, shared, prior, weights)
+    shared = fit_shared(frames, compared.shared, compared.prior, weights, LAST)
+    compared = replace(compared, shared=shared)
+    found = solution(frames, shared, weights > 0, pictures, answer.intrinsics.K, found.agreement)
+    return answer.of(
+        found, compared, covariance(frames, shared, compared.prior, weights), chosen, period,
+        path.in_seconds, camera_moved,
+    )  # fmt: skip
+
+
+def _one_camera(seen: Scan) -> tuple[NDArray[np.intp], str | None]:
+    """The frames before or after the camera moved, whichever are more, and the move in words."""
+    moved = seen.camera_motion
+    if moved is None:
+        return seen.indices, None
+    before = seen.indices[seen.indices < moved.frame]
+    after = seen.indices[seen.indices >= moved.frame]
+    kept, name = (before, "before") if len(before) >= len(after) else (after, "since")
+    return kept, (
+        f"the room shifts by {moved.shift_px:.1f} px (of {LONGER_SIDE} px) at frame "
+        f"{moved.frame}; the pose is the camera's {name} then"
+    )

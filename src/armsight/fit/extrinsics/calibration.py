@@ -65,6 +65,8 @@ class CameraCalibration:
     """One of `armsight.state.INTRINSICS_SOURCES`"""
     joint_zero_offsets: Array
     """(J,) [rad] to add to the log's angles; 0 where they were not found to be off"""
+    joint_zero_offsets_std: Array
+    """(J,) [rad] how well an offset of each could be seen; infinite where it cannot"""
     joint_zero_offsets_observable: NDArray[np.bool_]
     """(J,) False where no offset could be seen: the first joint's is the camera's own turn"""
     time_offset: float | None
@@ -102,12 +104,6 @@ class CameraCalibration:
         """[px] one standard deviation."""
         std = self._std(slice(6, 7))
         return float(std[0] * self.K[0, 0]) if len(std) else None
-
-    @property
-    def joint_zero_offsets_std(self) -> Array | None:
-        """(J,) [rad]; infinite where an offset cannot be seen."""
-        std = self._std(slice(7, -1))
-        return np.where(self.joint_zero_offsets_observable, std, np.inf) if len(std) else None
 
     @property
     def time_offset_std(self) -> float | None:

@@ -34,12 +34,23 @@ class JointPath:
         """Joint positions (N, J) [rad] and speeds (N, J) [rad per unit of time] of the frames."""
         t = self.frame_times - time_offset
         q = np.stack([np.interp(t, self.times, column) for column in self.positions.T], axis=-1)
-        half = 0.5 * float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1.0
+        half = 0.5 * self.log_period
         later, earlier = (
             np.stack([np.interp(t + d, self.times, column) for column in self.positions.T], axis=-1)
             for d in (half, -half)
         )
         return q, (later - earlier) / (2 * half)
+
+    @property
+    def log_period(self) -> float:
+        """between rows of the log, in the median"""
+        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1.0
+
+    @property
+    def frame_period(self) -> float:
+        """between frames of the recording: no more than that, where only some frames were given"""
+        gaps = np.diff(self.frame_times)
+        return min(self.log_period, float(gaps.min())) if len(gaps) else self.log_period
 
     def among(self, frames: NDArray[np.intp]) -> JointPath:
         """For some of the frames."""
@@ -47,7 +58,7 @@ class JointPath:
 
     def known(self) -> NDArray[np.bool_]:
         """(N,) whether the log reaches over the frame's time."""
-        slack = 0.5 * float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.0
+        slack = 0.5 * self.log_period
         known: NDArray[np.bool_] = (self.frame_times >= self.times[0] - slack) & (
             self.frame_times <= self.times[-1] + slack
         )

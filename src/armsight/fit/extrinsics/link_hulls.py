@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -56,7 +57,7 @@ class LinkHulls:
         mean: Array = self.points.mean((0, 1))
         return mean
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """[m] the farthest point from the base."""
         return float(np.linalg.norm(self.points, axis=-1).max())

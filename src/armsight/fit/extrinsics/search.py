@@ -19,8 +19,12 @@ from armsight.geometry import make_transform, rotation_from_rotvec
 Array = NDArray[np.floating]
 
 NUM_RANDOM = 2500
-NUM_KEPT = 40
-NUM_ROUNDS = 14
+NUM_KEPT = 60
+NUM_ROUNDS = 18
+NUM_TRIES = 4
+"""changes of each pose in a round"""
+KEPT_SHARE, FEWEST_KEPT = 0.85, 6
+"""of the poses go on to the next round"""
 FRAMES_FIRST = 5
 """The random poses are judged by so many frames, the best by all"""
 DISTANCES = (0.35, 6.0)
@@ -31,8 +35,8 @@ FOCAL_RANGE = 0.5
 """Where the focal length is unknown: it is drawn from exp(-this) to exp(this) times the guess"""
 STEPS = np.array([0.3, 0.3, 0.3, 0.2, 0.15, 0.15, 0.15])
 """First perturbation of turn (3) [rad], log distance, place in the picture (2, half its width) and
-log focal length; each round takes three quarters of the one before"""
-NARROWING = 0.75
+log focal length; each round they narrow"""
+NARROWING = 0.82
 
 
 @dataclass(frozen=True)
@@ -101,13 +105,19 @@ class MotionSearch:
         poses = poses[np.argsort(-scores)[:NUM_KEPT]]
         scores = self._scores(poses, self.motion, self.hulls)
         steps = STEPS.copy()
-        for i in range(NUM_ROUNDS):
-            kept = max(6, NUM_KEPT - 4 * i)
-            tries = self._perturbed(poses, steps, 3, rng)
-            poses = poses.joined(tries)
-            scores = np.concatenate([scores, self._scores(tries, self.motion, self.hulls)])
-            best = np.argsort(-scores)[:kept]
-            poses, scores = poses[best], scores[best]
+        for _ in range(NUM_ROUNDS):
+            # Each pose is held against its own changes only, so that no basin takes over early.
+            tries = self._perturbed(poses, steps, NUM_TRIES, rng)
+            tried = self._scores(tries, self.motion, self.hulls).reshape(NUM_TRIES, -1)
+            best = tried.argmax(0)
+            count = len(scores)
+            better = np.flatnonzero(tried.max(0) > scores)
+            source = np.arange(count)
+            source[better] = count * (1 + best[better]) + better
+            poses = poses.joined(tries)[source]
+            scores = np.maximum(scores, tried.max(0))
+            left = np.argsort(-scores)[: max(FEWEST_KEPT, round(count * KEPT_SHARE))]
+            poses, scores = poses[left], scores[left]
             steps *= NARROWING
         transforms = self._transforms(poses)
         return [
@@ -144,14 +154,14 @@ class MotionSearch:
             log_focal,
         )
 
-    def _matched(self, poses: _Poses, rounds: int = 4) -> _Poses:
+    def _matched(self, poses: _Poses, rounds: int = 3) -> _Poses:
         """Poses at which the arm's motion is as large and where it is in the pictures."""
         width, height = self.motion.size
         v, u = np.indices((height, width))
         seen = np.stack([(u - self.K[0, 2]), (v - self.K[1, 2])], -1).reshape(-1, 2) / (width / 2)
         weight = self.motion.activity.ravel() + 1e-6
         centre, size = _moments(seen, weight)
-        points = self.hulls.points[:, ::5]
+        points = self.hulls.points[:: max(1, len(self.hulls.points) // 6), ::8]
         moved = points.std(0).sum(-1)
         low, high = np.log(DISTANCES)
         edge = np.array([1.0, height / width]) * 1.05

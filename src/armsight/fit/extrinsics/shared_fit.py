@@ -26,6 +26,8 @@ Array = NDArray[np.floating]
 
 SCALES = ((20.0, 8.0), (8.0, 3.0), (3.0, 1.5), (2.0, 1.0))
 """[px] of Welsch's loss; the contours are drawn anew before each group"""
+TEST_SCALE = 1.5
+"""[px] at which answers are compared and their covariance is taken"""
 STEPS = 15
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
 SETTLED = 1e-5
@@ -85,6 +87,12 @@ class SharedPrior:
         return np.concatenate([
             np.zeros(6), [shared.log_focal], shared.zeros, [shared.time_offset - self.time_offset]
         ])  # fmt: skip
+
+    def cost(self, shared: Shared) -> float:
+        """Minus the log probability, up to a constant."""
+        std = self.std
+        free = (std > 0) & np.isfinite(std)
+        return 0.5 * float(((self.off(shared)[free] / std[free]) ** 2).sum())
 
 
 @dataclass(frozen=True)
@@ -146,22 +154,66 @@ class Frames:
     ) -> tuple[Array, Array, Array]:
         """Cost (N,), gradient (N, G) and Gauss-Newton's matrix (N, G, G) of each frame's contour,
         by the G = 8 + J shared unknowns."""
-        q, speed = self.joints_at(shared.time_offset)
+        parts = [part.summed() for part in self._by_points(contours, shared, scale)]
+        costs, gradients, matrices = zip(*parts, strict=True)
+        maps = self._maps(shared)
+        g = np.einsum("nfg,nf->ng", maps, np.array(gradients))
+        return np.array(costs), g, maps.swapaxes(-1, -2) @ np.array(matrices) @ maps
+
+    def link_gradients(self, contours: list[Contour], shared: Shared, scale: float) -> Array:
+        """(N * L, G) gradients of each frame's contour of each link: what errs together."""
+        maps, links = self._maps(shared), len(self.robot.link_names)
+        rows = [
+            part.by_link(links) @ one
+            for part, one in zip(self._by_points(contours, shared, scale), maps, strict=True)
+        ]
+        return np.concatenate(rows)
+
+    def _maps(self, shared: Shared) -> Array:
+        """(N, J + 7, G) from small changes of what is shared to those of each frame."""
+        speed = self.joints_at(shared.time_offset)[1]
+        J, G = speed.shape[1], shared.vector_size
+        maps = np.zeros((len(speed), J + 7, G))
+        maps[:, J:, :7] = np.eye(7)
+        maps[:, :J, 7 : 7 + J] = np.eye(J)
+        maps[:, :J, -1] = -speed
+        return maps
+
+    def _by_points(
+        self, contours: list[Contour], shared: Shared, scale: float
+    ) -> list[_ContourTerms]:
         states = self.states(shared)
-        J, G = q.shape[1], shared.vector_size
-        costs, gradients, matrices = [], [], []
-        for i, (edges, contour) in enumerate(zip(self.edges, contours, strict=True)):
-            cost, g, H = contour_terms(
-                contour, with_focal(edges, shared.log_focal), states[i : i + 1], scale
-            )
-            A = np.zeros((J + 7, G))
-            A[J:, :7] = np.eye(7)
-            A[:J, 7 : 7 + J] = np.eye(J)
-            A[:J, -1] = -speed[i]
-            costs.append(cost)
-            gradients.append(A.T @ g)
-            matrices.append(A.T @ H @ A)
-        return np.array(costs), np.array(gradients), np.array(matrices)
+        return [
+            contour_terms(contour, with_focal(edges, shared.log_focal), states[i : i + 1], scale)
+            for i, (edges, contour) in enumerate(zip(self.edges, contours, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class _ContourTerms:
+    """One frame's contour of P points, by (dq, omega, v, dlogf)."""
+
+    cost: float
+    links: NDArray[np.intp]
+    """(P,)"""
+    distance: Array
+    """(P,) [px]"""
+    jacobian: Array
+    """(J + 7, P) of the distances"""
+    weight: Array
+    """(P,) [1/px^2]"""
+
+    def summed(self) -> tuple[float, Array, Array]:
+        """Cost, gradient (J + 7,) and Gauss-Newton's matrix (J + 7, J + 7)."""
+        weighted = self.jacobian * self.weight
+        return self.cost, weighted @ self.distance, weighted @ self.jacobian.T
+
+    def by_link(self, num_links: int) -> Array:
+        """(L, J + 7) the gradient of each link's points."""
+        pulls = self.jacobian * (self.weight * self.distance)
+        sums = np.zeros((num_links, len(pulls)))
+        np.add.at(sums, self.links, pulls.T)
+        return sums
 
 
 def with_focal(edges: EdgeMap, log_focal: float) -> EdgeMap:
@@ -174,18 +226,15 @@ def with_focal(edges: EdgeMap, log_focal: float) -> EdgeMap:
     return other
 
 
-def contour_terms(
-    contour: Contour, edges: EdgeMap, state: States, scale: float
-) -> tuple[float, Array, Array]:
-    """Cost, gradient (J + 7,) and matrix (J + 7, J + 7) by (dq, omega, v, dlogf) of one frame."""
+def contour_terms(contour: Contour, edges: EdgeMap, state: States, scale: float) -> _ContourTerms:
+    """Of one frame (B = 1), under Welsch's loss of that scale [px]."""
     frames = link_frames(contour.robot.chain, state.q, np)
     seen = contour.look(edges, state, frames)
-    fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)
+    fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)[0]
     by_focal = (seen.gradient * (edges.K[:2, :2] @ seen.rays)).sum(1, keepdims=True)
-    J = np.concatenate([contour.jacobian(edges, state, seen, frames), by_focal], axis=1)[0]
-    weighted = J * (fit[0] / scale**2)
+    jacobian = np.concatenate([contour.jacobian(edges, state, seen, frames), by_focal], axis=1)[0]
     cost = float(contour.known.sum() - fit.sum())
-    return cost, weighted @ seen.distance[0], weighted @ J.T
+    return _ContourTerms(cost, contour.links[0], seen.distance[0], jacobian, fit / scale**2)
 
 
 def fit_shared(
@@ -228,6 +277,23 @@ def fit_shared(
     return shared
 
 
+def gain(
+    frames: Frames, one: Shared, other: Shared, one_prior: SharedPrior, other_prior: SharedPrior,
+    weights: Array,
+) -> float:  # fmt: skip
+    """By how much minus the log posterior of `other` is lower than that of `one`.
+
+    Contours drawn anew have other points, so both answers are judged by the same ones: those
+    drawn for one, and those drawn for the other.
+    """
+    drawn = [frames.contours(one), frames.contours(other)]
+    costs = [
+        sum(float(weights @ frames.terms(contours, s, TEST_SCALE)[0]) for contours in drawn) / 2
+        for s in (one, other)
+    ]
+    return costs[0] + one_prior.cost(one) - costs[1] - other_prior.cost(other)
+
+
 def _descend(
     shared: Shared, free: NDArray[np.intp], total: Callable[[Shared], tuple[float, Array, Array]]
 ) -> Shared:
@@ -257,6 +323,8 @@ def fixed_joints(joint_positions: Array) -> Callable[[float], tuple[Array, Array
     return lambda time_offset: (joint_positions, np.zeros_like(joint_positions))
 
 
-def nominal(T_cam_base: Array, num_joints: int, log_focal: float = 0.0) -> Shared:
-    """Shared unknowns with zeros and time offset as the log has them."""
-    return Shared(T_cam_base, log_focal, np.zeros(num_joints), 0.0)
+def nominal(
+    T_cam_base: Array, num_joints: int, log_focal: float = 0.0, time_offset: float = 0.0
+) -> Shared:
+    """Shared unknowns with the zeros as the log has them."""
+    return Shared(T_cam_base, log_focal, np.zeros(num_joints), time_offset)

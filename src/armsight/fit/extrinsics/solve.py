@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from armsight.fit.edges import EdgeMap
 from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.fit.extrinsics.motion import MotionImages
-from armsight.fit.extrinsics.search import CameraGuess, MotionSearch
+from armsight.fit.extrinsics.search import CameraGuess, MotionSearch, spread_frames
 from armsight.fit.extrinsics.shared_fit import (
     SCALES,
     Frames,
@@ -20,18 +20,31 @@ from armsight.fit.extrinsics.shared_fit import (
     fit_shared,
     nominal,
 )
-from armsight.robots import Robot
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
-NUM_STARTS = 2
-"""Searches from different random poses, whose answers are held against each other"""
-GUESSES = 2
+FEWEST_STARTS, MOST_STARTS = 2, 5
+"""Searches from different random poses: until two that explain the frames end in one place"""
+FRAMES_SEARCHED = 10
+"""at most; all are fitted"""
+FEW_FRAMES, MOST_STARTS_OF_FEW = 7, 9
+"""From so few frames a search is quick, and often ends in the wrong place"""
+GUESSES = 3
 """of each search that are fitted"""
+SAME_PLACE = 0.02
+"""[rad] by how much two answers may see the arm apart and still be one"""
+LEAST_CONTRAST = 0.13
+"""of an answer that is believed; right ones have 0.2 and more, wrong ones below 0.06"""
+EVIDENCE_WEIGHT = 0.02
+"""of a point of a contour at first, before `uncertainty.evidence_weight` is known"""
+SURE_CONTRAST = 0.19
+"""Below, pictures that are mirrored could still fit so well"""
 COARSE, FINE = SCALES[:2], SCALES[2:]
-LEAST_SHARE = 0.6
-"""A frame that fits less well than this share of the median is left out"""
+LAST = (*FINE, (2.0, 1.0))
+"""[px] focal length and distance go together, and take another round"""
+LEAST_SHARE = 0.35
+"""A frame whose contrast is less than this share of the median is left out"""
 
 
 @dataclass(frozen=True)
@@ -59,58 +72,94 @@ class Solution:
 
 
 def find_camera(
-    robot: Robot,
     images: list[Pixels],
     frames: Frames,
     K: Array,
     prior: SharedPrior,
     seed: int,
-    evidence_weight: float,
+    time_offsets: Sequence[float] = (0.0,),
+    most_starts: int | None = None,
+    least_score: float = -1.0,
     report: Callable[[float], None] | None = None,
-) -> Solution:
-    """The camera of N frames.
+) -> Solution | None:
+    """The camera of N frames; None where no search got so far as `least_score`.
 
     Args:
-        robot: the arm.
         images: the frames (H, W, 3).
         frames: their edges and joints.
         K: (3, 3) [px] of the frames, focal length perhaps a guess.
         prior: on what is shared.
         seed: of the search.
-        evidence_weight: of a point of a contour, against the prior.
-        report: is told what share of the work is done.
+        time_offsets: [s] of the log, tried in turn.
+        most_starts: of the search; by default as many as it takes, up to a limit.
+        least_score: correlation of motion from which on a camera is fitted.
+        report: is told what share of the work is done, at most.
     """
-    q = frames.joints_at(0.0)[0]
-    motion = MotionImages.of(images)
-    hulls = LinkHulls.of(robot, q)
+    some = spread_frames(LinkHulls.of(frames.robot, frames.joints_at(0.0)[0]), FRAMES_SEARCHED)
+    motion = MotionImages.of([images[i] for i in some])
     height, width = images[0].shape[:2]
-    search = MotionSearch(
-        motion, hulls, shrunk_intrinsics(K, (width, height), motion.size),
-        focal_known=prior.log_focal_std < 0.1,
-    )  # fmt: skip
-    weights = np.full(len(images), evidence_weight)
-    ends: list[tuple[float, Shared]] = []
-    for start in range(NUM_STARTS):
+    K_small = shrunk_intrinsics(K, (width, height), motion.size)
+    ends: list[_End] = []
+    if most_starts is None:
+        most_starts = MOST_STARTS_OF_FEW if len(images) <= FEW_FRAMES else MOST_STARTS
+    for start in range(most_starts):
+        offset = time_offsets[start % len(time_offsets)]
+        hulls = LinkHulls.of(frames.robot, frames.joints_at(offset)[0][some])
+        search = MotionSearch(motion, hulls, K_small, focal_known=prior.log_focal_std < 0.1)
         guesses = distinct(search.run(np.random.default_rng([seed, start])), GUESSES)
-        fits = [
-            fit_shared(
-                frames, nominal(g.T_cam_base, q.shape[1], g.log_focal), prior, weights, COARSE
-            )
-            for g in guesses
-        ]
-        ends.append(max(((_mean(frames.alignment(s)), s) for s in fits), key=lambda end: end[0]))
+        guesses = [guess for guess in guesses if guess.score > least_score]
+        if not guesses:
+            continue
+        ends.append(_coarse(frames, prior, guesses, offset))
+        ends.sort(key=lambda end: -end.contrast)
         if report is not None:
-            report((start + 1) / NUM_STARTS)
-    best = max(ends, key=lambda end: end[0])[1]
-    agreement = max(_apart(best, s, hulls) for _, s in ends)
-    shared, used = fit_robustly(frames, best, prior, weights, FINE)
+            report((start + 1) / most_starts)
+        best = ends[0]
+        agreement = _apart(best.shared, ends[1].shared, hulls) if len(ends) > 1 else np.inf
+        believed = best.contrast > LEAST_CONTRAST and agreement < SAME_PLACE
+        if start + 1 >= FEWEST_STARTS and believed:
+            break
+    if not ends:
+        return None
+    weights = np.full(len(images), EVIDENCE_WEIGHT)
+    shared, used = fit_robustly(frames, best.shared, prior, weights, FINE)
+    return solution(frames, shared, used, images, K, float(agreement))
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where a search and a coarse fit ended."""
+
+    shared: Shared
+    contrast: float
+
+
+def _coarse(frames: Frames, prior: SharedPrior, guesses: list[CameraGuess], offset: float) -> _End:
+    ends = []
+    for guess in guesses:
+        start = nominal(guess.T_cam_base, len(prior.zeros_std), guess.log_focal, offset)
+        weights = np.full(len(frames.edges), EVIDENCE_WEIGHT)
+        shared = fit_shared(frames, start, prior, weights, COARSE)
+        exchanged = frames.exchanged(shared)
+        ends.append(_End(shared, contrast(exchanged, go_together(exchanged))))
+    return max(ends, key=lambda end: end.contrast)
+
+
+def solution(
+    frames: Frames, shared: Shared, used: NDArray[np.bool_], images: list[Pixels], K: Array,
+    agreement: float,
+) -> Solution:  # fmt: skip
+    """A fit and how well it explains the frames."""
+    motion = MotionImages.of(images)
+    K_small = shrunk_intrinsics(K, images[0].shape[1::-1], motion.size)
+    hulls = LinkHulls.of(frames.robot, frames.states(shared).q)
+    score = MotionSearch(motion, hulls, K_small, focal_known=True).score(
+        shared.T_cam_base, shared.log_focal
+    )
+    exchanged = frames.exchanged(shared)
+    used = used & go_together(exchanged)
     return Solution(
-        shared,
-        frames.alignment(shared),
-        used,
-        search.score(shared.T_cam_base, shared.log_focal),
-        contrast(frames.exchanged(shared), used),
-        agreement,
+        shared, frames.alignment(shared), used, score, contrast(exchanged, used), agreement
     )
 
 
@@ -123,28 +172,33 @@ def fit_robustly(
 ) -> tuple[Shared, NDArray[np.bool_]]:
     """The fit, and again without the frames (N,) that do not go with the others."""
     shared = fit_shared(frames, start, prior, weights, scales)
-    used = go_together(frames.alignment(shared))
+    used = go_together(frames.exchanged(shared))
     if not used.all() and used.sum() >= 3:
         shared = fit_shared(frames, shared, prior, weights * used, scales)
-        used = go_together(frames.alignment(shared))
+        used = go_together(frames.exchanged(shared))
     return shared, used
 
 
-def contrast(exchanged: Array, used: NDArray[np.bool_]) -> float:
-    """Of the alignments (N, N) of pose k on frame i: the diagonal above the rest, in the median
-    over the frames used (N,)."""
+def contrasts(exchanged: Array) -> Array:
+    """(N,) of the alignments (N, N) of pose k on frame i, the diagonal above the mean of the
+    rest: how much better a frame's own pose lies on its edges than other frames' poses do."""
     others = (exchanged.sum(1) - np.diag(exchanged)) / (len(exchanged) - 1)
-    above = np.diag(exchanged) - others
+    above: Array = np.diag(exchanged) - others
+    return above
+
+
+def contrast(exchanged: Array, used: NDArray[np.bool_]) -> float:
+    """The median over the frames used (N,)."""
+    above = contrasts(exchanged)
     return float(np.median(above[used] if used.any() else above))
 
 
-def go_together(alignment: Array) -> NDArray[np.bool_]:
+def go_together(exchanged: Array) -> NDArray[np.bool_]:
     """(N,) which frames fit about as well as most."""
-    known = np.isfinite(alignment)
-    if not known.any():
-        return known
-    used: NDArray[np.bool_] = np.where(known, alignment, 0.0) >= LEAST_SHARE * np.median(
-        alignment[known]
+    above = contrasts(exchanged)
+    # Frames out of view say nothing.
+    used: NDArray[np.bool_] = (np.diag(exchanged) > 0.05) & (
+        above >= LEAST_SHARE * np.median(above)
     )
     return used
 
@@ -185,7 +239,3 @@ def _apart(one: Shared, other: Shared, hulls: LinkHulls) -> float:
         flat = cam[:, :2] / np.maximum(cam[:, 2:], 1e-3) * np.exp(shared.log_focal)
         rays.append(flat)
     return float(np.median(np.linalg.norm(rays[0] - rays[1], axis=-1)))
-
-
-def _mean(alignment: Array) -> float:
-    return float(np.nanmean(alignment)) if np.isfinite(alignment).any() else 0.0
