@@ -72,6 +72,7 @@ def camera_from_pictures(
         K=K_found,
         intrinsics_source=intrinsics.source,
         joint_zero_offsets=np.zeros(len(joints)),
+        joint_zero_offsets_std=np.full(len(joints), np.inf),
         joint_zero_offsets_observable=np.zeros(len(joints), bool),
         time_offset=None,
         frames=tuple(
