@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "Train a model.",
     "export": "Turn a training checkpoint into runtime weights (ONNX).",
     "calibrate": "Calibrate weights on a validation set.",
+    "verify": "Say whether claimed joint angles agree with an image.",
     "ask": "Ask a vision-language model for joint angles, or to check claimed ones.",
     "make-pairs": "Make a set of reference and target pictures to ask about.",
     "evaluate": "Score estimates against a data set with known answers.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 from armsight.cli._inputs import parse_K
 from armsight.cli._report import dumps, table
+from armsight.cli.verify import report_verdict
 from armsight.errors import BadIntrinsicsError, ConfigError
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -75,7 +75,7 @@ def command(image: Path, **options: Any) -> None:
     """
     from armsight.camera.camera_file import check_K, read_camera_file
     from armsight.robots import load_robot
-    from armsight.vlm.answer import read_pose
+    from armsight.verify.verdict import read_pose
 
     if options["K"] is not None and options["camera"] is not None:
         raise BadIntrinsicsError("give only one of --K and --camera")
@@ -159,16 +159,17 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
 
 
 def _verify(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str, Any]) -> None:
+    from armsight.verify.verdict import read_joints, verify_joints
     from armsight.vlm import engine
     from armsight.vlm.ask import Question
     from armsight.vlm.picture import prepare
     from armsight.vlm.prices import Prices
-    from armsight.vlm.references import given_references, read_joints
-    from armsight.vlm.verify import judge_with_estimator, judge_with_model
+    from armsight.vlm.references import given_references
+    from armsight.vlm.verify import judge_with_model
 
     claimed = read_joints(options["verify"], robot)
     if options["model"] == "armsight":
-        document = judge_with_estimator(image, robot, claimed, K, camera, T)
+        document = verify_joints(image, robot, claimed, K, camera, T)
     else:
         side = options["image_size"]
         prices = Prices.read(options["prices"])
@@ -186,16 +187,7 @@ def _verify(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[
                 prices,
             ),
         )
-    if options["as_json"]:
-        click.echo(dumps(document))
-    else:
-        said = {True: "agree", False: "DISAGREE", None: "cannot be judged"}[document["agrees"]]
-        score = document["score"]
-        shown = "" if score is None else f" (score {score:.3f}, threshold {document['threshold']})"
-        click.echo(f"{image}: the claimed angles {said}{shown}")
-        for note in document["notes"]:
-            click.echo(f"  note: {note}")
-    sys.exit(0 if document["agrees"] else 1)
+    report_verdict(image, document, options["as_json"])
 
 
 def _settings(options: dict[str, Any]) -> Any:

@@ -54,7 +54,7 @@ def command(
     from armsight.evaluate.calibration_frames import observe
     from armsight.evaluate.card import refuse_test_set, source, update_card
     from armsight.evaluate.table import calibration_table
-    from armsight.vlm.claim_threshold import claimable, fit_thresholds
+    from armsight.verify.threshold import claimable, fit_thresholds
 
     estimator = Estimator.from_pretrained(weights)
     robot = estimator.robot

@@ -183,7 +183,7 @@ def _budget_lines(measured: dict[str, Any]) -> list[str]:
 
 
 def _claim_lines(measured: dict[str, Any] | None) -> list[str]:
-    """What the verifier's thresholds find (vlm/claim_threshold.py)."""
+    """What the verifier's thresholds find (verify/threshold.py)."""
     if measured is None:
         return []
     at = f"at {100 * measured['false_alarms']:g} % false alarms"

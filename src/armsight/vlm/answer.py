@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.errors import BadIntrinsicsError, BadShapeError
-from armsight.fit.measurements import check_pose
 from armsight.geometry import project, transform_points
 from armsight.robots import Robot
 from armsight.state import Estimate
@@ -116,22 +112,3 @@ def _shown(part: str | SentPicture) -> dict[str, Any]:
     if isinstance(part, str):
         return {"role": "user", "text": part}
     return {"role": "user", "image": part.label()}
-
-
-def read_pose(path: Path) -> Array:
-    """`T_cam_base` (4, 4) from JSON (a matrix, or an object with that name) or text.
-
-    Raises:
-        BadIntrinsicsError: the file holds no rigid transform.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        try:
-            document = json.loads(text)
-        except ValueError:
-            document = [float(word) for word in text.replace(",", " ").split()]
-        if isinstance(document, dict):
-            document = document["T_cam_base"]
-        return check_pose("--camera-pose", np.asarray(document, dtype=float).reshape(4, 4))
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, BadShapeError) as error:
-        raise BadIntrinsicsError(f"{path} holds no T_cam_base, 4x4 [m]: {error}") from error

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.robots import Robot
+from armsight.verify.wrong_claims import Claim, shifted_claim
 from armsight.vlm import prompt
 from armsight.vlm.ask import Question, Reference
 from armsight.vlm.engine import ModelSettings
@@ -23,20 +23,6 @@ Array = NDArray[np.floating]
 
 ANGLES, REFINE, VERIFY = "angles", "refine", "verify"
 SHIFTS_DEG = (5, 10, 15, 30)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Joint angles that are claimed: the true ones, or with one joint shifted."""
-
-    joint_positions: Array
-    joint: int | None = None
-    shift_deg: float = 0.0
-    """Signed"""
-
-    @property
-    def label(self) -> str:
-        return "true" if self.joint is None else f"joint{self.joint}{self.shift_deg:+g}"
 
 
 @dataclass(frozen=True)
@@ -125,16 +111,3 @@ def claims_of(pairs: PairSet, seed: int, every: bool) -> dict[str, list[Claim]]:
                 chosen.append(shifted_claim(pairs.robot, true, joint, degrees, rng))
         claims[pair.name] = chosen
     return claims
-
-
-def shifted_claim(
-    robot: Robot, true: Array, joint: int, degrees: float, rng: np.random.Generator
-) -> Claim:
-    """The true angles (J,) [rad] with one joint shifted up or down, within its limits if it can."""
-    shift = np.radians(degrees) * (1 if rng.random() < 0.5 else -1)
-    low, high = robot.joint_limits[joint]
-    if not low <= true[joint] + shift <= high:
-        shift = -shift
-    q = true.copy()
-    q[joint] += shift
-    return Claim(q, joint, float(round(np.degrees(shift), 6)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.errors import ConfigError, DatasetError, MissingExtraError
+from armsight.errors import ConfigError, MissingExtraError
 from armsight.robots import Robot
+from armsight.verify.verdict import read_joints
 from armsight.vlm.ask import Reference
 from armsight.vlm.picture import LONGER_SIDE, encode, prepare
 
@@ -47,43 +46,6 @@ def own_reference(robot: Robot, longer_side: int = LONGER_SIDE) -> Reference:
     return Reference(encode(pixels, longer_side, f"{robot.name}-ready"), robot.ready_positions)
 
 
-def read_joints(path: str | Path, robot: Robot) -> Array:
-    """Joint angles (J,) [rad] from a file.
-
-    JSON: a list, {"joint_positions": [...]} as `armsight estimate` writes, {"joint_positions_deg":
-    [...]}, or a number for each joint name [rad]. Text: numbers [rad], further ones (fingers) are
-    ignored.
-
-    Raises:
-        DatasetError: the file cannot be read, or does not have an angle for each joint.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read joint angles {path}: {error}") from error
-    count = len(robot.joint_names)
-    try:
-        values = np.asarray(_values(text, robot), dtype=float)
-        if values.ndim != 1 or len(values) < count or not np.isfinite(values).all():
-            raise ValueError(f"it holds {values.size} finite numbers")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{path} has no {count} joint angles [rad] of {robot.name} ({error}); give JSON "
-            '{"joint_positions": [...]} or a text of numbers'
-        ) from error
-    q: Array = values[:count]
-    low, high = robot.joint_limits.T
-    outside = (q < low - 0.1) | (q > high + 0.1)
-    if outside.any():
-        name = robot.joint_names[int(np.argmax(outside))]
-        raise DatasetError(
-            f"{path}: {name} is {q[int(np.argmax(outside))]:g} rad, outside of its limits; are the "
-            'angles in degrees? Then write JSON {"joint_positions_deg": [...]}'
-        )
-    return q
-
-
 def given_references(
     pictures: tuple[str, ...], joints: tuple[str, ...], robot: Robot, longer_side: int
 ) -> tuple[Reference, ...]:
@@ -104,17 +66,3 @@ def given_references(
         Reference(prepare(picture, longer_side), read_joints(file, robot))
         for picture, file in zip(pictures, joints, strict=True)
     )
-
-
-def _values(text: str, robot: Robot) -> Any:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return [float(word) for word in text.replace(",", " ").split()]
-    if not isinstance(document, dict):
-        return document if isinstance(document, list) else [document]
-    if document.get("joint_positions") is not None:
-        return document["joint_positions"]
-    if document.get("joint_positions_deg") is not None:
-        return np.radians(document["joint_positions_deg"])
-    return [document[name] for name in robot.joint_names]

@@ -11,10 +11,11 @@ import numpy as np
 
 from armsight.camera.image import load_image
 from armsight.errors import ConfigError
+from armsight.verify.wrong_claims import Claim
 from armsight.vlm import engine
 from armsight.vlm.ask import Answer
 from armsight.vlm.engine import EFFORTS, ModelSettings
-from armsight.vlm.items import ANGLES, REFINE, VERIFY, Claim, Item, claims_of
+from armsight.vlm.items import ANGLES, REFINE, VERIFY, Item, claims_of
 from armsight.vlm.ledger import Ledger
 from armsight.vlm.pairs import PairSet, open_pairs
 from armsight.vlm.prices import Prices

@@ -192,7 +192,7 @@ def own_estimator(weights: str) -> Any:
     import time
 
     from armsight.estimate.estimator import Estimator
-    from armsight.vlm.judge import EstimatorJudge
+    from armsight.verify.claims import ClaimVerifier
 
     try:
         estimator = Estimator.from_pretrained(weights)
@@ -205,4 +205,4 @@ def own_estimator(weights: str) -> Any:
         found = estimator(image, pair.target.K)
         return found.joint_positions, time.perf_counter() - start
 
-    return estimate, EstimatorJudge(estimator), ""
+    return estimate, ClaimVerifier(estimator), ""

@@ -10,7 +10,7 @@ import pytest
 from armsight.data.dataset import open_dataset
 from armsight.errors import DatasetError
 from armsight.estimate.estimator import Estimator
-from armsight.vlm.claim_threshold import (
+from armsight.verify.threshold import (
     DEFAULTS,
     conformal_quantile,
     fit_thresholds,
@@ -44,13 +44,13 @@ def test_cards_without_thresholds_have_defaults() -> None:
 def test_thresholds_are_quantiles_of_true_claims(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     from armsight.camera.image import load_image
-    from armsight.vlm.judge import EstimatorJudge
+    from armsight.verify.claims import ClaimVerifier
     from tests.fake_weights import write_fake_weights
 
     estimator = Estimator.from_pretrained(write_fake_weights(tmp_path / "w"))
     data = open_dataset(write_ndds(tmp_path / "d", 5, suffix=".rgb.png"), estimator.robot)
     found, measured = fit_thresholds(estimator, [data], false_alarms=0.5)
-    judge = EstimatorJudge(estimator)
+    judge = ClaimVerifier(estimator)
     scores = [
         judge.look(load_image(frame.load_image()), frame.K).scores(
             frame.joint_positions, frame.T_cam_base

@@ -1,4 +1,4 @@
-"""What looks at pictures without a model: the image score, and the estimator's verdicts."""
+"""Claims against drawn and real pictures: right ones agree, a wrong joint is found and named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from armsight.camera.image import load_image
-from armsight.errors import ArmsightError
 from armsight.estimate.estimator import Estimator
 from armsight.fit.contour import draw_contour
 from armsight.fit.edges import EdgeMap
@@ -19,14 +18,11 @@ from armsight.fit.measurements import Measurements, check_measurements
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
 from armsight.state import Estimate
-from armsight.viz.silhouette import silhouette
+from armsight.verify.claims import ClaimVerifier, ImageEvidence, ImageFit, fit_keypoints
+from armsight.verify.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
 from armsight.vlm import roc
-from armsight.vlm.drawing import Camera, Drawer, default_camera, shaded
-from armsight.vlm.judge import EstimatorJudge, Picture, Sight, fit_keypoints
-from armsight.vlm.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
-from armsight.vlm.picture import encode
-from armsight.vlm.references import FOLDER, own_reference
-from armsight.vlm.refine import ImageScore
+from armsight.vlm.drawing import Camera, default_camera, shaded
+from armsight.vlm.references import FOLDER
 from tests.labelled_folders import poses
 
 ROBOT = load_robot("panda")
@@ -37,49 +33,23 @@ def camera(q: NDArray[np.floating], seed: int) -> Camera:
     return default_camera(ROBOT, q, rng.uniform(-90, 90), rng.uniform(10, 40))
 
 
-def test_the_image_score_prefers_the_pose_that_was_drawn() -> None:
-    wins = []
-    for i, q in enumerate(poses(ROBOT, 6)):
-        view = camera(q, i)
-        score = ImageScore(ROBOT, shaded(ROBOT, q, view), view.K, view.T_cam_base)
-        rng = np.random.default_rng(i)
-        off = ROBOT.clip(q + np.radians(20) * rng.choice([-1, 1], 7) * (np.arange(7) < 4))
-        wins.append(score(q) > score(off))
-    assert sum(wins) == 6
+def seen(
+    q: NDArray[np.floating], view: Camera, noise_px: float, seed: int
+) -> tuple[Measurements, States]:
+    """Keypoints of a drawing that is measured in its own pixels, and the truth as the estimate."""
+    rng = np.random.default_rng(seed)
+    K = EdgeMap(np.zeros((view.height, view.width, 3), np.uint8), view.K).K
+    true = project(transform_points(view.T_cam_base, ROBOT.keypoints(q)), K)
+    noisy = true + rng.normal(0, noise_px, true.shape)
+    measured = check_measurements(ROBOT, K, noisy, np.full(len(true), noise_px))
+    T = view.T_cam_base[None]
+    return measured, States(q[None], T[:, :3, :3], T[:, :3, 3])
 
 
-def test_the_packages_reference_shows_its_angles() -> None:
-    """The picture that is shipped, against the outline of the pose that its file states."""
-    document = json.loads((FOLDER / "panda.json").read_text())
-    image = load_image(FOLDER / "panda.jpg")
-    K, T = np.array(document["K"]), np.array(document["T_cam_base"])
-    score = ImageScore(ROBOT, image.pixels, K, T)
-    q = np.array(document["joint_positions"])
-    for joint in range(6):
-        for sign in (-1, 1):
-            off = q.copy()
-            off[joint] += sign * np.radians(15)
-            assert score(q) > score(ROBOT.clip(off)), joint
-    assert (FOLDER / "panda.jpg").stat().st_size < 60_000
-    assert own_reference(ROBOT).picture.width == 768
-
-
-def test_mujoco_draws_the_same_pose_as_the_meshes() -> None:
-    q = poses(ROBOT, 1)[0]
-    view = default_camera(ROBOT, q)
-    drawer = Drawer(ROBOT)
-    try:
-        drawer.require_scene(view)
-        drawn = drawer.draw(q, view)
-    except ArmsightError as error:
-        pytest.skip(f"nothing can be drawn here: {error}")
-    finally:
-        drawer.close()
-    seen = np.abs(drawn.astype(int) - drawn[0, 0].astype(int)).sum(-1) > 6
-    outline = silhouette(ROBOT, q, view.T_cam_base, view.K, view.width, view.height) > 0
-    masks = [seen, outline]
-    # MuJoCo's has fingers, which the link meshes have not.
-    assert (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum() > 0.8
+def shifted(q: NDArray[np.floating], i: int) -> tuple[int, NDArray[np.floating]]:
+    joint, off = i % 7, q.copy()
+    off[joint] += np.radians(15) * (1 if i % 2 else -1)
+    return joint, off
 
 
 def test_one_shifted_joint_is_found_from_keypoints_of_known_noise() -> None:
@@ -106,8 +76,8 @@ def test_edges_tell_what_coarse_keypoints_cannot() -> None:
     for i, q in enumerate(poses(ROBOT, 8)):
         view = camera(q, i)
         measured, state = seen(q, view, 12.0, i)
-        picture = Picture.of(measured, EdgeMap(shaded(ROBOT, q, view), view.K), state)
-        sight = Sight(Estimate("panda", True, 1.0, (), (), joint_positions=q), picture)
+        picture = ImageFit.of(measured, EdgeMap(shaded(ROBOT, q, view), view.K), state)
+        sight = ImageEvidence(Estimate("panda", True, 1.0, (), (), joint_positions=q), picture)
         true, one = (sight.scores(claim, view.T_cam_base) for claim in (q, shifted(q, i + 3)[1]))
         for kind in ("keypoints", "picture", "camera known"):
             right, wrong = scores.setdefault(kind, ([], []))
@@ -133,7 +103,7 @@ def test_a_wrong_joint_is_tried_together_with_the_cameras_turn() -> None:
     q = poses(ROBOT, 2)[0]
     view = camera(q, 0)
     measured, true = seen(q, view, 2.0, 0)
-    picture = Picture.of(measured, EdgeMap(shaded(ROBOT, q, view), view.K), true)
+    picture = ImageFit.of(measured, EdgeMap(shaded(ROBOT, q, view), view.K), true)
     index = 1 * len(OFFSETS) + int(np.argmin(np.abs(OFFSETS - np.radians(30))))
     tries = one_joint_off(ROBOT, true)
     held = keeping_the_far_part(ROBOT, true, tries)[[index]]
@@ -148,30 +118,11 @@ def test_a_wrong_joint_is_tried_together_with_the_cameras_turn() -> None:
     np.testing.assert_array_equal(known.t, held.t.repeat(8, 0))
 
 
-def seen(
-    q: NDArray[np.floating], view: Camera, noise_px: float, seed: int
-) -> tuple[Measurements, States]:
-    """Keypoints of a drawing that is measured in its own pixels, and the truth as the estimate."""
-    rng = np.random.default_rng(seed)
-    K = EdgeMap(np.zeros((view.height, view.width, 3), np.uint8), view.K).K
-    true = project(transform_points(view.T_cam_base, ROBOT.keypoints(q)), K)
-    noisy = true + rng.normal(0, noise_px, true.shape)
-    measured = check_measurements(ROBOT, K, noisy, np.full(len(true), noise_px))
-    T = view.T_cam_base[None]
-    return measured, States(q[None], T[:, :3, :3], T[:, :3, 3])
-
-
-def shifted(q: NDArray[np.floating], i: int) -> tuple[int, NDArray[np.floating]]:
-    joint, off = i % 7, q.copy()
-    off[joint] += np.radians(15) * (1 if i % 2 else -1)
-    return joint, off
-
-
 def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     from tests.fake_weights import ANGLES, write_fake_weights
 
-    judge = EstimatorJudge(Estimator.from_pretrained(write_fake_weights(tmp_path / "w")))
+    judge = ClaimVerifier(Estimator.from_pretrained(write_fake_weights(tmp_path / "w")))
     K = np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]])
     bright = load_image(np.full((480, 640, 3), 200, np.uint8))
     sight = judge.look(bright, K)
@@ -185,17 +136,17 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     unsure = write_fake_weights(tmp_path / "unsure", thresholds=strict)
     reader = Estimator.from_pretrained(unsure)
     assert not reader(bright, K).robot_found
-    assert EstimatorJudge(reader).look(bright, K)(far) == sight(far)
+    assert ClaimVerifier(reader).look(bright, K)(far) == sight(far)
     dark = judge.look(load_image(np.zeros((480, 640, 3), np.uint8)), K)
     assert np.isnan(dark(ANGLES))
 
 
 @pytest.mark.parametrize("pose_known", [False, True])
 def test_claims_about_a_picture_of_known_angles(tmp_path: Path, pose_known: bool) -> None:
-    """The reference picture, as `armsight ask --model armsight --verify` judges it."""
+    """The reference picture, as `armsight verify` judges it."""
     from click.testing import CliRunner
 
-    from armsight.cli.ask import command
+    from armsight.cli.verify import command
 
     document = json.loads((FOLDER / "panda.json").read_text())
     K = np.array(document["K"])
@@ -203,34 +154,45 @@ def test_claims_about_a_picture_of_known_angles(tmp_path: Path, pose_known: bool
     if pose_known:
         (tmp_path / "T.json").write_text(json.dumps(document["T_cam_base"]))
         camera += ["--camera-pose", str(tmp_path / "T.json")]
-    verdicts = []
+    verdicts, named = [], []
     for shift in (0.0, 20.0):
         q = np.array(document["joint_positions"])
         q[3] += np.radians(shift)
         np.savetxt(tmp_path / "q.txt", q)
         result = CliRunner().invoke(
             command,
-            [str(FOLDER / "panda.jpg"), "--model", "armsight", "--verify", str(tmp_path / "q.txt"),
-             "--json", *camera],
+            [str(FOLDER / "panda.jpg"), "--joints", str(tmp_path / "q.txt"), "--json", *camera],
         )  # fmt: skip
         verdict = json.loads(result.stdout)
         assert verdict["camera_pose_known"] is pose_known
         assert result.exit_code == (0 if verdict["agrees"] else 1)
         verdicts.append(verdict["agrees"])
+        named.append(verdict["wrong_joint"])
     assert verdicts == [True, False]
+    assert named == [None, "panda_joint4"]
+
+
+def test_a_picture_without_a_robot_cannot_be_judged(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+    from PIL import Image
+
+    from armsight.cli.verify import command
+
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    np.savetxt(tmp_path / "q.txt", ROBOT.ready_positions)
+    result = CliRunner().invoke(
+        command, [str(tmp_path / "noise.png"), "--joints", str(tmp_path / "q.txt")]
+    )
+    assert result.exit_code == 12
+    assert "cannot be judged" in result.output
 
 
 def test_a_verdict_without_intrinsics_says_so() -> None:
-    from armsight.vlm.verify import judge_with_estimator
+    from armsight.verify.verdict import verify_joints
 
     document = json.loads((FOLDER / "panda.json").read_text())
     q, K = (np.array(document[name]) for name in ("joint_positions", "K"))
     unreliable = "without the camera's intrinsics the verdict is unreliable too"
-    assert unreliable in judge_with_estimator(FOLDER / "panda.jpg", ROBOT, q)["notes"]
-    assert unreliable not in judge_with_estimator(FOLDER / "panda.jpg", ROBOT, q, K)["notes"]
-
-
-def test_pictures_are_shrunk_and_never_enlarged() -> None:
-    pixels = np.zeros((100, 400, 3), np.uint8)
-    assert (encode(pixels, 200).width, encode(pixels, 200).height) == (200, 50)
-    assert (encode(pixels, 800).width, encode(pixels, 800).height) == (400, 100)
+    assert unreliable in verify_joints(FOLDER / "panda.jpg", ROBOT, q)["notes"]
+    assert unreliable not in verify_joints(FOLDER / "panda.jpg", ROBOT, q, K)["notes"]

@@ -17,8 +17,8 @@ from armsight.data.frame import Dataset
 from armsight.errors import DatasetError
 from armsight.estimate.estimator import Estimator
 from armsight.evaluate.intervals import wilson_interval
-from armsight.vlm.items import shifted_claim
-from armsight.vlm.judge import EstimatorJudge
+from armsight.verify.claims import ClaimVerifier
+from armsight.verify.wrong_claims import shifted_claim
 
 FALSE_ALARMS = 0.05
 SHIFT_DEG = 15.0
@@ -52,7 +52,7 @@ def fit_thresholds(
     Raises:
         DatasetError: too few frames for that rate.
     """
-    judge, robot = EstimatorJudge(estimator), estimator.robot
+    judge, robot = ClaimVerifier(estimator), estimator.robot
     rng = np.random.default_rng(0)
     right: dict[str, list[float]] = {kind: [] for kind in NAMES}
     wrong: dict[str, list[float]] = {kind: [] for kind in NAMES}

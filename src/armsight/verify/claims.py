@@ -40,7 +40,7 @@ from armsight.fit.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.fit.refine_contour import explained, follow
 from armsight.fit.residuals import linearise
 from armsight.state import Estimate
-from armsight.vlm.one_joint import (
+from armsight.verify.one_joint import (
     OFFSETS,
     keeping_the_far_part,
     one_joint_free,
@@ -61,6 +61,8 @@ PARDON = 15.0
 """The estimator's own answer fits better than the truth by up to this much"""
 LIKELY = 0.5
 """Presence of the robot from which on claims are judged, though the card may want more"""
+ONE_JOINT_SHARE = 0.5
+"""A joint is named where freeing it alone brings so much of what the best explanation brings"""
 UNSEEN = 100.0
 """Score where the claim puts the arm where no camera could see it as it was seen"""
 
@@ -123,7 +125,7 @@ def fit_keypoints(
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFit:
     """What a picture has to be explained: keypoints and edges."""
 
     measured: Measurements
@@ -137,7 +139,7 @@ class Picture:
     """What it explains"""
 
     @classmethod
-    def of(cls, measured: Measurements, edges: EdgeMap, estimated: States) -> Picture:
+    def of(cls, measured: Measurements, edges: EdgeMap, estimated: States) -> ImageFit:
         """With the estimator's answer (B = 1)."""
         fit = linearise(measured, estimated.q, estimated.R, estimated.t)
         scale = float(residual_scale(fit)[0])
@@ -169,8 +171,8 @@ class Picture:
         gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
         return gains
 
-    def known_camera_gain(self, claimed: Array, T_cam_base: Array) -> float:
-        """The same for a camera whose pose is known, as a monitor's fixed camera's is.
+    def known_camera_gains(self, claimed: Array, T_cam_base: Array) -> Array:
+        """(J + 1,) the same for a camera whose pose is known, as a monitor's fixed camera's is.
 
         The one joint is searched on a grid; then joint and camera move, the camera by no more than
         what calibrations err by.
@@ -183,7 +185,8 @@ class Picture:
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
         states = self.align(contour, states, one_joint_free(len(claimed)), SCALES[1:], camera)
         value = self.explained(contour, states) - camera.terms(states)[0]
-        return float(max(value[1:].max(), self.best - PARDON) - value[0])
+        gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
+        return gains
 
     def searched(self, contour: Contour, held: States, camera_known: bool = False) -> States:
         """A claim (B = 1), and with each joint in turn where it explains most (B = 1 + J).
@@ -202,11 +205,11 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ImageEvidence:
     """What the estimator saw in one image; claims (J,) are scored against it."""
 
     estimate: Estimate
-    picture: Picture | None
+    picture: ImageFit | None
 
     def __call__(self, claimed: Array, T_cam_base: Array | None = None) -> float:
         """How surely the claim is wrong, about in standard deviations; NaN: no robot was seen."""
@@ -232,8 +235,26 @@ class Sight:
             scores["keypoints"] = _deviations(fits.gain.max())
             scores["picture"] = _deviations(seen.gains(fits).max())
         if T_cam_base is not None:
-            scores["camera known"] = _deviations(seen.known_camera_gain(claimed, T_cam_base))
+            scores["camera known"] = _deviations(seen.known_camera_gains(claimed, T_cam_base).max())
         return scores
+
+    def suspect(self, claimed: Array, T_cam_base: Array | None = None) -> int | None:
+        """The joint that most likely is the wrong one, if the claim is wrong in one joint.
+
+        None where several must be, or nothing can be said.
+        """
+        if self.picture is None:
+            return None
+        if T_cam_base is not None:
+            gains = self.picture.known_camera_gains(claimed, T_cam_base)
+        else:
+            seen = self.picture
+            fits = fit_keypoints(seen.measured, claimed, seen.estimated, seen.scale)
+            if fits is None:
+                return None
+            gains = seen.gains(fits)
+        joint = int(gains[:-1].argmax()) if len(gains) > len(claimed) else int(gains.argmax())
+        return joint if gains[joint] >= ONE_JOINT_SHARE * gains.max() else None
 
 
 def kind_of(T_cam_base: Array | None) -> str:
@@ -246,7 +267,7 @@ def _deviations(gain: float) -> float:
     return float(np.sqrt(2 * max(gain, 0.0)))
 
 
-class EstimatorJudge:
+class ClaimVerifier:
     """Looks at images with an estimator, once each, however many claims are made about them."""
 
     def __init__(self, estimator: Estimator, hypotheses: int | None = None) -> None:
@@ -255,7 +276,7 @@ class EstimatorJudge:
 
     def look(
         self, image: LoadedImage, K: ArrayLike | None = None, camera: CameraFile | None = None
-    ) -> Sight:
+    ) -> ImageEvidence:
         """What there is to see in an image.
 
         Raises:
@@ -270,7 +291,7 @@ class EstimatorJudge:
         estimate = answer(robot, tuning, image, intrinsics, seen)
         T, q = estimate.T_cam_base, estimate.joint_positions
         if T is None or q is None:
-            return Sight(estimate, None)
+            return ImageEvidence(estimate, None)
         shown = seen.keypoints_seen >= tuning.keypoint_seen
         measured = check_measurements(
             robot,
@@ -281,7 +302,7 @@ class EstimatorJudge:
             (seen.keypoints_log_depth, tuning.depth_scale * seen.keypoints_log_depth_std),
         )
         if measured.num_keypoints < MIN_KEYPOINTS:
-            return Sight(estimate, None)
+            return ImageEvidence(estimate, None)
         state = States(q[None], T[None, :3, :3], T[None, :3, 3])
         edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height))
-        return Sight(estimate, Picture.of(edges.own(measured), edges, state))
+        return ImageEvidence(estimate, ImageFit.of(edges.own(measured), edges, state))
