@@ -22,6 +22,8 @@ from armsight.robots.kinematics import Chain, link_frames, points_on_links
 Array = NDArray[np.floating]
 
 DATA_FOLDER = Path(__file__).parent
+DESCRIPTION_SUFFIXES = (".urdf", ".xml", ".mjcf", ".xacro")
+"""Of files that may be a robot description."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Robot:
     simulation: dict[str, Any] = field(repr=False)
     """Where the MuJoCo model comes from; read by armsight.render only"""
     folder: Path = field(repr=False, default=DATA_FOLDER)
+    notes: tuple[str, ...] = field(repr=False, default=())
+    """What was noticed when the data file was made from a URDF or MJCF"""
 
     def forward_kinematics(self, joint_positions: ArrayLike) -> Array:
         """Link frames `T_base_link` (..., L, 4, 4) [m] for joint positions (..., J) [rad].
@@ -109,6 +113,12 @@ class Robot:
         distances = np.linalg.norm(self.keypoints(q), axis=-1).max(axis=-1)
         return float(np.quantile(distances, 0.99))
 
+    @property
+    def shapes_written(self) -> int:
+        """[ns] When the file of link shapes was written, 0 where there is none."""
+        path = self.folder / f"{self.name}.npz"
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
     def link_shapes(self) -> dict[str, tuple[Array, NDArray[np.int64]]]:
         """Light meshes for outlines: link name -> vertices (V, 3) [m, link frame], faces (F, 3).
 
@@ -147,18 +157,28 @@ def available_robots() -> tuple[str, ...]:
 
 
 def load_robot(name: str | Path) -> Robot:
-    """The robot of that name, or the one described by a data file at that path.
+    """The robot of that name, or the one described by a file at that path.
+
+    Args:
+        name: a name, a data file (.json), or a URDF or MJCF file as it is. Of one with several
+            arms, `FILE#TIP` or `FILE#BASE:TIP` choose the links where the arm ends and begins.
 
     Raises:
         UnknownRobotError: there is no such robot, or the data file is broken.
+        ConfigError: the URDF or MJCF, or one of its meshes, cannot be used.
+        MissingExtraError: a URDF or MJCF is given, and what reads it is not installed.
     """
     path = Path(name)
+    if Path(str(name).partition("#")[0]).suffix.lower() in DESCRIPTION_SUFFIXES:
+        from armsight.robots.description.from_file import data_file_of
+
+        path = data_file_of(name)
     if path.suffix != ".json":
         path = DATA_FOLDER / f"{name}.json"
         if str(name) not in available_robots():
             raise UnknownRobotError(
                 f"unknown robot {str(name)!r}; known: {', '.join(available_robots())}. "
-                "For your own robot give the path of its .json data file."
+                "For your own robot give its URDF or MJCF file, or a .json data file."
             )
     try:
         changed = path.stat().st_mtime_ns
@@ -210,6 +230,7 @@ def _from_json(data: dict[str, Any], folder: Path) -> Robot:
         skeleton=tuple((names.index(a), names.index(b)) for a, b in data["skeleton"]),
         simulation=data.get("simulation", {}),
         folder=folder,
+        notes=tuple(data.get("notes", ())),
     )
 
 

@@ -20,7 +20,7 @@ CREASE = np.radians(40.0)
 WELDED = 6
 """Vertices that agree in so many decimals [m] are one"""
 
-_CACHE: dict[tuple[str, Path], SurfaceMesh] = {}
+_CACHE: dict[tuple[str, Path, int], SurfaceMesh] = {}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SurfaceMesh:
     @classmethod
     def of(cls, robot: Robot) -> SurfaceMesh:
         """A robot's, made once."""
-        key = (robot.name, robot.folder)
+        key = (robot.name, robot.folder, robot.shapes_written)
         if key not in _CACHE:
             parts = [
                 (robot.link_names.index(link), *_welded(*mesh))

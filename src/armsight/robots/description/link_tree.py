@@ -5,6 +5,7 @@ A name may leave out the prefix that an attached model got: `hand` is `attached0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ Array = NDArray[np.floating]
 class LinkTree:
     """The bodies that lead from an arm's base to its last links."""
 
-    def __init__(self, model: Any, joint_names: list[str], origin_links: list[str]) -> None:
+    def __init__(
+        self, model: Any, joint_names: list[str], origin_links: list[str],
+        more_links: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         """Find them.
 
         Raises:
@@ -33,7 +37,7 @@ class LinkTree:
         self._joint_names = joint_names
         self._base = self._body(origin_links[0])
         wanted: set[int] = set()
-        for link in origin_links:
+        for link in (*origin_links, *more_links):
             body = self._body(link)
             while body != self._base:
                 if body == 0:

@@ -147,7 +147,7 @@ def _load(simulation: dict[str, Any], folder: Path, prepare: Callable[[Any, Path
             spec = mj.MjSpec.from_string(text)
             for mesh in spec.meshes:
                 mesh.file = str(files[mesh.file])
-        elif path.suffix == ".xml":
+        elif path.suffix in (".xml", ".mjcf"):
             groups = set(simulation.get("visual_groups", [0, 1, 2]))
             spec = mj.MjSpec.from_file(str(path))
         else:
@@ -157,6 +157,8 @@ def _load(simulation: dict[str, Any], folder: Path, prepare: Callable[[Any, Path
             )
     except ValueError as error:
         raise ConfigError(f"MuJoCo cannot read {path}: {error}") from error
+    for i, item in enumerate([*spec.bodies, *spec.joints]):
+        item.name = item.name or f"unnamed{i}"
     if simulation.get("radians"):
         spec.compiler.degree = False
     # Masses do not matter to pictures, but a link without one would not compile.

@@ -8,6 +8,8 @@ A recipe is a JSON file with these keys; see docs/train-your-own.md.
 - `joint_limits` (optional): joint name -> [lower, upper] [rad], where the model's do not fit.
 - `origin_links`: links whose frame origins are keypoints, the base first.
 - `skeleton` (optional): pairs of origin links that a drawing joins; by default each with the next.
+- `more_links` (optional): further links that move with the arm, such as a hand's: they have shapes
+  and no keypoints.
 - `num_surface_keypoints` (24), `seed` (0): points spread over the links.
 - `simulation`: where the model is, see model_file.py.
 """
@@ -41,7 +43,7 @@ KINDS: dict[str, type] = {
     "package": str, "install": str, "model": str, "body": str, "to": str, "base": str,
     "radians": bool, "package_folders": dict, "visual_groups": list, "colours": str,
 }  # fmt: skip
-OPTIONAL = ("joint_limits", "skeleton", "num_surface_keypoints", "seed")
+OPTIONAL = ("joint_limits", "skeleton", "num_surface_keypoints", "seed", "more_links")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Recipe:
     joint_limits: dict[str, tuple[float, float]] = field(default_factory=dict)
     num_surface_keypoints: int = 24
     seed: int = 0
+    more_links: list[str] = field(default_factory=list)
     path: Path = Path("recipe.json")
 
     @property
@@ -92,7 +95,7 @@ def read_recipe(name: str | Path) -> Recipe:
         raise ConfigError(f"recipe {path}: {error}") from error
 
 
-def make_robot(recipe: Recipe, out: Path) -> tuple[Path, list[str]]:
+def make_robot(recipe: Recipe, out: Path, notes: tuple[str, ...] = ()) -> tuple[Path, list[str]]:
     """Write the robot's data file into `out`; return its path, and remarks for the user.
 
     Raises:
@@ -124,8 +127,12 @@ def make_robot(recipe: Recipe, out: Path) -> tuple[Path, list[str]]:
         joint_limits=recipe.joint_limits,
         out=out,
         seed=recipe.seed,
+        more_links=recipe.more_links,
+        notes=notes,
     )
-    return path, _remarks(LinkTree(model, recipe.joints, recipe.origin_links), path)
+    return path, _remarks(
+        LinkTree(model, recipe.joints, recipe.origin_links, recipe.more_links), path
+    )
 
 
 def _remarks(tree: LinkTree, path: Path) -> list[str]:
@@ -177,6 +184,7 @@ def _checked(data: Any, path: Path) -> Recipe:
         raise ValueError(f"name is {name!r}; it must be made of letters, digits, '_', '.', '-'")
     _texts("joints", joints)
     _texts("origin_links", origins)
+    _texts("more_links", data.get("more_links", []), empty=True)
     ready = _numbers("ready_positions", data["ready_positions"], len(joints))
     limits = data.get("joint_limits", {})
     if not isinstance(limits, dict) or not set(limits) <= set(joints):
@@ -204,6 +212,7 @@ def _checked(data: Any, path: Path) -> Recipe:
         },
         num_surface_keypoints=data.get("num_surface_keypoints", 24),
         seed=data.get("seed", 0),
+        more_links=data.get("more_links", []),
         path=path,
     )
 

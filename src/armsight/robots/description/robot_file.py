@@ -7,6 +7,7 @@ joint axes and limits, keypoints spread over the link surfaces, and light meshes
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def make_robot_file(
     simulation: dict[str, Any],
     out: Path,
     joint_limits: dict[str, tuple[float, float]] | None = None,
+    more_links: Sequence[str] = (),
+    notes: Sequence[str] = (),
     seed: int = 0,
 ) -> Path:
     """Write `<out>/<name>.json` and `<out>/<name>.npz`; return the path of the former.
@@ -54,6 +57,8 @@ def make_robot_file(
         num_surface_keypoints: further keypoints on the link surfaces.
         simulation: stored as it is; tells the renderer where the model comes from. Where the base
             does not stand at the model's origin, `base` is added.
+        more_links: links with shapes but without keypoints, such as fingers.
+        notes: what a user should know of the robot, kept in the data file.
         joint_limits: (lower, upper) [rad] of joints whose limits differ from the model's.
         seed: of the surface points.
 
@@ -63,7 +68,7 @@ def make_robot_file(
         MissingExtraError: what makes link shapes lighter is not installed.
         OutputError: a file cannot be written.
     """
-    tree = LinkTree(model, joint_names, origin_links)
+    tree = LinkTree(model, joint_names, origin_links, more_links)
     links = tree.links()
     shapes = {link["name"]: tree.mesh(link["name"]) for link in links}
     shapes = {key: mesh for key, mesh in shapes.items() if len(mesh[0])}
@@ -78,7 +83,8 @@ def make_robot_file(
         {"name": link, "link": link, "position": [0.0, 0.0, 0.0], "kind": "origin"}
         for link in origin_links
     ]
-    keypoints += _surface_keypoints(shapes, num_surface_keypoints, np.random.default_rng(seed))
+    still = {key: mesh for key, mesh in shapes.items() if key not in more_links}
+    keypoints += _surface_keypoints(still, num_surface_keypoints, np.random.default_rng(seed))
     data = {
         "name": name,
         "joints": joints,
@@ -87,6 +93,8 @@ def make_robot_file(
         "skeleton": [list(pair) for pair in skeleton],
         "simulation": simulation,
     }
+    if notes:
+        data["notes"] = list(notes)
     try:
         check_robot(data)
     except ValueError as error:

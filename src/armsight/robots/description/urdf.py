@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from armsight.errors import ConfigError
-
-MESH_SUFFIXES = (".stl", ".obj", ".msh")
-"""What MuJoCo reads."""
+from armsight.robots.description.mesh_files import readable_mesh
 
 
 def urdf_for_mujoco(
@@ -28,7 +27,8 @@ def urdf_for_mujoco(
         visual, collision: which shapes to keep.
 
     Raises:
-        ConfigError: a mesh is not there, or of a format that MuJoCo does not read.
+        ConfigError: a mesh is not there, is broken, or of a format that nothing here reads.
+        MissingExtraError: a mesh must be converted, and trimesh is not installed.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def urdf_for_mujoco(
         files[name] = file
         return f"{match[1]}{name}{match[3]}"
 
-    return re.sub(r'(<mesh\b[^>]*?filename=")([^"]+)(")', found, text), files
+    return re.sub(r"""(<mesh\b[^>]*?filename\s*=\s*["'])([^"']+)(["'])""", found, text), files
 
 
 def _mesh_file(name: str, urdf: Path, package_folders: dict[str, str]) -> Path:
@@ -70,20 +70,23 @@ def _mesh_file(name: str, urdf: Path, package_folders: dict[str, str]) -> Path:
             places = [folder / package for folder in urdf.resolve().parents]
             # A package that lies in a folder of another name, as a downloaded archive does.
             places += list(urdf.resolve().parents)[:4]
+            places += _ros_folders(package)
     else:
         places = [urdf.parent]
     for place in places:
         if (place / rest).is_file():
-            if not rest.lower().endswith(MESH_SUFFIXES):
-                raise ConfigError(
-                    f"{urdf} has the mesh {name}, and MuJoCo reads only "
-                    f"{', '.join(MESH_SUFFIXES)}: convert it (for instance with trimesh: "
-                    "trimesh.load(FILE, force='mesh').export('FILE.obj')) and change the URDF, or "
-                    'draw the collision shapes with "visual_groups": [0]'
-                )
-            return place / rest
+            return readable_mesh(place / rest)
+    tried = ", ".join(str(place / rest) for place in places)
     raise ConfigError(
-        f"{urdf} names the mesh {name}, which is not in any of {', '.join(map(str, places[:6]))}; "
-        'say where a package lies with "package_folders": {"NAME": "PATH FROM THE URDF"} in the '
-        "simulation"
+        f"{urdf} names the mesh {name}, which is not there; tried {tried}. Put the package's "
+        "folder beside or above the URDF, set ROS_PACKAGE_PATH, or say in a recipe where it lies: "
+        '"package_folders": {"NAME": "PATH FROM THE URDF"} in its simulation'
     )
+
+
+def _ros_folders(package: str) -> list[Path]:
+    """Where ROS 1 and ROS 2 would look for a package."""
+    ros1 = os.environ.get("ROS_PACKAGE_PATH", "").split(os.pathsep)
+    ros2 = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    places = [Path(folder) / package for folder in ros1 if folder]
+    return places + [Path(folder) / "share" / package for folder in ros2 if folder]
