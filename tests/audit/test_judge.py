@@ -109,6 +109,12 @@ def test_verdicts_in_words() -> None:
     json.dumps(audit.to_json(), allow_nan=False)
 
 
+def test_the_frame_at_which_the_camera_moved_is_one_of_the_episode() -> None:
+    (one,) = judged([row(0, calibration("camera_moved", camera_moved_at=2))]).judgements
+    assert one.camera_moved_at == 13
+    assert one.reason == "camera moved at frame 13"
+
+
 def test_table() -> None:
     text = audit_table(judged(various()))
     lines = text.splitlines()

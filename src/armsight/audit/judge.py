@@ -72,8 +72,7 @@ class Judgement:
     @property
     def camera_moved_at(self) -> int | None:
         """The first frame that shows the camera elsewhere"""
-        index = self.calibration.get("camera_moved_at")
-        return None if index is None else int(self.row["frames"][index])
+        return _camera_moved_at(self.row)
 
     @property
     def unexplained_frames(self) -> list[int]:
@@ -159,11 +158,17 @@ def _verdict(row: Row, robot: Robot, fps: float) -> tuple[str, str]:
         return verdict, words
     if verdict == "zeros_off":
         return verdict, f"{words}: {zeros_in_words(calibration, robot.joint_names)}"
-    if verdict == "camera_moved" and calibration.get("camera_moved_at") is not None:
-        return verdict, f"{words} at frame {row['frames'][calibration['camera_moved_at']]}"
+    moved_at = _camera_moved_at(row)
+    if verdict == "camera_moved" and moved_at is not None:
+        return verdict, f"{words} at frame {moved_at}"
     if verdict == "fine" or not messages:
         return verdict, words
     return verdict, f"{words}: {messages[0]}"
+
+
+def _camera_moved_at(row: Row) -> int | None:
+    index = (row["calibration"] or {}).get("camera_moved_at")
+    return None if index is None else int(row["frames"][index])
 
 
 def zeros_in_words(calibration: dict[str, Any], joint_names: Sequence[str]) -> str:

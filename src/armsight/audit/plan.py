@@ -13,7 +13,7 @@ from armsight.data import lerobot_layout as layout
 from armsight.data.lerobot_reader import LeRobotReader
 from armsight.errors import ConfigError, DatasetError
 
-MOST_FRAMES = 600
+MOST_FRAMES = 300
 """Frames of an episode that are looked at; of longer ones, that many are spread over the whole"""
 
 

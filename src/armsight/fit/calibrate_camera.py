@@ -120,6 +120,8 @@ def _calibrated(
 ) -> CameraCalibration:  # fmt: skip
     """What the fit says of frames whose joints are known."""
     indices, camera_moved = _one_camera(seen)
+    if seen.camera_motion is not None:
+        answer.camera_moved_at = seen.camera_motion.frame
     scanned = path.among(indices)
     small = seen.small[np.isin(seen.indices, indices)]
     if nothing_moves(small):

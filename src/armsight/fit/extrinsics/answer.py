@@ -35,6 +35,7 @@ class Answer:
     messages: list[str] = field(default_factory=list)
     reasons: dict[int, str] = field(default_factory=dict)
     """Why frames were left out"""
+    camera_moved_at: int | None = None
 
     def without_camera(self, verdict: str, *messages: str) -> CameraCalibration:
         """No camera was found."""
@@ -46,8 +47,7 @@ class Answer:
         return CameraCalibration(
             self.robot.name, verdict, (*messages, *self.messages), self.robot.joint_names, None,
             None, self.intrinsics.K, self.intrinsics.source, np.zeros(J), np.full(J, np.inf),
-            np.zeros(J, bool), None,
-            frames,
+            np.zeros(J, bool), None, frames, self.camera_moved_at,
         )  # fmt: skip
 
     def of(
@@ -95,7 +95,7 @@ class Answer:
             self.robot.name, verdict, (*said, *self.messages), self.robot.joint_names,
             shared.T_cam_base, covariance, K, self.intrinsics.source, shared.zeros,
             np.where(compared.observable, compared.zeros_std, np.inf), compared.observable,
-            shared.time_offset if period and in_seconds else None, frames,
+            shared.time_offset if period and in_seconds else None, frames, self.camera_moved_at,
         )  # fmt: skip
 
     def _frames(self, found: Solution, chosen: NDArray[np.intp]) -> tuple[FrameAlignment, ...]:

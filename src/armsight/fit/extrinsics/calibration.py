@@ -73,6 +73,8 @@ class CameraCalibration:
     """[s] by which the log runs ahead of the pictures: a picture taken at t shows the joints that
     the log has at t - time_offset. None where times are unknown or it was not asked for"""
     frames: tuple[FrameAlignment, ...]
+    camera_moved_at: int | None = None
+    """The first frame that shows the camera elsewhere, where it moved"""
 
     @property
     def T_base_cam(self) -> Array | None:
@@ -134,6 +136,7 @@ class CameraCalibration:
             "time_offset": self.time_offset,
             "time_offset_std": _plain(self.time_offset_std),
             "covariance": _plain(self.covariance),
+            "camera_moved_at": self.camera_moved_at,
             "frames": [
                 {
                     "index": frame.index,
