@@ -12,6 +12,7 @@ from armsight.cli import group
 from armsight.errors import ConfigError, MissingExtraError, OutputError
 from armsight.robots import load_robot
 from tests.made_arms import write_arm
+from tests.robots.description.test_from_file import write_urdf
 
 pytest.importorskip("mujoco")
 
@@ -65,3 +66,13 @@ def test_without_mujoco(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(result.exception, MissingExtraError)
     assert "pip install 'armsight[render]'" in str(result.exception)
     assert CliRunner().invoke(group, ["make-robot", "--help"]).exit_code == 0
+
+
+def test_from_a_urdf_as_it_is(tmp_path: Path) -> None:
+    path = write_urdf(tmp_path / "a", limit='<limit effort="1"/>')
+    result = CliRunner().invoke(group, ["make-robot", f"{path}#l2", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "mine: 2 joints, 4 links, 27 keypoints (3 link origins" in result.output
+    assert "note: without limits, so one turn around zero: j0, j1" in result.output
+    robot = load_robot(tmp_path / "mine.json")
+    assert robot.joint_names == ("j0", "j1")

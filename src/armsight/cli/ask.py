@@ -32,7 +32,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 )
 @click.option("--reference-joints", "reference_joints", multiple=True, metavar="FILE",
               help="Its joint angles [rad]: JSON or text; one for each --reference.")  # fmt: skip
-@click.option("--robot", default="panda", show_default=True, help="Name or data file.")
+@click.option("--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF.")
 @click.option("--samples", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option("--merge", type=click.Choice(["median", "medoid"]), default="median",
               show_default=True, help="How samples become one answer.")  # fmt: skip

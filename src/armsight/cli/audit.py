@@ -13,7 +13,7 @@ from armsight.cli._progress import counting
 
 @click.command(name="audit")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--robot", default="panda", show_default=True, help="Name or data file.")
+@click.option("--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF.")
 @click.option("--episodes", help="Which, such as 0-9,12; all by default.")
 @click.option("--camera-key", "camera_keys", multiple=True,
               help="A video of the data set, or several of them; all by default.")  # fmt: skip

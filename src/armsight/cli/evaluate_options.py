@@ -19,7 +19,9 @@ Command = Callable[..., Any]
 def method_options(function: Command) -> Command:
     """How answers are made: robot, weights, method, workers."""
     options: list[Callable[[Command], Command]] = [
-        click.option("--robot", default="panda", show_default=True, help="Name or data file."),
+        click.option(
+            "--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF."
+        ),
         click.option("--weights", help="Name or folder of the weights; by default the robot's."),
         click.option(
             "--method", type=click.Choice(METHOD_NAMES), default="default", show_default=True,

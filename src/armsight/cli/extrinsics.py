@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from armsight.cli._inputs import parse_K
+from armsight.cli._notes import say
 from armsight.cli._progress import counting
 from armsight.cli._report import dumps
 from armsight.data.recordings import Recording, open_recordings
@@ -71,6 +72,7 @@ def command(
     if out is not None and out.is_file():
         raise OutputError(f"--out {out} is a file; name a folder")
     known = load_robot(robot)
+    say(known.notes)
     chosen = None if episodes is None else _episodes(episodes)
     recordings = open_recordings(
         source, known, joints=joints, camera_key=camera_key, state_key=state_key, episodes=chosen

@@ -19,7 +19,7 @@ from armsight.errors import ConfigError
               "without N. Repeatable.")  # fmt: skip
 @click.option("--references", type=click.IntRange(1, 16), default=4, show_default=True,
               help="References of each target.")  # fmt: skip
-@click.option("--robot", default="panda", show_default=True, help="Name or data file.")
+@click.option("--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def command(
     out: Path, rendered: int, sources: tuple[str, ...], references: int, robot: str, seed: int

@@ -1,4 +1,4 @@
-"""`armsight make-robot`: a robot data file from a recipe and an MJCF or URDF model."""
+"""`armsight make-robot`: a robot data file from a URDF, an MJCF or a recipe."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ import click
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(),
               metavar="DIR", help="Where the two files are written.  [default: here]")  # fmt: skip
 def command(recipe: str, out: Path) -> None:
-    """Make a robot data file from RECIPE.
+    """Make a robot data file from RECIPE: NAME.json and NAME.npz.
 
-    RECIPE is a JSON file that names the robot's model, joints and links (docs/train-your-own.md),
-    or the name of a recipe that comes along, such as panda. NAME.json and NAME.npz are written.
+    RECIPE is a URDF or MJCF file as it is, the name of a recipe that comes along, such as panda, or
+    a JSON file that names the robot's model, joints and links (docs/train-your-own.md). Of a model
+    with several arms, FILE#TIP or FILE#BASE:TIP choose the links where the arm ends and begins.
     """
-    from armsight.robots import load_robot
+    from armsight.robots import is_description, load_robot
+    from armsight.robots.description.from_file import recipe_of_name
     from armsight.robots.description.recipe import make_robot, read_recipe
 
-    path, remarks = make_robot(read_recipe(recipe), out)
+    notes: list[str] = []
+    if is_description(recipe):
+        found, notes = recipe_of_name(recipe)
+        path, remarks = make_robot(found, out, notes=tuple(notes))
+    else:
+        path, remarks = make_robot(read_recipe(recipe), out)
     robot = load_robot(path)
     origins, keypoints = robot.num_origin_keypoints, len(robot.keypoint_names)
     click.echo(
         f"{robot.name}: {len(robot.joint_names)} joints, {len(robot.link_names)} links, "
         f"{keypoints} keypoints ({origins} link origins, {keypoints - origins} on surfaces)"
     )
-    for remark in remarks:
+    for remark in [*notes, *remarks]:
         click.echo(f"  note: {remark}")
     click.echo(f"wrote {path} and {path.with_suffix('.npz')}")
     click.echo(f"next: armsight render --robot {path} --count 16 --out look, and look at them")

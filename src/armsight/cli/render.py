@@ -14,7 +14,7 @@ from armsight.cli._malloc import keep_large_blocks
 
 
 @click.command(name="render")
-@click.option("--robot", default="panda", show_default=True, help="Robot name or data file.")
+@click.option("--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF.")
 @click.option("--preset", type=click.Choice(
     ["train", "train-robot-camera", "held-out", "robot-camera", "no-robot", "other-arm",
      "unknown-arm"]),

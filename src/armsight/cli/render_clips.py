@@ -17,7 +17,7 @@ FAULTS = ("none", "lag", "zero", "camera-shift", "camera-turn")
 
 
 @click.command(name="render-clips")
-@click.option("--robot", default="panda", show_default=True, help="Robot name or data file.")
+@click.option("--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--count", type=click.IntRange(min=1), default=20, show_default=True,
               help="How many clips.")  # fmt: skip

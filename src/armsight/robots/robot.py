@@ -156,6 +156,11 @@ def available_robots() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in DATA_FOLDER.glob("*.json")))
 
 
+def is_description(name: str | Path) -> bool:
+    """Whether a robot's name is a URDF or MJCF file, perhaps with `#TIP` or `#BASE:TIP`."""
+    return Path(str(name).partition("#")[0]).suffix.lower() in DESCRIPTION_SUFFIXES
+
+
 def load_robot(name: str | Path) -> Robot:
     """The robot of that name, or the one described by a file at that path.
 
@@ -169,7 +174,7 @@ def load_robot(name: str | Path) -> Robot:
         MissingExtraError: a URDF or MJCF is given, and what reads it is not installed.
     """
     path = Path(name)
-    if Path(str(name).partition("#")[0]).suffix.lower() in DESCRIPTION_SUFFIXES:
+    if is_description(name):
         from armsight.robots.description.from_file import data_file_of
 
         path = data_file_of(name)

@@ -50,8 +50,15 @@ def data_file_of(name: str | Path) -> Path:
     made = sorted(folder.glob("*.json"))
     if made:
         return made[0]
-    recipe, notes = recipe_of(path, *_links_of(chain))
+    recipe, notes = recipe_of_name(name)
     return make_robot(recipe, folder, notes=tuple(notes))[0]
+
+
+def recipe_of_name(name: str | Path) -> tuple[Recipe, list[str]]:
+    """`recipe_of` for FILE, `FILE#TIP` or `FILE#BASE:TIP`."""
+    file, _, chain = str(name).partition("#")
+    base, colon, tip = chain.rpartition(":")
+    return recipe_of(Path(file).resolve(), (base or None) if colon else None, tip or None)
 
 
 def recipe_of(
@@ -91,11 +98,6 @@ def recipe_of(
         path=path.with_suffix(".recipe.json"),
     )
     return recipe, [*notes, *limit_notes, *shape_notes(model, tree)]
-
-
-def _links_of(chain: str) -> tuple[str | None, str | None]:
-    base, colon, tip = chain.rpartition(":")
-    return (base or None) if colon else None, tip or None
 
 
 def _content(path: Path) -> list[bytes]:
