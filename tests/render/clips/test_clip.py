@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from armsight.cli.render_clips import command
+from armsight.cli.render_clips import FAULTS, command
 from armsight.data.joint_folder import read_joint_folder
 from armsight.data.lerobot_reader import LeRobotReader
 from armsight.errors import ArmsightError, ConfigError
@@ -133,6 +133,7 @@ def test_faults_are_of_the_kind_asked_for() -> None:
     zeros = {sample_faults("zero", seed, 100, 7).zero_joint for seed in range(100)}
     assert zeros == {1, 2, 3, 4, 5}
     assert sample_faults("none", 4, 100, 7).camera_moved_at is None
+    assert KINDS == FAULTS
     with pytest.raises(ConfigError, match="unknown fault"):
         sample_faults("gremlin", 0, 10, 7)
 

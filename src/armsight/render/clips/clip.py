@@ -70,6 +70,22 @@ class Clip:
     faults: Faults
 
 
+@dataclass(frozen=True)
+class Walker:
+    """Someone who walks straight through a clip."""
+
+    parts: list[Solid]
+    start: Array
+    end: Array
+    """(3,) [m, base frame] on the floor"""
+
+    def at(self, share: float) -> list[Solid]:
+        """The person when that share of the clip is over."""
+        way = self.end - self.start
+        yaw = float(np.arctan2(way[1], way[0]))
+        return placed(self.parts, self.start + share * way, yaw)
+
+
 class ClipMaker:
     """Makes clips of one robot; holds its model."""
 
@@ -156,7 +172,7 @@ class ClipMaker:
 
     def _look(
         self, rng: np.random.Generator, q: Array, view: View, faults: Faults
-    ) -> tuple[Look, list[Solid]]:
+    ) -> tuple[Look, Walker | None]:
         """The room, and who walks through it."""
         T = view.T_cam_base
         points = np.asarray(self.robot.keypoints(q), dtype=float)
@@ -167,10 +183,10 @@ class ClipMaker:
             self._pictures, self._scale, self.robot.simulation.get("colours") == "any",
         )  # fmt: skip
         look.shadows = look.shadows or faults.moving_shadows
-        walker: list[Solid] = []
+        walker = None
         if faults.person:
-            walker = person(rng)
-            look.objects = look.objects[: NUM_OBJECTS - len(walker)]
+            parts = person(rng)
+            look.objects = look.objects[: NUM_OBJECTS - len(parts)]
             ground = look.furniture["floor"].position[2]
             # Across the line from the camera to the arm, before it or behind it.
             line = (points.mean(0) - position)[:2]
@@ -178,20 +194,19 @@ class ClipMaker:
             at = position[:2] + rng.uniform(0.45, 1.5) * line
             reach = 1.2 * float(np.linalg.norm(line))
             ends = [np.array([*(at + side * reach * across), ground]) for side in (-1, 1)]
-            self._walk = ends if rng.random() < 0.5 else ends[::-1]
+            start, end = ends if rng.random() < 0.5 else ends[::-1]
+            walker = Walker(parts, start, end)
         return look, walker
 
     def _at(
-        self, share: float, look: Look, walker: list[Solid], wave: Array, faults: Faults
+        self, share: float, look: Look, walker: Walker | None, wave: Array, faults: Faults
     ) -> Look:
         """The look when that share of the clip is over."""
         if not (walker or faults.moving_shadows or faults.auto_exposure):
             return look
         now = replace(look, objects=list(look.objects), lights=list(look.lights))
         if walker:
-            a, b = self._walk
-            yaw = float(np.arctan2(*(b - a)[1::-1]))
-            now.objects += placed(walker, a + share * (b - a), yaw)
+            now.objects += walker.at(share)
         if faults.moving_shadows:
             turn = 0.35 * np.sin(2 * np.pi * share + wave[:2])
             for i, light in enumerate(now.lights[:2]):
