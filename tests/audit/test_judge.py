@@ -115,6 +115,21 @@ def test_the_frame_at_which_the_camera_moved_is_one_of_the_episode() -> None:
     assert one.reason == "camera moved at frame 13"
 
 
+def test_an_episode_in_which_nothing_moves_has_the_camera_of_those_around_it() -> None:
+    elsewhere = make_transform(rotation_from_rotvec([0, 0.1, 0]), [0.2, 0, 0]) @ T_CAM_BASE
+    still = calibration("arm_hardly_moves", T=None)
+    rows = [
+        row(0, calibration()), row(1, still), row(2, calibration()),
+        row(3, still), row(4, calibration(T=elsewhere)), row(5, still),
+        row(6, calibration("other_robot", T=None)),
+    ]  # fmt: skip
+    audit = judged(rows)
+    assert [one.camera for one in audit.judgements] == [0, 0, 0, None, 1, 1, None]
+    assert audit.judgements[1].verdict == "arm_hardly_moves"
+    assert "episodes around it" in audit.judgements[1].reason
+    assert audit.cameras[0].episodes == (0, 2)
+
+
 def test_table() -> None:
     text = audit_table(judged(various()))
     lines = text.splitlines()

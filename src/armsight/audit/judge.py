@@ -22,6 +22,9 @@ ZERO_SHOWN = np.radians(0.3)
 UNREADABLE = "unreadable"
 """The verdict of an episode whose files or numbers are broken"""
 
+LENT = ("arm_hardly_moves", "too_few_frames")
+"""Verdicts of episodes that say nothing against the camera of the others"""
+
 WORDS = {
     "fine": "fine",
     "camera_moved": "camera moved",
@@ -128,8 +131,9 @@ class Audit:
 def judge(rows: Sequence[Row], dataset: Path, robot: Robot, fps: float) -> Audit:
     """Judge a data set from the rows of its episodes.
 
-    Cameras that agree are pooled. An episode that found no camera of its own (the arm hardly
-    moves, too few frames) is given that of the episodes around it, where these agree.
+    Cameras that agree are pooled. An episode that cannot find a camera of its own, for its arm
+    hardly moves or its frames are too few, is given that of the episodes around it, where the
+    nearest one before and the nearest one after it agree. Its log stays unjudged.
     """
     cameras = find_cameras(rows, robot)
     owner = {
@@ -139,10 +143,23 @@ def judge(rows: Sequence[Row], dataset: Path, robot: Robot, fps: float) -> Audit
     }
     judgements = []
     for row in rows:
-        own = owner.get((row["camera_key"], row["episode"]))
+        camera = owner.get((row["camera_key"], row["episode"]))
         verdict, reason = _verdict(row, robot, fps)
-        judgements.append(Judgement(row, verdict, reason, own))
+        if camera is None and verdict in LENT:
+            camera = _camera_around(row["episode"], row["camera_key"], owner)
+            if camera is not None:
+                reason += " (the camera is that of the episodes around it)"
+        judgements.append(Judgement(row, verdict, reason, camera))
     return Audit(dataset, robot.name, robot.joint_names, fps, tuple(cameras), tuple(judgements))
+
+
+def _camera_around(episode: int, key: str, owner: dict[tuple[str, int], int]) -> int | None:
+    """The camera of the nearest episodes before and after, if it is the same or there is one."""
+    known = {other: camera for (name, other), camera in owner.items() if name == key}
+    before = max((other for other in known if other < episode), default=None)
+    after = min((other for other in known if other > episode), default=None)
+    around = {known[other] for other in (before, after) if other is not None}
+    return around.pop() if len(around) == 1 else None
 
 
 def _verdict(row: Row, robot: Robot, fps: float) -> tuple[str, str]:
