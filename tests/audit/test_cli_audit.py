@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from armsight.audit.plan import robot_of
 from armsight.cli.audit import command
 from armsight.data.lerobot import LeRobotReader
-from armsight.errors import DatasetError
+from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError
 from tests.audit.drawn_arm import CAMERA_KEY, T_CAM_BASE, Drawn, K, write_dataset
 
 K_TEXT = ",".join(str(K[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
@@ -61,3 +64,32 @@ def test_a_broken_video_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_what_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no LeRobotDataset"):
         audit(tmp_path)
+
+
+def test_logs_that_are_broken_are_episodes_of_their_own(tmp_path: Path) -> None:
+    """One log is NaN all over, one has no row; the third is audited."""
+    folder = write_dataset(tmp_path / "set", [Drawn(3, 0), Drawn(3, 1), Drawn(3, 2)])
+    files = sorted((folder / "data").rglob("*.parquet"))
+    table = pq.read_table(files[0])
+    kind = table.schema.field("observation.state").type
+    column = pa.array([[float("nan")] * 7] * 3, kind)
+    place = table.column_names.index("observation.state")
+    pq.write_table(table.set_column(place, "observation.state", column), files[0])
+    pq.write_table(pq.read_table(files[1]).slice(0, 0), files[1])
+    found = json.loads(audit(folder, "--K", K_TEXT, "--json").stdout)["episodes"]
+    assert found[0]["verdict"] in ("too_few_frames", "unreadable")
+    assert found[1]["verdict"] == "unreadable"
+    assert "holds 0 rows of episode 1" in found[1]["reason"]
+    assert found[2]["verdict"] != "unreadable"
+
+
+def test_which_robot(dataset: Path, tmp_path: Path) -> None:
+    """The data set's own by default, which must be known."""
+    assert robot_of(dataset) == "panda"
+    folder = write_dataset(tmp_path / "set", [Drawn(3, 0)])
+    info = folder / "meta/info.json"
+    info.write_text(info.read_text().replace('"panda"', '"so100_follower"'))
+    with pytest.raises(ConfigError, match=r"'so100_follower', which is none of.*panda.*--robot"):
+        audit(folder)
+    with pytest.raises(BadIntrinsicsError, match="only one of --K and --fov"):
+        audit(dataset, "--K", K_TEXT, "--fov", 60)

@@ -12,6 +12,7 @@ from typing import Any
 from armsight.data import lerobot_layout as layout
 from armsight.data.lerobot_reader import LeRobotReader
 from armsight.errors import ConfigError, DatasetError
+from armsight.robots import available_robots
 
 MOST_FRAMES = 300
 """Frames of an episode that are looked at; of longer ones, that many are spread over the whole"""
@@ -106,6 +107,22 @@ def make_plan(
         fov_deg=fov_deg,
         num_frames=num_frames,
     )
+
+
+def robot_of(dataset: Path) -> str:
+    """The robot that the data set says it is of.
+
+    Raises:
+        ConfigError: it names none that the package knows.
+        DatasetError: it is no LeRobotDataset v3.
+    """
+    named = layout.read_info(dataset).get("robot_type")
+    if named not in available_robots():
+        raise ConfigError(
+            f"{dataset} is of robot_type {named!r}, which is none of "
+            f"{', '.join(available_robots())}; say with --robot which one it is"
+        )
+    return str(named)
 
 
 def parse_episodes(text: str) -> list[int]:

@@ -9,11 +9,12 @@ import click
 
 from armsight.cli._inputs import parse_K
 from armsight.cli._progress import counting
+from armsight.errors import BadIntrinsicsError
 
 
 @click.command(name="audit")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--robot", default="panda", show_default=True, help="Name, data file, URDF or MJCF.")
+@click.option("--robot", help="Name, data file, URDF or MJCF.  [default: the data set's robot_type]")
 @click.option("--episodes", help="Which, such as 0-9,12; all by default.")
 @click.option("--camera-key", "camera_keys", multiple=True,
               help="A video of the data set, or several of them; all by default.")  # fmt: skip
@@ -32,7 +33,7 @@ from armsight.cli._progress import counting
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     dataset: Path,
-    robot: str,
+    robot: str | None,
     episodes: str | None,
     camera_keys: tuple[str, ...],
     state_key: str | None,
@@ -53,13 +54,16 @@ def command(
     from armsight.audit.copy_dataset import write_copy
     from armsight.audit.judge import judge
     from armsight.audit.page import write_page
-    from armsight.audit.plan import make_plan
+    from armsight.audit.plan import make_plan, robot_of
     from armsight.audit.run import ENGINES, run_audit
     from armsight.audit.table import audit_table
     from armsight.data.lerobot_layout import write_json
     from armsight.data.lerobot_reader import LeRobotReader
     from armsight.robots import load_robot
 
+    if K_text is not None and fov_deg is not None:
+        raise BadIntrinsicsError("give only one of --K and --fov")
+    robot = robot or robot_of(dataset)
     known = load_robot(robot)
     K = None if K_text is None else parse_K(K_text).ravel().tolist()
     plan = make_plan(dataset, robot, episodes=episodes, camera_keys=camera_keys,
