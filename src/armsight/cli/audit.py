@@ -14,7 +14,7 @@ from armsight.errors import BadIntrinsicsError
 
 @click.command(name="audit")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--robot", help="Name, data file, URDF or MJCF.  [default: the data set's robot_type]")
+@click.option("--robot", help="Name, data file, URDF or MJCF.  [default: the data set's own]")
 @click.option("--episodes", help="Which, such as 0-9,12; all by default.")
 @click.option("--camera-key", "camera_keys", multiple=True,
               help="A video of the data set, or several of them; all by default.")  # fmt: skip
