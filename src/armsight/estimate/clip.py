@@ -203,7 +203,7 @@ class ClipReader:
     def _estimates(
         self, readings: list[FrameReading], path: JointPath | None, part: slice
     ) -> list[Estimate]:
-        return frame_estimates(
+        estimates = frame_estimates(
             self._estimator.robot,
             self._estimator.tuning,
             readings,
@@ -211,6 +211,7 @@ class ClipReader:
             self._camera,
             self._intrinsics,
         )
+        return [self._intrinsics.as_taken(estimate) for estimate in estimates]
 
 
 def still_camera_message(camera: SharedCamera, intrinsics: Intrinsics, stillness: Stillness) -> str:

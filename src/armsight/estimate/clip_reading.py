@@ -86,7 +86,7 @@ def read_frames(
     A video's frames are not followed from box to box here: where a wrist is far from its base, a
     box soon holds one of the two only, and never finds the other again.
     """
-    turned = [steady(image) for image in images]
+    turned = [steady(intrinsics.undistort(image)) for image in images]
     images = [image for image, _ in turned]
     whole = look(
         estimator.session,

@@ -13,7 +13,7 @@ from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.answer import answer
 from armsight.estimate.estimator import Estimator, check_hypotheses
-from armsight.estimate.look import View, look
+from armsight.estimate.look import Look, View, look
 from armsight.estimate.search import SAME_BOX
 from armsight.state import Estimate
 
@@ -85,12 +85,24 @@ class Tracker:
             return None
         if overlap(engine.box(seen), seen.box) < SAME_BOX:
             return None
-        estimate = answer(engine.robot, self._tuning, image, camera, seen, last.T_cam_base)
+        estimate = answer(
+            engine.robot, self._tuning, image, camera, _with_last(seen, last), last.T_cam_base
+        )
         if not estimate.robot_found or estimate.confidence < LOST_CONFIDENCE * last.confidence:
             return None
-        return estimate
+        return replace(estimate, samples=seen.hypotheses)
 
     def _search(self, image: LoadedImage, camera: Intrinsics) -> Estimate:
         engine = self._estimator
         seen = engine.find([image], [camera], self._hypotheses, [()], in_parts=False)[0]
         return answer(engine.robot, self._tuning, image, camera, seen)
+
+
+def _with_last(seen: Look, last: Estimate) -> Look:
+    """A look with the last answer as a further hypothesis.
+
+    What keypoints leave open, such as half a turn of the last joint, then stays as it was instead
+    of following each frame's own guess.
+    """
+    assert last.joint_positions is not None
+    return replace(seen, hypotheses=np.concatenate([seen.hypotheses, last.joint_positions[None]]))
