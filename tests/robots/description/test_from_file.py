@@ -260,6 +260,41 @@ def test_meshes_that_cannot_be_used_are_named(message: str, tmp_path: Path) -> N
         load_robot(path)
 
 
+def test_what_arms_do_not_need_is_not_read(tmp_path: Path) -> None:
+    """Comments of xacro, and inertias that no body can have."""
+    path = write_urdf(tmp_path / "a")
+    impossible = '<inertial><mass value="-1"/><inertia ixx="-1" iyy="0" izz="1"/></inertial>'
+    text = path.read_text().replace('<link name="l1">', f'<link name="l1">{impossible}')
+    text = text.replace('<robot name="mine">', '<robot name="mine" xmlns:xacro="x"><!-- ${a} -->')
+    path.write_text(text)
+    assert load_robot(path).joint_names == ("j0", "j1", "j2")
+    path.write_text(text.replace("0 0.1 0.2", "0 ${a} 0.2"))
+    with pytest.raises(ArmsightError, match="is a xacro file; expand it: xacro arm.urdf >"):
+        load_robot(path)
+
+
+MJCF = """<mujoco model="duo"><worldbody>{}</worldbody></mujoco>"""
+SIDE = """<body name="{0}/base"><geom type="box" size=".1 .1 .1"/>
+<body name="{0}/upper" pos="0 0 .2"><joint name="{0}/lift" axis="0 1 0" range="-90 45"/>
+<geom type="capsule" size=".05 .1"/><body name="{0}/fore" pos="0 0 .3">
+<joint name="{0}/bend" axis="0 1 0" range="-90 120"/>
+<geom type="capsule" size=".04 .1"/></body></body></body>"""
+
+
+def test_one_of_two_arms_in_an_mjcf_whose_names_have_prefixes(tmp_path: Path) -> None:
+    path = tmp_path / "duo.xml"
+    path.write_text(MJCF.format(SIDE.format("left") + SIDE.format("right")))
+    with pytest.raises(ArmsightError, match="2 arms, which end at left/fore"):
+        load_robot(path)
+    robot = load_robot(f"{path}#right/fore")
+    assert robot.joint_names == ("right/lift", "right/bend")
+    assert set(robot.link_shapes()) == {"right/base", "right/upper", "right/fore"}
+    np.testing.assert_allclose(robot.joint_limits, np.radians([[-90, 45], [-90, 120]]), atol=1e-6)
+    path.write_text("<mujocoinclude/>")
+    with pytest.raises(ArmsightError, match="give the file that includes it"):
+        load_robot(path)
+
+
 def test_files_that_are_no_arms(tmp_path: Path) -> None:
     with pytest.raises(ArmsightError, match=r"cannot read .*nothing\.urdf"):
         load_robot(tmp_path / "nothing.urdf")

@@ -87,9 +87,9 @@ def test_collision_shapes_in_place_of_visual_ones(tmp_path: Path) -> None:
         (
             "wedge.obj",
             "wedges.obj",
-            r"names the mesh .*wedges.obj, which is not in .*package_folders",
+            r"names the mesh .*wedges.obj, which is not there; tried .*package_folders",
         ),
-        ("wedge.obj", "wedge.dae", r"wedge.dae, and MuJoCo reads only .*trimesh.*visual_groups"),
+        ("wedge.obj", "wedge.dae", r"the mesh .*wedge.dae is broken"),
         (
             "<robot name",
             '<robot xmlns:xacro="x" b="${a}" name',
@@ -113,5 +113,8 @@ def test_a_mesh_that_is_broken(tmp_path: Path) -> None:
     recipe = write_urdf(tmp_path, URDF.replace("wedge.obj", "wedge.stl"))
     stl = tmp_path / "bare_description" / "meshes" / "wedge.stl"
     stl.write_bytes(STL_HEADER + np.int32(12).tobytes())
-    with pytest.raises(ConfigError, match="MuJoCo cannot compile the model of bare"):
+    with pytest.raises(
+        ConfigError,
+        match="the mesh .*wedge.stl is broken: its header says 12 triangles, and .* 84 bytes",
+    ):
         make_robot(read_recipe(recipe), tmp_path)

@@ -177,7 +177,7 @@ class _Tree:
         before += len(self._arm[body])
         moving = [child for child in self.children[body] if self._depth(child)]
         forks = len(moving) > 1 and before >= FEWEST_BEFORE_HAND
-        if not moving or (forks and max(map(self._depth, moving)) < before):
+        if not moving or (forks and max(map(self._depth, moving)) <= before):
             return [body] if before else []
         return [tip for child in moving for tip in self.tips(child, before)]
 

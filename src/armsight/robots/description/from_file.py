@@ -21,7 +21,7 @@ from armsight.robots.description.shape_notes import shape_notes
 from armsight.robots.description.simulator import load_mujoco
 from armsight.robots.description.urdf import urdf_for_mujoco
 
-VERSION = 1
+VERSION = 2
 """Of what is worked out; data files in the cache of another one are made anew."""
 FEWEST_SURFACE_KEYPOINTS = 24
 COMMON_STEMS = ("robot", "scene", "model", "arm", "main")
@@ -134,7 +134,9 @@ def _simulation(path: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         spec = mj.MjSpec.from_file(str(path))
     except ValueError as error:
-        raise ConfigError(f"MuJoCo cannot read {path}: {error}") from error
+        part = "mujocoinclude" in str(error)
+        hint = "; it is a part for <include>: give the file that includes it" if part else ""
+        raise ConfigError(f"MuJoCo cannot read {path}: {error}{hint}") from error
     notes = []
     floors = (mj.mjtGeom.mjGEOM_PLANE, mj.mjtGeom.mjGEOM_HFIELD)
     geoms = [geom for geom in spec.geoms if geom.type not in floors]

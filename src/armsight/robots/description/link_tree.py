@@ -5,6 +5,7 @@ A name may leave out the prefix that an attached model got: `hand` is `attached0
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -155,8 +156,7 @@ class LinkTree:
         return range(start, start + self.model.body_jntnum[body])
 
     def _name(self, body: int) -> str:
-        name: str = self.model.body(int(body)).name
-        return name.rpartition("/")[2]
+        return re.sub(r"^(attached\d+/)+", "", self.model.body(int(body)).name)
 
     def _body(self, name: str) -> int:
         fitting = [i for i in range(self.model.nbody) if self._name(i) == name]

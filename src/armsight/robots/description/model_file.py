@@ -156,7 +156,9 @@ def _load(simulation: dict[str, Any], folder: Path, prepare: Callable[[Any, Path
                 "xacro file first: xacro FILE > robot.urdf"
             )
     except ValueError as error:
-        raise ConfigError(f"MuJoCo cannot read {path}: {error}") from error
+        part = "mujocoinclude" in str(error)
+        hint = "; it is a part for <include>: give the file that includes it" if part else ""
+        raise ConfigError(f"MuJoCo cannot read {path}: {error}{hint}") from error
     for i, item in enumerate([*spec.bodies, *spec.joints]):
         item.name = item.name or f"unnamed{i}"
     if simulation.get("radians"):

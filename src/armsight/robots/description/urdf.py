@@ -34,6 +34,8 @@ def urdf_for_mujoco(
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
+    # Masses do not matter to pictures, and impossible ones would stop MuJoCo.
+    text = re.sub(r"<!--.*?-->|<inertial\b.*?</inertial>", "", text, flags=re.DOTALL)
     tag = re.search(r"<robot\b[^>]*>", text)
     if tag is None:
         raise ConfigError(f"{path} is no URDF: it has no <robot> element")
