@@ -221,7 +221,7 @@ def still_camera_message(camera: SharedCamera, intrinsics: Intrinsics, stillness
         text = f"{stillness.reason}, which is taken out: else one camera pose for all frames"
     if intrinsics.source in UNRELIABLE_SOURCES:
         focal = camera.K(intrinsics.K)[0, 0]
-        std = focal * float(np.sqrt(camera.covariance[6, 6]))
+        std = focal * float(np.sqrt(camera.calibrated_covariance[6, 6]))
         text += f"; focal length {focal:.0f} ± {std:.0f} px from the arm itself"
     return text
 

@@ -56,7 +56,7 @@ def camera_from_pictures(
         camera, readings = found
         T, K_found = camera.T_cam_base, camera.K(intrinsics.K)
         covariance = np.zeros((NUM_CAMERA + len(joints) + 1,) * 2)
-        covariance[:NUM_CAMERA, :NUM_CAMERA] = camera.covariance
+        covariance[:NUM_CAMERA, :NUM_CAMERA] = camera.calibrated_covariance
         seen = np.array([reading.has_arm for reading in readings])
         messages = (
             f"there is no joint log: joints were read from the pictures, and the arm was seen in "
