@@ -19,8 +19,9 @@ from armsight.robots import Robot
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
-LEAST_CHANGE = 0.6
-"""[grey levels] in the mean; pictures that change less show nothing that moves"""
+CHANGED, LEAST_CHANGE = 6.0, 0.003
+"""[grey levels] beyond noise, and share of the pixels: where fewer change by that, nothing moves.
+Not the mean change: an arm in a dark room is small and changes little."""
 SAME_MOTION = 0.55
 """Correlation of the arm's and the pictures' motion from which on they are one event"""
 FEWEST_COMPARED = 8
@@ -126,7 +127,7 @@ def nothing_moves(small: Array) -> bool:
     same = compensated(small.astype(np.float32))
     off = np.abs(same - np.median(same, axis=0)).max(-1)
     noise = np.median(off, axis=(1, 2), keepdims=True)
-    return float(np.maximum(off - 3 * noise - 2, 0).mean()) < LEAST_CHANGE
+    return float((off - 3 * noise - 2 > CHANGED).mean()) < LEAST_CHANGE
 
 
 def _motion_together(robot: Robot, small: Array, path: JointPath) -> float:

@@ -1,0 +1,22 @@
+"""Whether anything moves in frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from armsight.fit.extrinsics.diagnosis import nothing_moves
+from armsight.fit.extrinsics.motion import WIDTH, shrunk
+from tests.fit.recorded_arm import camera_at, record, working_poses
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.35])
+def test_an_arm_moves_also_in_a_dark_room_and_far_away(gain: float) -> None:
+    images = record(working_poses(10, 0), camera_at(40, 25, distance=2.6), 0).images
+    assert not nothing_moves(shrunk([(gain * x).astype(np.uint8) for x in images], WIDTH))
+
+
+def test_noise_and_exposure_are_no_motion() -> None:
+    """`record` gives each frame noise and an exposure of its own."""
+    still = np.repeat(working_poses(1, 0), 10, axis=0)
+    assert nothing_moves(shrunk(record(still, camera_at(40, 25), 0).images, WIDTH))
