@@ -23,7 +23,6 @@ from armsight.fit.extrinsics.shared_fit import Frames, SharedPrior, fit_shared
 from armsight.fit.extrinsics.solve import (
     FINE,
     LAST,
-    LEAST_CONTRAST,
     SURE_CONTRAST,
     Solution,
     edge_maps,
@@ -143,7 +142,7 @@ def _calibrated(
         FOCAL_STD.get(answer.intrinsics.source, FOCAL_UNKNOWN), np.zeros(len(robot.joint_names))
     )
     found = find_camera(pictures, frames, K, prior, seed, offsets, report=report)
-    if found is None or found.contrast < LEAST_CONTRAST:
+    if found is None or not found.believed:
         why = diagnose(robot, pictures, frames.joints_at(0.0)[0], K, prior, small, scanned, seed)
         return answer.without_camera(why.verdict, *why.messages)
     if found.contrast < SURE_CONTRAST:

@@ -39,7 +39,7 @@ LEAST_CONTRAST = 0.13
 EVIDENCE_WEIGHT = 0.02
 """of a point of a contour at first, before `uncertainty.evidence_weight` is known"""
 SURE_CONTRAST = 0.19
-"""Below, pictures that are mirrored could still fit so well"""
+"""From here on one search is enough, and pictures that are mirrored do not fit so well"""
 COARSE, FINE = SCALES[:2], SCALES[2:]
 LAST = (*FINE, (2.0, 1.0))
 """[px] focal length and distance go together, and take another round"""
@@ -63,6 +63,14 @@ class Solution:
     edges that stand still are there in all frames, and explain none of it"""
     agreement: float
     """[rad] how far apart the searches from different starts end, seen from the arm"""
+
+    @property
+    def believed(self) -> bool:
+        """Whether the frames are explained: so well that nothing else could, or less well, but
+        searches from different starts end here."""
+        if self.contrast >= SURE_CONTRAST:
+            return True
+        return self.contrast >= LEAST_CONTRAST and self.agreement < SAME_PLACE
 
     @property
     def mean_alignment(self) -> float:
@@ -116,7 +124,7 @@ def find_camera(
             report((start + 1) / most_starts)
         best = ends[0]
         agreement = _apart(best.shared, ends[1].shared, hulls) if len(ends) > 1 else np.inf
-        believed = best.contrast > LEAST_CONTRAST and agreement < SAME_PLACE
+        believed = best.contrast > SURE_CONTRAST and agreement < SAME_PLACE
         if start + 1 >= FEWEST_STARTS and believed:
             break
     if not ends:

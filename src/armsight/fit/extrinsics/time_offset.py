@@ -20,24 +20,25 @@ LONGEST_SHARE = 0.4
 """of the recording"""
 FEWEST_FRAMES = 20
 """of a course in time that can be correlated"""
+FEWEST_ROWS = 8
+"""of a log that is a course in time"""
 ORDERED_SHARE = 0.5
-"""Frames are a video where neighbours differ by less than this share of any two, in the mean"""
+"""It is one where neighbouring rows differ by less than this share of any two, in the mean"""
 DISTINCT = 0.15
 """Peaks that are lower than the highest by more than this are no candidates"""
 
 
 def is_video(path: JointPath) -> bool:
-    """Whether the frames follow each other along the arm's motion, so that a time between two of
-    them has a meaning."""
-    if path.in_seconds:
-        return True
-    q = path.at(0.0)[0]
-    if len(q) < FEWEST_FRAMES:
+    """Whether the log's rows follow each other along the arm's motion, so that a time between two
+    of them has a meaning; photos in unrelated poses have none."""
+    q = path.positions
+    if len(q) < FEWEST_ROWS:
         return False
     steps = np.linalg.norm(np.diff(q, axis=0), axis=-1).mean()
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, len(q), (2, 500))
-    return bool(steps < ORDERED_SHARE * np.linalg.norm(q[one] - q[other], axis=-1).mean())
+    apart = np.linalg.norm(q[one] - q[other], axis=-1)[one != other].mean()
+    return bool(steps < ORDERED_SHARE * apart)
 
 
 def image_motion(small: NDArray[np.float32]) -> Array:
