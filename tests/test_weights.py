@@ -40,7 +40,8 @@ def test_two_arms_side_by_side_are_told_apart(estimator: Estimator, left: int, r
     arm = np.asarray(Image.open(WEIGHTS / "panda" / "example.jpg").convert("RGB"))[:, left:right]
     state = estimator(np.hstack([arm, arm]))
     assert state.robot_found
-    assert any("two panda arms" in message for message in state.messages)
+    assert any("2 panda arms" in message for message in state.messages)
+    assert len(state.others) == 1
 
 
 def test_same_answer_twice(estimator: Estimator) -> None:

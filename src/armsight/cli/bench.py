@@ -134,17 +134,27 @@ def first_answer(robot: str, path: Path) -> tuple[float, float | None]:
             stderr=said,
         )
         peak = None
-        if hasattr(os, "wait4"):  # not on Windows
-            # This child's own peak: getrusage would give the largest of all children so far.
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            peak = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        process.wait()
+        while process.poll() is None:
+            peak = peak_memory_mb(process.pid) or peak
+            time.sleep(0.005)
         seconds = time.perf_counter() - start
         if process.returncode != 0:
             said.seek(0)
             raise ArmsightError(f"armsight estimate failed: {said.read().strip()}")
     return seconds, peak
+
+
+def peak_memory_mb(pid: int) -> float | None:
+    """Peak memory [MB] of a running process; None where the system does not tell.
+
+    The kernel's usage of an ended child will not do: it counts what the parent held at the fork.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return None if line is None else int(line.split()[1]) * 1024 / 1e6
 
 
 def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:

@@ -43,6 +43,9 @@ BLANK_MARGIN = 1.2
 SAME_ARM_OVERLAP = 0.5
 """A further find that overlaps an earlier one by more is the same arm, blanked in the wrong
 place."""
+SAME_ARM_SHARE = 0.4
+"""Share of a further find's keypoints within arms that were read, from which on it is what was
+left of them."""
 MOST_ARMS = 4
 """So many arms of one image are read at most."""
 
@@ -205,7 +208,7 @@ class Estimator:
             if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
                 break
             another = answer(self.robot, self.tuning, image, camera, seen)
-            if another.T_cam_base is None:
+            if another.T_cam_base is None or _lies_in(another, blanked):
                 break
             arms.append(another)
             boxes.append(seen.box)
@@ -270,6 +273,20 @@ def _one_K_each(K: ArrayLike | None, count: int, many: bool) -> list[ArrayLike |
             "one for each"
         )
     return list(np.asarray(K))
+
+
+def _lies_in(estimate: Estimate, hulls: Sequence[Array]) -> bool:
+    """Whether most of an arm's keypoints (its origins too) lie where other arms were blanked."""
+    assert estimate.keypoints_2d is not None
+    points = estimate.keypoints_2d[np.isfinite(estimate.keypoints_2d).all(axis=1)]
+    inside = [
+        any(
+            len(hull) > 0 and cv2.pointPolygonTest(hull.astype(np.float32), point, False) >= 0
+            for hull in hulls
+        )
+        for point in points.tolist()
+    ]
+    return sum(inside) > SAME_ARM_SHARE * max(1, len(inside))
 
 
 def _hull(estimate: Estimate) -> Array:
