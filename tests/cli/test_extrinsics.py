@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -108,3 +109,18 @@ def test_without_a_log_and_with_a_file_for_out(folder: Path, tmp_path: Path) -> 
         group, ["extrinsics", str(folder), "--robot", "panda", "--out", str(tmp_path / "out")]
     )
     assert isinstance(result.exception, OutputError)
+
+
+def test_photos_that_cannot_be_read_are_named(folder: Path, tmp_path: Path) -> None:
+    """Those behind them keep their own names and rows of the log."""
+    place = tmp_path / "photos"
+    shutil.copytree(folder, place)
+    (place / "1.png").write_bytes(b"broken")
+    result = CliRunner().invoke(
+        group, ["extrinsics", str(place), "--robot", "panda", "--out", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 0, result.output
+    assert "left out: " in result.output
+    assert "1.png is not an image" in result.output
+    document = json.loads((tmp_path / "out" / "extrinsics.json").read_text())
+    assert document["frame_names"] == [f"{i}.png" for i in (0, 2, 3, 4, 5, 6, 7)]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -87,7 +88,7 @@ def command(
             name = "" if recording.episode is None else f"episode_{recording.episode:06d}"
             _write(out / name, recording, indices, known, found, document)
         if not as_json:
-            click.echo(_table(recording, found))
+            click.echo(_table(recording, indices, found, document["notes"]))
             if out is not None:
                 click.echo(f"  wrote {out / name}")
     if not documents:
@@ -130,7 +131,7 @@ def _with_intrinsics(
 
 def _calibrate(
     recording: Recording, robot: Robot
-) -> tuple[list[int], CameraCalibration, dict[str, object]]:
+) -> tuple[list[int], CameraCalibration, dict[str, Any]]:
     """Frames that were read, the calibration, and its JSON with the recording's own entries."""
     width, height = recording.image_size
     most = max(3, min(MOST_FRAMES, MOST_BYTES // (3 * width * height)))
@@ -191,7 +192,7 @@ def _without_log(
 
 def _write(
     folder: Path, recording: Recording, indices: list[int], robot: Robot,
-    found: CameraCalibration, document: dict[str, object],
+    found: CameraCalibration, document: dict[str, Any],
 ) -> None:  # fmt: skip
     """Write the files of one recording."""
     from armsight.camera.extrinsics_files import opencv_yaml, static_transform_publisher
@@ -244,8 +245,10 @@ def _joints_at(recording: Recording, indices: list[int], time_offset: float) -> 
     return np.stack([np.interp(at, log.times, column) for column in log.joint_positions.T], -1)
 
 
-def _table(recording: Recording, found: CameraCalibration) -> str:
-    """What a person reads."""
+def _table(
+    recording: Recording, indices: Sequence[int], found: CameraCalibration, notes: Sequence[str]
+) -> str:
+    """What a person reads; `indices` (n,) say which frames of the recording were read."""
     lines = [f"{recording.name}: {found.verdict.replace('_', ' ')} ({VERDICTS[found.verdict]})"]
     lines += [f"  {message}" for message in found.messages]
     if found.T_base_cam is not None:
@@ -271,8 +274,8 @@ def _table(recording: Recording, found: CameraCalibration) -> str:
         lines.append(f"  time offset of the log: {found.time_offset:+.3f}{doubt} s")
     seen = [f for f in found.frames if np.isfinite(f.edge_alignment)]
     if seen:
-        left = [recording.frame_name(f.index) for f in seen if not f.used]
+        left = [recording.frame_name(indices[f.index]) for f in seen if not f.used]
         mean = float(np.mean([f.edge_alignment for f in seen]))
         lines.append(f"  {len(seen)} frames looked at, edge alignment {mean:.2f}"
                      + (f"; left out: {', '.join(left)}" if left else ""))  # fmt: skip
-    return "\n".join([*lines, *(f"  note: {note}" for note in recording.notes)])
+    return "\n".join([*lines, *(f"  note: {note}" for note in notes)])

@@ -115,6 +115,10 @@ BAD = {
     "one joint missing": (
         "log.csv", csv_text(NAMES[:-1], Q[:, :-1]), "it lacks panda_joint7",
     ),
+    "a word among numbers": (
+        "log.csv", csv_text(NAMES, Q).replace(f"{Q[2, 3]:.8f}"[:5], "1.2.3", 1),
+        r"row 4, column \d \(panda_joint\d\) is '1\.2\.3",
+    ),
     "uneven rows": ("log.csv", "a,b\n1,2\n3\n", "row 3 has 1 columns"),
     "words": ("log.csv", "a,b\nx,y\n", "none of its columns holds numbers"),
     "empty": ("log.csv", "", "it is empty"),
@@ -156,3 +160,10 @@ def test_rows_with_nan_are_kept_and_named(tmp_path: Path) -> None:
     log = read_joint_log(tmp_path / "log.csv", ROBOT)
     assert np.isnan(log.joint_positions[2, 3])
     assert any("1 of 6 rows hold NaN (the first is row 2)" in note for note in log.notes)
+
+
+def test_a_log_of_another_known_robot(tmp_path: Path) -> None:
+    """xArm7's joints are called joint1 to joint7: how the names end says nothing."""
+    (tmp_path / "log.csv").write_text(csv_text(NAMES, Q))
+    with pytest.raises(DatasetError, match="has joints of panda .*, not of xarm7"):
+        read_joint_log(tmp_path / "log.csv", load_robot("xarm7"))

@@ -149,3 +149,9 @@ def test_data_sets(shared_data: Path) -> None:
     ):
         with pytest.raises(DatasetError, match=message):
             list(open_recordings(folder, robot, **options))  # type: ignore[arg-type]
+
+
+def test_the_K_beside_photos_is_checked(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos")
+    np.savetxt(folder / "K.txt", [[600, 0, 320], [0, 600, 240], [0, 0, 1.0]])
+    assert any("principal point" in note for note in only(folder).notes)

@@ -91,7 +91,7 @@ def _text(path: Path) -> tuple[list[str] | None, Array]:
         if len(row) != width:
             raise ValueError(f"row {i} has {len(row)} columns, and the first has {width}")
     # Columns of words, such as file names, are no angles.
-    kept = [c for c in range(width) if all(_is_number(row[c]) for row in rows[first:])]
+    kept = [c for c in range(width) if _is_numeric([row[c] for row in rows], c, first)]
     if not kept:
         raise ValueError("none of its columns holds numbers")
     values = np.array(
@@ -180,6 +180,18 @@ def _columns(columns: Mapping[str, Any]) -> tuple[list[str] | None, Array]:
 def _is_wide(values: Any) -> bool:
     """Whether each row holds several numbers."""
     return np.ndim(values) > 0 and len(values) > 0 and np.ndim(values[0]) == 1
+
+
+def _is_numeric(cells: Sequence[str], column: int, first: int) -> bool:
+    """Whether a column holds numbers from row `first` on; ValueError for a few words among many."""
+    odd = [i for i, cell in enumerate(cells) if i >= first and not _is_number(cell)]
+    if odd and len(odd) < (len(cells) - first) / 2:
+        name = f" ({cells[0]})" if first else ""
+        raise ValueError(
+            f"row {odd[0] + 1}, column {column + 1}{name} is {cells[odd[0]]!r}, not a number; "
+            "mend it, or leave it empty"
+        )
+    return not odd
 
 
 def _is_number(cell: str) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
 from armsight.robots import Robot
+from armsight.robots.robot import available_robots
 
 Array = NDArray[np.floating]
 
@@ -99,6 +100,7 @@ def _columns(
     """The columns of the robot's joints, in its order."""
     joints = robot.joint_names
     if names is not None:
+        _refuse_other_robots(names, robot, where)
         found = [_column_of(joint, names) for joint in joints]
         if all(i is not None for i in found) and len(set(found)) == len(joints):
             return [int(i) for i in found if i is not None], []
@@ -117,6 +119,20 @@ def _columns(
         )
     note = f"no joint names: the first {len(joints)} columns were taken in {robot.name}'s order"
     return list(range(len(joints))), [note]
+
+
+def _refuse_other_robots(names: Sequence[str], robot: Robot, where: str) -> None:
+    """Raise DatasetError where the columns carry another known robot's name, e.g. `panda_joint1`
+    for an xArm, whose joints are called `joint1`."""
+    others = [name for name in available_robots() if name != robot.name]
+    own = " ".join(_plain(joint) for joint in (robot.name, *robot.joint_names))
+    for other in others:
+        named = [name for name in names if _plain(other) in _plain(name)]
+        if len(named) >= len(robot.joint_names) and _plain(other) not in own:
+            raise DatasetError(
+                f"{where} has joints of {other} ({', '.join(named)}), not of {robot.name} "
+                f"({', '.join(robot.joint_names)}). Is it --robot {other}? Else rename the columns"
+            )
 
 
 def _column_of(joint: str, names: Sequence[str]) -> int | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from armsight.camera.camera_file import read_camera_file
 from armsight.camera.image import SUFFIXES as PHOTO_SUFFIXES
 from armsight.camera.image import LoadedImage, load_image
+from armsight.camera.intrinsics import find_intrinsics
 from armsight.data import lerobot_layout as layout
 from armsight.data.frame import read_text
 from armsight.data.lerobot_reader import LeRobotReader
@@ -20,7 +21,7 @@ from armsight.data.recordings.joint_files import joint_log, read_joint_log
 from armsight.data.recordings.recording import JointLog, Recording
 from armsight.data.recordings.sources import EpisodeFrames, Photos, VideoFrames, video_times
 from armsight.data.video import SUFFIXES as VIDEO_SUFFIXES
-from armsight.errors import BadImageError, DatasetError
+from armsight.errors import BadImageError, BadIntrinsicsError, DatasetError
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]
@@ -50,6 +51,7 @@ def open_recordings(
     Raises:
         DatasetError: there is nothing to read, or it does not fit together.
         BadImageError, BadVideoError: no photo, or the video, cannot be read.
+        BadIntrinsicsError: K.txt beside the photos cannot belong to them.
         MissingExtraError: a data set without pyarrow.
     """
     if not source.exists():
@@ -91,7 +93,15 @@ def _photos(folder: Path, robot: Robot, joints: Path | None) -> Recording:
     camera = next((p / "K.txt" for p in (folder, place) if (p / "K.txt").is_file()), None)
     if camera is None:
         return recording
-    return replace(recording, K=read_camera_file(camera).K, intrinsics_source="camera_file")
+    found = find_intrinsics(first, camera=read_camera_file(camera))
+    if found.distortion is not None:
+        raise BadIntrinsicsError(
+            f"{camera} has lens distortion; undistort the photos first, and give the K of those"
+        )
+    said = tuple(f"{camera.name}: {message}" for message in found.messages)
+    return replace(
+        recording, K=found.K, intrinsics_source=found.source, notes=(*recording.notes, *said)
+    )
 
 
 def _first_photo(paths: Sequence[Path]) -> tuple[LoadedImage, tuple[str, ...]]:
