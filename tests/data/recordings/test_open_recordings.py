@@ -155,3 +155,16 @@ def test_the_K_beside_photos_is_checked(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos")
     np.savetxt(folder / "K.txt", [[600, 0, 320], [0, 600, 240], [0, 0, 1.0]])
     assert any("principal point" in note for note in only(folder).notes)
+
+
+def test_photos_that_are_reduced_while_loading_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their K would belong to another size."""
+    from armsight.camera import image
+
+    recording = only(photos(tmp_path))
+    monkeypatch.setattr(image, "WORKING_PIXELS", 64 * 48 // 2)
+    read = recording.read_frames(range(5))
+    assert read.indices == ()
+    assert "000.png is too large" in read.notes[0]

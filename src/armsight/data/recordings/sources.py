@@ -45,6 +45,10 @@ class Photos:
                     f"{self.size[0]}x{self.size[1]}"
                 )
                 continue
+            if image.pixels.shape[1] != image.width:
+                # It was reduced while loading, and K belongs to the original.
+                notes.append(f"left out: {path.name} is too large; shrink all photos, and K too")
+                continue
             kept.append(index)
             images.append(image.pixels)
         return ReadFrames(tuple(kept), tuple(images), tuple(notes))
