@@ -202,7 +202,10 @@ class Estimator:
         arms, boxes = [first], [seen.box]
         while len(arms) < MOST_ARMS:
             blanked = tuple(_hull(arm) for arm in arms)
-            seen = self.find([image], [camera], hypotheses, [blanked])[0]
+            # A second arm is about as large as the first: one look at the frame will do.
+            seen = self.find(
+                [image], [camera], hypotheses, [blanked], in_parts=False, with_border=False
+            )[0]
             if seen.presence < self.tuning.robot_found:
                 break
             if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
@@ -240,11 +243,13 @@ class Estimator:
         blanked: Sequence[tuple[Array, ...]],
         box: Box | None = None,
         in_parts: bool = True,
+        with_border: bool = True,
     ) -> list[Look]:
         """See `armsight.estimate.search.search`."""
         return search(
-            self.session, self.tuning, images, cameras, hypotheses, blanked, box, in_parts
-        )
+            self.session, self.tuning, images, cameras, hypotheses, blanked, box,
+            in_parts=in_parts, with_border=with_border,
+        )  # fmt: skip
 
     def box(self, seen: Look) -> Box:
         """Where to look next: around the keypoints that were seen."""

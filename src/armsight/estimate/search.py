@@ -49,6 +49,7 @@ def search(
     blanked: Sequence[tuple[Array, ...]],
     box: Box | None = None,
     in_parts: bool = True,
+    with_border: bool = True,
 ) -> list[Look]:
     """The best look at the robot in each image.
 
@@ -63,6 +64,7 @@ def search(
         box: look only here, instead of searching the whole frame.
         in_parts: where nothing is found, look at parts of the frame, too. It takes several times
             as long, for tiny arms.
+        with_border: where nothing is plain, look at the frame with a border, too.
     """
 
     def look_at(which: list[int], boxes: list[Box], count: int) -> list[Look]:
@@ -77,7 +79,8 @@ def search(
         return look_at(everyone, [square_around(box)] * len(images), hypotheses)
     frames = [whole_frame(image.width, image.height) for image in images]
     looks = look_at(everyone, frames, 0)
-    _look_wider(looks, images, look_at, tuning.first_look if in_parts else 0.0)
+    if with_border:
+        _look_wider(looks, images, look_at, tuning.first_look if in_parts else 0.0)
     there = [i for i in everyone if looks[i].presence >= tuning.first_look]
     boxes = [next_box(looks[i], tuning) for i in there]
     for i, seen in zip(there, look_at(there, boxes, hypotheses), strict=True):
