@@ -22,6 +22,9 @@ UNITS = {
     "keypoints_2d_std": "px",
     "keypoints_3d_cam": "m",
     "T_cam_base": "m",
+    "T_cam_base_std": "rad, rad, rad, m, m, m",
+    "covariance": "rad (joints, turn), m (place), 1 (log of the focal length)",
+    "focal_length_std": "px",
     "K": "px",
 }
 
@@ -56,10 +59,15 @@ class Estimate:
     """(K, 3) [m], camera frame"""
     T_cam_base: Array | None = None
     """(4, 4), base frame to camera frame [m]"""
+    covariance: Array | None = None
+    """(J + 7, J + 7), calibrated, over small changes of the joints [rad], the base's turn about its
+    own origin (3) [rad] and place (3) [m], both in camera axes, and the log of the focal length.
+    The other stds are its diagonal, and `keypoints_2d_std` its projection"""
     samples: Array | None = None
     """(S, J) [rad], all hypotheses of the diffusion model"""
     K: Array | None = None
-    """(3, 3) [px], the intrinsics that were used"""
+    """(3, 3) [px], the intrinsics that were used; where the focal length was not known, it is the
+    one that explains the picture best"""
     distortion: Distortion | None = None
     """Of the lens, where it was told: `keypoints_2d` lie in the picture as it was taken"""
     intrinsics_source: str = "assumed"
@@ -69,6 +77,19 @@ class Estimate:
     """The image's path or name, where there is one"""
     others: tuple[Estimate, ...] = field(default=())
     """Further arms in the same image, less sure than this one; they have no `others`"""
+
+    @property
+    def T_cam_base_std(self) -> Array | None:
+        """(6,) standard deviations of the base's turn [rad] about the camera's axes, and of its
+        origin's place [m] along them."""
+        return None if self.covariance is None else np.sqrt(np.diag(self.covariance)[-7:-1])
+
+    @property
+    def focal_length_std(self) -> float | None:
+        """[px] 0 where the focal length is known."""
+        if self.covariance is None or self.K is None:
+            return None
+        return float(self.K[0, 0] * np.sqrt(self.covariance[-1, -1]))
 
     @property
     def metric_depth_reliable(self) -> bool:
@@ -96,6 +117,9 @@ class Estimate:
             "keypoints_2d_std": by_name(self.keypoints_2d_std),
             "keypoints_3d_cam": by_name(self.keypoints_3d_cam),
             "T_cam_base": _plain(self.T_cam_base),
+            "T_cam_base_std": _plain(self.T_cam_base_std),
+            "covariance": _plain(self.covariance),
+            "focal_length_std": self.focal_length_std,
             "samples": _plain(self.samples),
             "K": _plain(self.K),
             "distortion": self.distortion

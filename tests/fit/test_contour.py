@@ -12,7 +12,6 @@ from armsight.fit.contour_fit import align
 from armsight.fit.edges import DIRECTIONS, FAR, EdgeMap, direction
 from armsight.fit.gauss_newton import States
 from armsight.fit.measurements import Measurements, check_measurements
-from armsight.fit.residuals import step
 from armsight.geometry import make_transform, project, transform_points
 from armsight.robots import load_robot
 from armsight.robots.kinematics import link_frames
@@ -63,12 +62,12 @@ def test_the_outline_lies_on_the_edges_of_its_own_drawing(i: int) -> None:
 def test_camera_and_joint_move_back_to_where_the_outline_fits(i: int) -> None:
     """From a camera 1 cm and 1 degree off, and a joint 4 degrees off."""
     edges, true, measured = drawn(i)
-    off = np.zeros((1, JOINTS + 6))
+    off = np.zeros((1, JOINTS + 7))
     off[0, 3] = np.radians(4)
-    off[0, JOINTS:] = [*np.radians([0.6, -0.6, 0.5]), 0.006, -0.006, 0.005]
-    start = States(*step(true.q, true.R, true.t, off))
+    off[0, JOINTS:-1] = [*np.radians([0.6, -0.6, 0.5]), 0.006, -0.006, 0.005]
+    start = true.moved(off)
     free = np.zeros(off.shape, dtype=bool)
-    free[:, 3] = free[:, JOINTS:] = True
+    free[:, 3] = free[:, JOINTS:-1] = True
     contour = draw_contour(ROBOT, start, edges)
     found = align(contour, edges, measured, 1.0, start, free)
     assert np.degrees(np.abs(found.q - true.q)).max() < 1.0
@@ -165,16 +164,14 @@ def test_the_jacobian_is_the_derivative_of_the_distances() -> None:
     edges, true, _ = drawn(1)
     contour = draw_contour(ROBOT, true, edges)
     rng = np.random.default_rng(0)
-    start = States(*step(true.q, true.R, true.t, rng.normal(0, 0.01, (1, JOINTS + 6))))
+    start = true.moved(rng.normal(0, 0.01, (1, JOINTS + 7)))
     frames = link_frames(ROBOT.chain, start.q, np)
     seen = contour.look(edges, start, frames)
     J = contour.jacobian(edges, start, seen, frames)
-    assert J.shape == (1, JOINTS + 6, contour.links.shape[1])
-    for i in range(JOINTS + 6):
-        h = 1e-6 * np.eye(JOINTS + 6)[[i]]
-        one, other = (
-            contour.look(edges, States(*step(start.q, start.R, start.t, d))) for d in (h, -h)
-        )
+    assert J.shape == (1, JOINTS + 7, contour.links.shape[1])
+    for i in range(JOINTS + 7):
+        h = 1e-6 * np.eye(JOINTS + 7)[[i]]
+        one, other = (contour.look(edges, start.moved(d)) for d in (h, -h))
         slope = (one.distance - other.distance)[0] / 2e-6
         # Between two pixels the distance bends: where a point crosses there, slopes differ.
         close = np.isclose(slope, J[0, i], rtol=1e-3, atol=1e-3)
@@ -186,7 +183,7 @@ def test_many_arms_at_once_are_what_each_is_alone() -> None:
     rng = np.random.default_rng(1)
     q = ROBOT.clip(true.q + rng.normal(0, 0.05, (3, JOINTS)))
     states = States(q, true.R.repeat(3, 0), true.t.repeat(3, 0))
-    free = np.ones((3, JOINTS + 6), dtype=bool)
+    free = np.ones((3, JOINTS + 7), dtype=bool)
     together = draw_contour(ROBOT, states, edges)
     found = align(together, edges, measured, 1.0, states, free, (8.0,))
     values = together.edge_alignment(edges, found)

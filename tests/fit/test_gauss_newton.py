@@ -17,7 +17,7 @@ from armsight.fit.gauss_newton import (
     residual_scale,
 )
 from armsight.fit.measurements import check_measurements
-from armsight.fit.residuals import linearise, step
+from armsight.fit.residuals import linearise
 from tests.fit.seen_arms import ROBOT, K, View, view
 
 
@@ -39,8 +39,8 @@ def test_gradient_is_that_of_the_cost() -> None:
     start = states_at(seen, q)
 
     def cost(delta: np.ndarray) -> np.ndarray:
-        moved = States(*step(start.q, start.R, start.t, delta))
-        at = linearise(measured, moved.q, moved.R, moved.t)
+        moved = start.moved(delta)
+        at = linearise(measured, *moved.parts)
         return data_cost(at, scale) + prior.cost(moved.q)
 
     _, g = data_terms(linearise(measured, start.q, start.R, start.t), scale)

@@ -12,7 +12,6 @@ from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior, States
 from armsight.fit.measurements import Measurements, check_measurements
 from armsight.fit.refine_contour import follow, refine
-from armsight.fit.residuals import step
 from armsight.fit.solution import Solution
 from armsight.fit.solve import solve
 from armsight.fit.uncertainty import Calibration
@@ -146,12 +145,12 @@ def test_an_answer_is_no_rival_of_itself() -> None:
     pixels, _, camera, measured, answer = seen(3)
     assert answer.modes is not None
     assert answer.mode_priors is not None
-    first = (np.repeat(part[:1], 3, 0) for part in vars(answer.modes).values())
-    little = np.random.default_rng(0).normal(0, 1e-3, (3, len(answer.joint_positions) + 6))
-    near = step(*first, little)
+    first = answer.modes[np.zeros(3, int)]
+    little = np.random.default_rng(0).normal(0, 1e-3, (3, len(answer.joint_positions) + 7))
+    little[:, -1] = 0.0
     many = replace(
         answer,
-        modes=States(*near),
+        modes=first.moved(little),
         mode_costs=np.zeros(3),
         mode_priors=answer.mode_priors[np.zeros(3, int)],
     )

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from armsight.fit.gauss_newton import States
 from armsight.fit.measurements import Measurements
-from armsight.fit.residuals import NEAREST_DEPTH, linearise, step, turn
+from armsight.fit.residuals import NEAREST_DEPTH, linearise, turn
 from armsight.geometry import make_transform, project, rotation_from_rotvec, transform_points
 from tests.fit.seen_arms import ROBOT
 
@@ -41,14 +42,15 @@ def test_jacobian_is_the_derivative(seed: int, batch: int, with_depth: bool) -> 
     rng = np.random.default_rng(seed)
     measured = some_measurements(rng, with_depth=with_depth)
     q, R, t = some_states(rng, batch)
-    at = linearise(measured, q, R, t)
+    states = States(q, R, t, 0.3 * rng.standard_normal(batch))
+    at = linearise(measured, *states.parts)
     assert at.in_front.all()
     h = 1e-6
     for k in range(at.jacobian.shape[1]):
         change = np.zeros((batch, at.jacobian.shape[1]))
         change[:, k] = h
-        ahead = linearise(measured, *step(q, R, t, change)).residuals
-        behind = linearise(measured, *step(q, R, t, -change)).residuals
+        ahead = linearise(measured, *states.moved(change).parts).residuals
+        behind = linearise(measured, *states.moved(-change).parts).residuals
         np.testing.assert_allclose(
             at.jacobian[:, k], (ahead - behind) / (2 * h), rtol=1e-5, atol=1e-4
         )

@@ -68,12 +68,13 @@ def test_scale_counts_only_inliers_and_the_prior_takes_no_degrees_of_freedom() -
     T = seen.T_cam_base[None]
     at = linearise(measured, seen.q[None], T[:, :3, :3], T[:, :3, 3])
     at.residuals[:, :, 3] = 50.0
-    covariance, scale, inliers = posterior_covariance(at, np.full(7, 1e-2))
+    covariance, scale, inliers = posterior_covariance(at, measured.precision(np.full(7, 1e-2)))
     assert not inliers[3]
     assert inliers.sum() == measured.num_keypoints - 1
     assert scale < 1  # better than stated
     np.testing.assert_allclose(covariance, covariance.T, rtol=1e-6, atol=1e-12)
-    assert np.linalg.eigvalsh(covariance).min() > 0
+    assert np.linalg.eigvalsh(covariance[:-1, :-1]).min() > 0
+    assert not covariance[-1].any(), "the focal length is known"
 
 
 def test_other_answers_widen_the_first_by_their_probability() -> None:
@@ -91,6 +92,37 @@ def test_other_answers_widen_the_first_by_their_probability() -> None:
 
 def test_calibration_scales_then_adds_the_floor_and_stays_below_uniform() -> None:
     limits = np.array([[-1.0, 1.0], [-1.0, 1.0]])
-    corrected = Calibration(np.array([2.0]), np.array([0.3])).apply(np.array([0.2, 10.0]), limits)
+    corrected = Calibration(np.array([2.0]), np.array([0.3])).joint_std(
+        np.array([0.2, 10.0]), limits
+    )
     np.testing.assert_allclose(corrected, [0.5, 2 / np.sqrt(12)])
-    np.testing.assert_allclose(Calibration().apply(np.array([0.2, 0.3]), limits), [0.2, 0.3])
+    np.testing.assert_allclose(Calibration().joint_std(np.array([0.2, 0.3]), limits), [0.2, 0.3])
+
+
+def test_calibration_keeps_a_covariance_a_covariance() -> None:
+    root = np.random.default_rng(0).normal(0, 0.05, (9, 9))
+    covariance = root @ root.T
+    limits = np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    scale = Calibration(np.array([2.0, 3.0]), camera_scale=np.array([1.5, 2.0, 4.0]))
+    scaled = scale.apply(covariance, limits)
+    np.testing.assert_allclose(scaled, scaled.T)
+    assert np.linalg.eigvalsh(scaled).min() > -1e-12
+    std, before = np.sqrt(np.diag(scaled)), np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(std / before, [2, 3, 1.5, 1.5, 1.5, 2, 2, 2, 4])
+
+
+def test_an_unknown_focal_length_is_found_and_widens_the_stds() -> None:
+    seen = view(np.random.default_rng(3), noise=0.5, outliers=0.0, hidden=0.0)
+    std = np.full(len(seen.keypoints_2d), 0.5)
+    guesses = seen.guesses(np.random.default_rng(4), 0.05, 4)
+    wrong = K.copy()
+    wrong[:2, :2] *= 1.2
+    known = solve(ROBOT, K, seen.keypoints_2d, std, guesses)
+    free = solve(ROBOT, wrong, seen.keypoints_2d, std, guesses, log_focal_std=0.35)
+    assert known.covariance is not None
+    assert free.covariance is not None
+    assert known.log_focal == known.covariance[-1, -1] == 0.0
+    focal_std = float(np.sqrt(free.covariance[-1, -1]))
+    assert 0.0 < focal_std < 0.35
+    assert abs(free.log_focal + np.log(1.2)) < 3 * focal_std
+    assert free.covariance[9 + 3, 9 + 3] > known.covariance[9 + 3, 9 + 3], "depth is less sure"

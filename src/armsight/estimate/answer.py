@@ -108,6 +108,7 @@ def _read_calibration(joints: Mapping[str, Any], values: Mapping[str, Any]) -> C
     return Calibration(
         np.atleast_1d(np.asarray(joints.get("joint_scale", 1.0), dtype=float)),
         np.atleast_1d(np.asarray(joints.get("joint_floor", 0.0), dtype=float)),
+        np.asarray(joints.get("camera_scale", np.ones(3)), dtype=float),
         float(values.get("keypoint_scale", 1.0)),
     )
 
@@ -132,7 +133,9 @@ def answer(
     """
     if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
         return no_robot(robot, image, intrinsics, refused_confidence(look.presence, tuning))
-    solution, seen = solve_look(robot, tuning, intrinsics.K, look, T_start, image)
+    solution, seen = solve_look(
+        robot, tuning, intrinsics.K, look, T_start, image, intrinsics.log_focal_std
+    )
     sure = confidence(confidence_features(look, solution, seen), tuning)
     # The threshold was fitted to the full solver's answers; one part alone is less consistent.
     if tuning.solver in ("outline", "both") and sure < tuning.confident:
@@ -143,12 +146,15 @@ def answer(
     keypoints_3d = None
     keypoints_2d = np.where(seen[:, None], look.keypoints_2d, np.nan)
     keypoints_2d_std = std
+    K = intrinsics.K.copy()
+    K[:2, :2] *= np.exp(solution.log_focal)
     if T is None:
         messages = (*messages, "too little of the arm is seen to find the camera's pose")
     else:
         keypoints_3d = transform_points(T, robot.keypoints(solution.joint_positions))
-        keypoints_2d = project(keypoints_3d, intrinsics.K)
-        keypoints_2d_std = _projected_std(robot, intrinsics.K, solution)
+        keypoints_2d = project(keypoints_3d, K)
+        keypoints_2d_std = projected_std(robot, K, solution)
+        messages = (*messages, *_field_of_view(K, image, solution))
     return Estimate(
         robot=robot.name,
         robot_found=True,
@@ -161,8 +167,9 @@ def answer(
         keypoints_2d_std=keypoints_2d_std,
         keypoints_3d_cam=keypoints_3d,
         T_cam_base=T,
+        covariance=_with_centre(solution, intrinsics.centre_std),
         samples=look.hypotheses,
-        K=intrinsics.K,
+        K=K,
         intrinsics_source=intrinsics.source,
         messages=messages,
         image=image.name,
@@ -176,18 +183,21 @@ def solve_look(
     look: Look,
     T_start: Array | None = None,
     image: LoadedImage | None = None,
+    log_focal_std: float = 0.0,
 ) -> tuple[Solution, NDArray[np.bool_]]:
     """The geometry of one look, and which keypoints (K,) it was measured on.
 
-    Arguments as for `answer`; `K` (3, 3) [px] is that of the whole image. Without `image` solver
-    `outline` is `both`.
+    Arguments as for `answer`; `K` (3, 3) [px] is that of the whole image, and `log_focal_std` how
+    far its focal length may be off. Without `image` solver `outline` is `both`.
     """
     seen = look.keypoints_seen >= tuning.keypoint_seen
     keypoints = (robot, K, look.keypoints_2d, np.where(seen, look.keypoints_std, np.inf))
     log_depth = look.keypoints_log_depth, tuning.depth_scale * look.keypoints_log_depth_std
     cal = tuning.calibration
     if tuning.solver == "keypoints":
-        return solve_keypoints(*keypoints, log_depth=log_depth, calibration=cal), seen
+        return solve_keypoints(
+            *keypoints, log_depth=log_depth, calibration=cal, log_focal_std=log_focal_std
+        ), seen
     solution = solve(
         *keypoints,
         look.hypotheses,
@@ -196,9 +206,10 @@ def solve_look(
         T_start=T_start,
         prior_std=tuning.prior_std,
         calibration=cal,
+        log_focal_std=log_focal_std,
     )
     if image is not None and tuning.solver == "outline" and solution.modes is not None:
-        measured = check_measurements(*keypoints, cal.keypoint_scale, log_depth)
+        measured = check_measurements(*keypoints, cal.keypoint_scale, log_depth, log_focal_std)
         edges = EdgeMap(image.pixels, K, (image.width, image.height), look.box)
         solution = refine(measured, edges, solution, tuning.outline_calibration)
     return solution, seen
@@ -255,7 +266,7 @@ def confidence(features: dict[str, float], tuning: Tuning) -> float:
     return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
-def _projected_std(robot: Robot, K: Array, solution: Solution) -> Array:
+def projected_std(robot: Robot, K: Array, solution: Solution) -> Array:
     """(K,) [px] root mean square over u and v of the keypoints' projected covariance."""
     assert solution.T_cam_base is not None
     assert solution.covariance is not None
@@ -265,3 +276,31 @@ def _projected_std(robot: Robot, K: Array, solution: Solution) -> Array:
     J = linearise(everything, solution.joint_positions[None], T[:, :3, :3], T[:, :3, 3]).jacobian[0]
     variances = np.einsum("acn,ab,bcn->cn", J, solution.covariance, J)
     return np.asarray(np.sqrt(variances.mean(axis=0)))
+
+
+def _field_of_view(K: Array, image: LoadedImage, solution: Solution) -> tuple[str, ...]:
+    """What the fit found where the focal length was not known."""
+    assert solution.covariance is not None
+    std = float(np.sqrt(solution.covariance[-1, -1]))
+    if std == 0.0:
+        return ()
+    half = np.arctan(0.5 * max(image.width, image.height) / K[0, 0])
+    fov_deg, fov_std_deg = np.degrees([2 * half, np.sin(2 * half) * std])
+    return (f"field of view seen from the arm: {fov_deg:.0f} +- {fov_std_deg:.0f} deg",)
+
+
+def _with_centre(solution: Solution, centre_std: float) -> Array | None:
+    """The covariance, with what an unknown principal point adds to the camera's pose.
+
+    It turns all that is seen about the camera. Pixels of the keypoints stay where they are.
+    """
+    covariance, T = solution.covariance, solution.T_cam_base
+    if covariance is None or T is None or not centre_std:
+        return covariance
+    covariance = covariance.copy()
+    for axis in np.eye(3)[:2]:
+        turned = np.concatenate(
+            [np.zeros(len(covariance) - 7), axis, np.cross(axis, T[:3, 3]), [0]]
+        )
+        covariance += centre_std**2 * np.outer(turned, turned)
+    return covariance

@@ -61,7 +61,7 @@ def frame_estimates(
     J = len(robot.joint_names)
     doubt = _doubt(path.edge_alignment)
     variances = np.diagonal(path.covariance, axis1=-2, axis2=-1)[:, :J] * doubt[:, None] ** 2
-    stds = [CALIBRATION.apply(std, robot.joint_limits) for std in np.sqrt(variances)]
+    stds = [CALIBRATION.joint_std(std, robot.joint_limits) for std in np.sqrt(variances)]
     estimates = []
     for n, (one, std) in enumerate(zip(readings, stds, strict=True)):
         sure = _confidence(std)

@@ -17,6 +17,8 @@ from armsight.estimate.look import Look, View, look
 from armsight.estimate.search import SAME_BOX
 from armsight.state import Estimate
 
+Array = NDArray[np.floating]
+
 LOST_CONFIDENCE = 0.5
 """Share of the last frame's confidence below which the whole frame is searched again."""
 
@@ -86,7 +88,12 @@ class Tracker:
         if overlap(engine.box(seen), seen.box) < SAME_BOX:
             return None
         estimate = answer(
-            engine.robot, self._tuning, image, camera, _with_last(seen, last), last.T_cam_base
+            engine.robot,
+            self._tuning,
+            image,
+            camera,
+            _with_last(seen, last),
+            _nominal_pose(last, camera),
         )
         if not estimate.robot_found or estimate.confidence < LOST_CONFIDENCE * last.confidence:
             return None
@@ -106,3 +113,12 @@ def _with_last(seen: Look, last: Estimate) -> Look:
     """
     assert last.joint_positions is not None
     return replace(seen, hypotheses=np.concatenate([seen.hypotheses, last.joint_positions[None]]))
+
+
+def _nominal_pose(last: Estimate, camera: Intrinsics) -> Array | None:
+    """`T_cam_base` (4, 4) from which a camera of nominal focal length sees the base as large."""
+    if last.T_cam_base is None or last.K is None:
+        return None
+    T = last.T_cam_base.copy()
+    T[2, 3] *= camera.K[0, 0] / last.K[0, 0]
+    return T

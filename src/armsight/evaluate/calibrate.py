@@ -166,7 +166,7 @@ def _fit_stds(
     held = np.zeros_like(stds)
     for fold in range(fits.FOLDS):
         rows = part == fold
-        held[rows] = _calibration(tuning, errors[~rows], stds[~rows]).apply(
+        held[rows] = _calibration(tuning, errors[~rows], stds[~rows]).joint_std(
             stds[rows], robot.joint_limits
         )
     report = {
@@ -180,7 +180,7 @@ def _fit_stds(
 def _calibration(tuning: Tuning, errors: Array, stds: Array) -> Calibration:
     pairs = [fits.fit_std(e, s) for e, s in zip(errors.T, stds.T, strict=True)]
     scale, floor = np.array(pairs).T
-    return Calibration(scale, floor, tuning.calibration.keypoint_scale)
+    return Calibration(scale, floor, keypoint_scale=tuning.calibration.keypoint_scale)
 
 
 def _coverage(errors: Array, stds: Array) -> float:

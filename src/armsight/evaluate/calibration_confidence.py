@@ -161,7 +161,7 @@ def over_budget(figures: Mapping[str, float], max_refused: float) -> dict[str, f
 
 def _features(robot: Robot, tuning: Tuning, solved: Solved) -> list[float]:
     solution = solved.solution
-    std = tuning.outline_calibration.apply(solution.joint_std, robot.joint_limits)
+    std = tuning.outline_calibration.joint_std(solution.joint_std, robot.joint_limits)
     features = confidence_features(
         solved.seen.look, replace(solution, joint_std=std), solved.measured
     )

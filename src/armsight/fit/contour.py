@@ -114,7 +114,7 @@ class Contour:
         in_front = depth > NEAREST_DEPTH
         inverse = in_front / np.where(in_front, depth, 1.0)
         rays = (points[:, :2] + states.t[:, :2, None]) * inverse[:, None]
-        pixels = edges.K[:2, :2] @ rays + edges.K[:2, 2:]
+        pixels = states.focal_lengths(edges.K) @ rays + edges.K[:2, 2:]
         distance, gradient, inside = edges.look(self.directions, pixels[:, 0], pixels[:, 1])
         return ContourView(
             points, rays, inverse, distance, gradient, inside & in_front & self.known
@@ -128,16 +128,18 @@ class Contour:
         return mean
 
     def jacobian(self, edges: EdgeMap, states: States, seen: ContourView, frames: Frames) -> Array:
-        """(B, J + 6, N) derivatives [px] of the distances by (dq, omega, v), see `residuals`."""
+        """(B, J + 7, N) derivatives [px] of the distances, see `residuals`."""
         x, y, z = seen.points.swapaxes(0, 1)
         wrench = np.empty((len(x), 6, x.shape[-1]))
-        wrench[:, 3:5] = edges.K[:2, :2].T @ seen.gradient * seen.inverse_depth[:, None]
+        pull = states.focal_lengths(edges.K).swapaxes(-1, -2) @ seen.gradient
+        wrench[:, 3:5] = pull * seen.inverse_depth[:, None]
         wrench[:, 5] = -(wrench[:, 3:5] * seen.rays).sum(1)
         wrench[:, 0] = y * wrench[:, 5] - z * wrench[:, 4]
         wrench[:, 1] = z * wrench[:, 3] - x * wrench[:, 5]
         wrench[:, 2] = x * wrench[:, 4] - y * wrench[:, 3]
         by_joint = screws(self.robot, frames, states.R).swapaxes(-1, -2) @ wrench
-        return np.concatenate([by_joint * self._moves, wrench], axis=1)
+        by_focal = (pull * seen.rays).sum(1, keepdims=True)
+        return np.concatenate([by_joint * self._moves, wrench, by_focal], axis=1)
 
     @cached_property
     def _moves(self) -> NDArray[np.bool_]:
@@ -150,9 +152,13 @@ def draw_contour(robot: Robot, states: States, edges: EdgeMap) -> Contour:
     """The outlines of the arm in R >= 1 states; with few points where it is out of view."""
     skin = SurfaceMesh.of(robot)
     found = []
-    for q, R, t in zip(states.q, states.R, states.t, strict=True):
+    for q, R, t, focal in zip(
+        states.q, states.R, states.t, states.focal_lengths(edges.K), strict=True
+    ):
         T_cam_link = make_transform(R, t) @ robot.forward_kinematics(q)
-        found.append(_lines(Projected.of(skin, T_cam_link, edges.K, max(edges.size)), edges))
+        K = edges.K.copy()
+        K[:2, :2] = focal
+        found.append(_lines(Projected.of(skin, T_cam_link, K, max(edges.size)), edges))
     contours = [
         Contour(
             robot, links[None], positions[None], directions[None], np.ones((1, len(links)), bool)

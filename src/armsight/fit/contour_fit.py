@@ -16,7 +16,7 @@ from armsight.fit.contour import Contour
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior, States, data_cost, data_terms
 from armsight.fit.measurements import Measurements
-from armsight.fit.residuals import linearise, step
+from armsight.fit.residuals import linearise
 from armsight.robots.kinematics import link_frames
 
 Array = NDArray[np.floating]
@@ -75,13 +75,14 @@ def align(
         edges: of the picture.
         measured: its keypoints [px of `edges`].
         keypoint_scale: of their residuals, see `levenberg_marquardt`.
-        free: (B, J + 6) which joints [rad], turn and place of the camera may move.
+        free: (B, J + 7) which joints, turn and place of the camera, and focal length may move;
+            one that is known never does.
         scales: [px] of the loss, one after the other.
         camera: where its pose is known.
         prior: belief on the joints of each state.
     """
-    low, high = measured.robot.joint_limits.T
     diagonal = np.arange(free.shape[1])
+    free = free & np.isfinite(np.append(np.zeros(free.shape[1] - 1), measured.focal_precision))
     both = free[:, :, None] & free[:, None, :]
     for scale in scales:
         damping = np.full(len(free), DAMPING_START)
@@ -92,16 +93,11 @@ def align(
             A[:, diagonal, diagonal] += damping[:, None] * own + np.where(own > 0, 1e-9, 1.0)
             delta = -np.linalg.solve(A, b[..., None])[..., 0]
             promised = -0.5 * (b * delta).sum(-1)
-            q, R, t = step(states.q, states.R, states.t, delta)
-            trial = States(np.clip(q, low, high), R, t)
+            trial = states.moved(delta).clipped(measured.robot.joint_limits)
             tried = _terms(contour, edges, measured, keypoint_scale, trial, scale, camera, prior)
             better = tried[0] <= cost
             damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
-            states = States(
-                *(_where(better, *pair) for pair in (
-                    (trial.q, states.q), (trial.R, states.R), (trial.t, states.t)
-                ))
-            )  # fmt: skip
+            states = trial.where(better, states)
             cost, H, g = (
                 _where(better, new, old) for new, old in zip(tried, (cost, H, g), strict=True)
             )
@@ -113,8 +109,10 @@ def align(
 def information(
     contour: Contour, edges: EdgeMap, measured: Measurements, keypoint_scale: float, state: States
 ) -> Array:
-    """Gauss-Newton's matrix (J + 6, J + 6) of keypoints and edges at a state (B = 1)."""
-    matrices: Array = _terms(contour, edges, measured, keypoint_scale, state, SCALES[-1])[1]
+    """Gauss-Newton's matrix (J + 7, J + 7) of keypoints and edges at a state (B = 1)."""
+    matrices: Array = _terms(
+        contour, edges, measured, keypoint_scale, state, SCALES[-1], with_beliefs=False
+    )[1]
     one: Array = matrices[0]
     return one
 
@@ -122,19 +120,24 @@ def information(
 def _terms(
     contour: Contour, edges: EdgeMap, measured: Measurements, keypoint_scale: float, states: States,
     scale: float, camera: KnownCamera | None = None, prior: Prior | None = None,
+    with_beliefs: bool = True,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Cost (B,), Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
+    """Cost (B,), Gauss-Newton's matrix (B, J + 7, J + 7) and gradient (B, J + 7)."""
     frames = link_frames(measured.robot.chain, states.q, np)
     seen = contour.look(edges, states, frames)
     fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)
     J = contour.jacobian(edges, states, seen, frames)
     weighted = J * (WEIGHT / scale**2 * fit)[:, None]
-    keypoints = linearise(measured, states.q, states.R, states.t, frames)
+    keypoints = linearise(measured, *states.parts, frames)
     scales = np.full(len(states.q), keypoint_scale)
     H, g = data_terms(keypoints, scales)
     H += weighted @ J.swapaxes(-1, -2)
     g += (weighted @ seen.distance[..., None])[..., 0]
     cost = WEIGHT * (contour.known.sum(-1) - fit.sum(-1)) + data_cost(keypoints, scales)
+    if measured.log_focal_std and with_beliefs:
+        cost = cost + BELIEF * measured.focal_cost(states.log_focal)
+        g[:, -1] += BELIEF * measured.focal_precision * states.log_focal
+        H[:, -1, -1] += BELIEF * measured.focal_precision
     if prior is not None:
         joints = np.arange(states.q.shape[1])
         precision = BELIEF * prior.precision(states.q)
@@ -143,7 +146,7 @@ def _terms(
         H[:, joints, joints] += precision
     if camera is not None:
         unlikely, pull, precision = camera.terms(states)
-        pose = np.arange(g.shape[1] - 6, g.shape[1])
+        pose = np.arange(g.shape[1] - 7, g.shape[1] - 1)
         cost = cost + unlikely
         g[:, pose] += pull
         H[:, pose, pose] += precision

@@ -13,7 +13,7 @@ improves (graduated non-convexity); where the stated stds are too small it stays
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,42 @@ class States:
     """(B, 3, 3) rotation of `T_cam_base`"""
     t: Array
     """(B, 3) [m] translation of `T_cam_base`"""
+    log_focal: Array = field(default_factory=lambda: np.zeros(()))
+    """(B,) log of the focal length over that of the picture's K; 0 by default"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log_focal", np.broadcast_to(self.log_focal, (len(self.q),)))
 
     def __getitem__(self, index: NDArray[np.generic] | slice) -> States:
-        return States(self.q[index], self.R[index], self.t[index])
+        return States(self.q[index], self.R[index], self.t[index], self.log_focal[index])
+
+    @property
+    def parts(self) -> tuple[Array, Array, Array, Array]:
+        """q, R, t, log_focal"""
+        return self.q, self.R, self.t, self.log_focal
+
+    def moved(self, delta: Array) -> States:
+        """After small changes (B, J + 7) = (dq [rad], omega [rad], v [m], dlogf)."""
+        return States(*step(self.q, self.R, self.t, delta), self.log_focal + delta[:, -1])
+
+    def clipped(self, limits: Array) -> States:
+        """With joints within their limits (J, 2) [rad]."""
+        return States(np.clip(self.q, *limits.T), self.R, self.t, self.log_focal)
+
+    def where(self, chosen: NDArray[np.bool_], other: States) -> States:
+        """These in the chosen rows (B,), else the other's."""
+        one, two = chosen[:, None], chosen[:, None, None]
+        return States(
+            np.where(one, self.q, other.q),
+            np.where(two, self.R, other.R),
+            np.where(one, self.t, other.t),
+            np.where(chosen, self.log_focal, other.log_focal),
+        )
+
+    def focal_lengths(self, K: Array) -> Array:
+        """(B, 2, 2) [px] the left upper part of K with each state's focal length."""
+        scaled: Array = np.exp(self.log_focal)[:, None, None] * K[:2, :2]
+        return scaled
 
 
 def joined(*states: States) -> States:
@@ -58,6 +91,7 @@ def joined(*states: States) -> States:
         np.concatenate([s.q for s in states]),
         np.concatenate([s.R for s in states]),
         np.concatenate([s.t for s in states]),
+        np.concatenate([s.log_focal for s in states]),
     )
 
 
@@ -124,8 +158,9 @@ def levenberg_marquardt(
     low, high = measured.robot.joint_limits.T
     num_joints = len(low)
     joints = np.arange(num_joints)
+    num_free = num_joints + (7 if measured.log_focal_std else 6)
     damping = np.full(len(states.q), DAMPING_START)
-    now = at or linearise(measured, states.q, states.R, states.t)
+    now = at or linearise(measured, *states.parts)
     scale = residual_scale(now)
     if graduated:
         scale = np.maximum(WIDEN * scale, np.minimum(residual_scale(now, MOST), WIDEST))
@@ -139,16 +174,22 @@ def levenberg_marquardt(
         precision = prior.precision(states.q) / slack[:, None]
         H[:, joints, joints] += precision
         g[:, :num_joints] += precision * (states.q - prior.mean)
+        if measured.log_focal_std:
+            H[:, -1, -1] += measured.focal_precision
+            g[:, -1] += measured.focal_precision * states.log_focal
         # A joint at its limit that wants to go further stands still in this step.
         g_q = g[:, :num_joints]
         stuck = ((states.q <= low) & (g_q > 0)) | ((states.q >= high) & (g_q < 0))
-        delta = _damped_step(H, g, damping, stuck | (not move_joints))
-
-        q, R, t = step(states.q, states.R, states.t, delta)
-        trial = States(np.clip(q, low, high), R, t)
-        after = linearise(measured, trial.q, R, t)
+        delta = np.zeros_like(g)
+        delta[:, :num_free] = _damped_step(
+            H[:, :num_free, :num_free], g[:, :num_free], damping, stuck | (not move_joints)
+        )
+        trial = states.moved(delta).clipped(measured.robot.joint_limits)
+        after = linearise(measured, *trial.parts)
         cost = data_cost(now, scale) + prior.cost(states.q) / slack
-        better = data_cost(after, scale) + prior.cost(trial.q) / slack <= cost
+        cost += measured.focal_cost(states.log_focal)
+        tried = data_cost(after, scale) + prior.cost(trial.q) / slack
+        better = tried + measured.focal_cost(trial.log_focal) <= cost
         damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
         states, now = _accept(better, trial, after, states, now)
         settled = -0.5 * (g * delta).sum(-1) < tolerance
@@ -158,7 +199,7 @@ def levenberg_marquardt(
 
 
 def _damped_step(H: Array, g: Array, damping: Array, stuck: NDArray[np.bool_]) -> Array:
-    """(B, J + 6) Marquardt's step downhill; the joints in `stuck` (B, J) do not move."""
+    """(B, J + 6 or 7) Marquardt's step downhill; the joints in `stuck` (B, J) do not move."""
     if stuck.any():
         free = np.ones(g.shape, dtype=bool)
         free[:, : stuck.shape[1]] = ~stuck
@@ -178,11 +219,7 @@ def _accept(
         return trial, after
     one, two, three = better[:, None], better[:, None, None], better[:, None, None, None]
     return (
-        States(
-            np.where(one, trial.q, states.q),
-            np.where(two, trial.R, states.R),
-            np.where(one, trial.t, states.t),
-        ),
+        trial.where(better, states),
         Linearisation(
             np.where(two, after.residuals, now.residuals),
             np.where(three, after.jacobian, now.jacobian),
@@ -214,7 +251,7 @@ def data_cost(at: Linearisation, scale: Array) -> Array:
 
 
 def data_terms(at: Linearisation, scale: Array) -> tuple[Array, Array]:
-    """The measurements' part of Gauss-Newton's matrix (B, J + 6, J + 6) and gradient (B, J + 6)."""
+    """The measurements' part of Gauss-Newton's matrix (B, J + 7, J + 7) and gradient (B, J + 7)."""
     weights = robust_weights(at, scale) / scale[:, None] ** 2
     B, M, rows, N = at.jacobian.shape
     jacobian = at.jacobian.reshape(B, M, rows * N)

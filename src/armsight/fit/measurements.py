@@ -38,6 +38,8 @@ class Measurements:
     """(N,) log of each keypoint's depth [m] along the optical axis; None: not measured"""
     log_depth_std: Array | None = None
     """(N,) one standard deviation; infinite where not measured"""
+    log_focal_std: float = 0.0
+    """of the log of the focal length, about that of K; 0: it is known, and not fitted"""
 
     @property
     def num_keypoints(self) -> int:
@@ -59,6 +61,22 @@ class Measurements:
         moves: NDArray[np.bool_] = self.robot.joint_moves[:, self.links]
         return moves
 
+    @property
+    def focal_precision(self) -> float:
+        """of the log of the focal length; infinite where it is known"""
+        return self.log_focal_std**-2 if self.log_focal_std else np.inf
+
+    def precision(self, joints: Array) -> Array:
+        """(J + 7,) of what is known without keypoints; `joints` (J,) [1/rad^2] is the joints'."""
+        return np.concatenate([joints, np.zeros(6), [self.focal_precision]])
+
+    def focal_cost(self, log_focal: Array) -> Array:
+        """(B,) minus the log probability of focal lengths exp(log_focal) times that of K."""
+        if not self.log_focal_std:
+            return np.zeros(len(log_focal))
+        cost: Array = 0.5 * (log_focal / self.log_focal_std) ** 2
+        return cost
+
     def points(self, q: Array) -> Array:
         """The measured keypoints (B, N, 3) [m, base frame] at joint positions (B, J) [rad]."""
         return self.robot.keypoints(q)[..., self.keypoints, :]
@@ -77,11 +95,13 @@ def check_measurements(
     keypoints_std: ArrayLike,
     std_scale: float = 1.0,
     log_depth: tuple[ArrayLike, ArrayLike] | None = None,
+    log_focal_std: float = 0.0,
 ) -> Measurements:
     """Measurements from keypoints (Kp, 2) [px] and stds (Kp,) [px], all the robot's in its order.
 
     The stds are multiplied by `std_scale`. `log_depth` is the log of the keypoints' depths (Kp,)
-    [m] and its stds (Kp,), infinite where it was not measured.
+    [m] and its stds (Kp,), infinite where it was not measured; `log_focal_std` says how far the
+    focal length may be from that of K.
 
     Raises:
         BadShapeError: a wrong shape, NaN, an infinite position, or a std that is not above 0.
@@ -99,8 +119,9 @@ def check_measurements(
         if np.isfinite(stds[kept]).any():
             depths = values[kept], stds[kept]
     return Measurements(
-        robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD), *depths
-    )
+        robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD), *depths,
+        log_focal_std=log_focal_std,
+    )  # fmt: skip
 
 
 def _check_std(name: str, values: ArrayLike, robot: Robot) -> Array:

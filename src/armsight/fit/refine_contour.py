@@ -18,9 +18,8 @@ from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior, States, data_cost, joined, residual_scale
 from armsight.fit.measurements import Measurements
 from armsight.fit.residuals import linearise
-from armsight.fit.solution import Solution
-from armsight.fit.solve import distinct
-from armsight.fit.uncertainty import Calibration, mode_spread
+from armsight.fit.solution import Solution, distinct
+from armsight.fit.uncertainty import Calibration, inverse_information, mode_spread
 from armsight.geometry import make_transform
 
 Array = NDArray[np.floating]
@@ -32,7 +31,7 @@ PLAUSIBLE, MOST_PLAUSIBLE = 12.0, 3
 """Answers whose keypoints are e^12 times less probable than the best's are no rivals"""
 NOTHING = 0.15
 """Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
-LEAST_KNOWN = 0.1, 0.1, 0.1, 0.01, 0.01, 0.01
+LEAST_KNOWN = (0.1, 0.1, 0.1, 0.01, 0.01, 0.01)
 """[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
 DOUBTFUL, MOST_DOUBTFUL = 0.63, 8
 """Where the best outline lies no nearer to the edges than this, more answers are tried"""
@@ -57,7 +56,7 @@ def refine(
         return solution
     own = edges.own(measured)
     modes, priors = solution.modes, solution.mode_priors
-    scale = float(residual_scale(linearise(own, modes.q[:1], modes.R[:1], modes.t[:1]))[0])
+    scale = float(residual_scale(linearise(own, *modes[:1].parts))[0])
     rivals = solution.mode_costs < solution.mode_costs[0] + PLAUSIBLE
     rivals[MOST_PLAUSIBLE:] = False
     found = follow(own, edges, scale, modes[rivals], priors[rivals], rounds=(FIRST,))
@@ -81,13 +80,15 @@ def refine(
         return solution
     answer, costs = found.states[:1], -found.explained
     H = information(found.contour[:1], edges, own, scale, answer)
-    known = np.append(found.priors[:1].precision(answer.q), LEAST_KNOWN)
-    covariance = np.linalg.inv(H + np.diag(known)) + mode_spread(found.states, costs)
-    std = np.sqrt(np.diag(covariance)[: answer.q.shape[1]])
+    known = own.precision(found.priors[:1].precision(answer.q)[0])
+    known[-7:-1] += LEAST_KNOWN
+    covariance: Array = inverse_information(H / BELIEF, known) + mode_spread(found.states, costs)
+    covariance = calibration.apply(covariance, measured.robot.joint_limits)
     return replace(
         solution,
         joint_positions=answer.q[0],
-        joint_std=calibration.apply(std, measured.robot.joint_limits),
+        joint_std=np.sqrt(np.diag(covariance)[: answer.q.shape[1]]),
+        log_focal=float(answer.log_focal[0]),
         T_cam_base=make_transform(answer.R[0], answer.t[0]),
         covariance=covariance,
         modes=found.states,
@@ -149,7 +150,7 @@ def follow(
         measured: keypoints [px of `edges`], and `scale`, that of their residuals.
         states: any number of starts.
         priors: belief on the joints of each; none by default.
-        free: (1, J + 6) what may move; everything by default.
+        free: (1, J + 7) what may move; everything by default.
         rounds: [px] scales of the fit, each time that the outline is drawn.
 
     Returns:
@@ -157,7 +158,7 @@ def follow(
     """
     if priors is None:
         priors = Prior.flat(*states.q.shape)
-    may_move = np.ones((len(states.q), states.q.shape[1] + 6), dtype=bool)
+    may_move = np.ones((len(states.q), states.q.shape[1] + 7), dtype=bool)
     if free is not None:
         may_move &= free
     for scales in rounds:
@@ -169,7 +170,8 @@ def follow(
         if not kept.any():
             break
     edge_alignment = contour.edge_alignment(edges, states)
-    value = _explained(measured, scale, states, edge_alignment) - BELIEF * priors.cost(states.q)
+    belief = priors.cost(states.q) + measured.focal_cost(states.log_focal)
+    value = _explained(measured, scale, states, edge_alignment) - BELIEF * belief
     found = Aligned(states, contour, value, edge_alignment, priors)
     return found[np.argsort(-value, kind="stable")]
 
@@ -184,6 +186,6 @@ def explained(
 def _explained(
     measured: Measurements, scale: float, states: States, edge_alignment: Array
 ) -> Array:
-    at = linearise(measured, states.q, states.R, states.t)
+    at = linearise(measured, *states.parts)
     result: Array = EDGES * edge_alignment - data_cost(at, np.full(len(states.q), scale))
     return result

@@ -1,7 +1,8 @@
 """Reprojection residuals of a robot's keypoints and their analytic Jacobian, for many states.
 
-A state is the joint angles q (J,) [rad] and the camera pose `T_cam_base`. Its small changes are
-delta = (dq [rad], omega [rad], v [m]), J + 6 numbers:
+A state is the joint angles q (J,) [rad], the camera pose `T_cam_base`, and the log of the focal
+length over that of K. Its small changes are delta = (dq [rad], omega [rad], v [m], dlogf), J + 7
+numbers:
 
     q <- q + dq,    R <- turn(omega) R,    t <- t + v       with T_cam_base = [R, t]
 
@@ -46,7 +47,7 @@ class Linearisation:
     """(B, M, N) (projected - measured) / std of all u, all v and, where it was measured, log z:
     M is 2 or 3; no unit; 0 behind the camera"""
     jacobian: Array
-    """(B, J + 6, M, N) their derivatives by (dq, omega, v); 0 behind the camera"""
+    """(B, J + 7, M, N) their derivatives by (dq, omega, v, dlogf); 0 behind the camera"""
     in_front: NDArray[np.bool_]
     """(B, N) the point lies in front of the camera"""
 
@@ -60,14 +61,16 @@ class Linearisation:
 
 
 def linearise(
-    measured: Measurements, q: Array, R: Array, t: Array, frames: tuple[Array, Array] | None = None
-) -> Linearisation:
+    measured: Measurements, q: Array, R: Array, t: Array, log_focal: Array | None = None,
+    frames: tuple[Array, Array] | None = None,
+) -> Linearisation:  # fmt: skip
     """Whitened residuals and their Jacobian at B states.
 
     Args:
         measured: the image's keypoints.
         q: (B, J) joint positions [rad].
         R, t: (B, 3, 3) and (B, 3) [m] of `T_cam_base`.
+        log_focal: (B,) log of the focal lengths over that of `measured.K`; 0 by default.
         frames: `link_frames` at `q`, where they are known already.
 
     Keypoints are the last axis of every array: NumPy is several times slower on short last axes.
@@ -82,21 +85,34 @@ def linearise(
     inverse = in_front / np.where(in_front, depth, 1.0)
     right, down = (x + t[:, :1, None]) * inverse, (y + t[:, 1:2, None]) * inverse
     K = measured.K[:2, :, None]
+    zoom = None if log_focal is None else np.exp(log_focal)[:, None, None]
+    by_x, by_y = (K[:, i] if zoom is None else zoom * K[:, i] for i in (0, 1))
     target = measured.keypoints_2d.T - K[:, 2]
-    residuals = (K[:, 0] * right + K[:, 1] * down - target) * (in_front / measured.std)
+    weight = in_front / measured.std
+    from_centre = (by_x * right + by_y * down) * weight
+    residuals = from_centre - target * weight
 
     B, num_keypoints = len(q), measured.num_keypoints
     num_joints = q.shape[-1]
     num_rows = 2 if measured.log_depth is None else 3
-    jacobian = np.empty((B, num_joints + 6, num_rows, num_keypoints))
-    wrench = jacobian[:, num_joints:]
+    jacobian = np.empty((B, num_joints + 7, num_rows, num_keypoints))
+    wrench, by_focal = jacobian[:, num_joints:-1], jacobian[:, -1]
+    by_focal[:, :2] = from_centre
     per_std = inverse / measured.std
-    wrench[:, 3, :2] = K[:, 0] * per_std  # d(pixel)/d(point), in units of one std
-    wrench[:, 4, :2] = K[:, 1] * per_std
+    wrench[:, 3, :2] = by_x * per_std  # d(pixel)/d(point), in units of one std
+    wrench[:, 4, :2] = by_y * per_std
     wrench[:, 5, :2] = -wrench[:, 3, :2] * right - wrench[:, 4, :2] * down
     if measured.log_depth is not None:
         log_z = np.log(np.where(in_front, depth, 1.0))
-        off = (log_z - measured.log_depth) * (in_front / measured.log_depth_std)
+        weight = in_front / measured.log_depth_std
+        # An arm seen as large as this is farther away if the focal length is longer.
+        nominal = (
+            measured.log_depth
+            if log_focal is None
+            else measured.log_depth + log_focal[:, None, None]
+        )
+        off = (log_z - nominal) * weight
+        by_focal[:, 2:] = -weight
         residuals = np.concatenate([residuals, off], axis=1)
         wrench[:, 3:5, 2] = 0.0
         wrench[:, 5, 2:] = inverse / measured.log_depth_std
@@ -135,9 +151,9 @@ def screws(robot: Robot, frames: tuple[Array, Array], R: Array) -> Array:
 
 
 def step(q: Array, R: Array, t: Array, delta: Array) -> tuple[Array, Array, Array]:
-    """The states after the small changes `delta` (B, J + 6) = (dq, omega, v)."""
+    """Joints and camera poses after small changes `delta` (B, J + 7); see `States.moved`."""
     num_joints = q.shape[-1]
-    omega, v = delta[:, num_joints : num_joints + 3], delta[:, num_joints + 3 :]
+    omega, v = np.split(delta[:, num_joints : num_joints + 6], 2, axis=1)
     return q + delta[:, :num_joints], turn(omega) @ R, t + v
 
 

@@ -16,6 +16,9 @@ Array = NDArray[np.floating]
 TOLERANCE = 0.2
 """Errors of this share of the arm's size in the image halve a keypoint's part of consistency."""
 
+SAME_ANSWER = 0.05
+"""[rad] Joints no further apart are one answer."""
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -28,8 +31,8 @@ class Solution:
     T_cam_base: Array | None
     """(4, 4) base frame to camera frame [m]; None where too few keypoints were measured"""
     covariance: Array | None
-    """(J + 6, J + 6) of joints [rad], turn of the base in camera axes [rad], its origin [m];
-    not calibrated; None without a camera"""
+    """(J + 7, J + 7) of joints [rad], turn of the base in camera axes [rad], its origin [m], and
+    the log of the focal length; calibrated; None without a camera"""
     residuals_px: Array
     """(Kp, 2) projected minus measured keypoints [px]; NaN where not measured"""
     inliers: NDArray[np.bool_]
@@ -52,6 +55,8 @@ class Solution:
     """(M,) minus the log posterior of each, up to a constant"""
     mode_priors: Prior | None = None
     """(M) what the hypotheses around each mode believe of its joints"""
+    log_focal: float = 0.0
+    """log of the focal length over that of the K that was assumed"""
     outline: float = 0.0
     """In [0, 1]: how near the arm's outline lies to edges of the picture; 0: not looked at"""
 
@@ -72,3 +77,12 @@ def residuals_px(measured: Measurements, at: Linearisation) -> Array:
     """(Kp, 2) [px] of one state."""
     residuals = np.where(at.in_front[0], at.residuals[0, :2] * measured.std, np.nan)
     return measured.for_all(residuals.T, np.nan)
+
+
+def distinct(q: Array, costs: Array) -> NDArray[np.intp]:
+    """Indices of states that are different answers, the best first."""
+    chosen: list[int] = []
+    for i in np.argsort(costs, kind="stable"):
+        if all(np.abs(q[i] - q[j]).max() > SAME_ANSWER for j in chosen):
+            chosen.append(int(i))
+    return np.array(chosen)

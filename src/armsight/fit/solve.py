@@ -27,7 +27,7 @@ from armsight.fit.hypotheses import local_prior, ready_prior, starting_hypothese
 from armsight.fit.measurements import Measurements, check_array, check_measurements, check_pose
 from armsight.fit.pnp import MIN_KEYPOINTS, camera_candidates
 from armsight.fit.residuals import Linearisation
-from armsight.fit.solution import Solution, consistency, residuals_px
+from armsight.fit.solution import Solution, consistency, distinct, residuals_px
 from armsight.fit.uncertainty import Calibration, mode_spread, posterior_covariance
 from armsight.geometry import make_transform
 from armsight.robots import Robot
@@ -51,8 +51,8 @@ NARROWING, NARROWING_TRACKED = 0.65, 0.3
 HOPELESS = 30.0
 """An answer e^30 times less probable than another after the first steps will not overtake it."""
 
-SAME_ANSWER, AGREEING = 0.05, 0.15
-"""[rad] Polished joints no further apart are one answer; hypotheses this near it agree with it."""
+AGREEING = 0.15
+"""[rad] Hypotheses whose polished joints are this near the answer agree with it."""
 
 LOST = 4.0
 """If residuals stay above so many stds after a start from `T_start`, PnP has to find the camera."""
@@ -71,6 +71,7 @@ def solve(
     T_start: ArrayLike | None = None,
     prior_std: float = 0.15,
     calibration: Calibration | None = None,
+    log_focal_std: float = 0.0,
     seed: int = 0,
 ) -> Solution:
     """Merge keypoints and joint-angle hypotheses of one image into one answer.
@@ -89,6 +90,7 @@ def solve(
         T_start: (4, 4) a camera pose to start from (the last video frame's): no PnP, faster.
         prior_std: [rad] error that the hypotheses share; smaller holds the answer nearer to them.
         calibration: corrections to the standard deviations, measured on a validation set.
+        log_focal_std: of the log of the focal length about that of K; 0: it is known.
         seed: of the random subsets in PnP; same input and seed, same answer.
 
     With fewer than MIN_KEYPOINTS measured keypoints, or where no camera can see them, the answer
@@ -100,7 +102,7 @@ def solve(
     """
     cal = calibration or Calibration()
     measured = check_measurements(
-        robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale, log_depth
+        robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale, log_depth, log_focal_std
     )
     q = robot.clip(check_array("hypotheses", hypotheses, (-1, len(robot.joint_names))))
     share = np.ones(len(q)) if weights is None else check_array("weights", weights, (len(q),))
@@ -125,6 +127,7 @@ def solve_keypoints(
     log_depth: tuple[ArrayLike, ArrayLike] | None = None,
     num_starts: int = 64,
     calibration: Calibration | None = None,
+    log_focal_std: float = 0.0,
     seed: int = 0,
 ) -> Solution:
     """The same by least squares alone: no hypotheses, `num_starts` starts within the limits.
@@ -133,7 +136,7 @@ def solve_keypoints(
     """
     cal = calibration or Calibration()
     measured = check_measurements(
-        robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale, log_depth
+        robot, K, keypoints_2d, keypoints_std, cal.keypoint_scale, log_depth, log_focal_std
     )
     q = starting_hypotheses(robot, num_starts, seed)
     prior, support = ready_prior(robot, num_starts), np.full(num_starts, 1 / num_starts)
@@ -165,7 +168,7 @@ def _solve(
         narrowing=narrowing,
         tolerance=COARSE_TOLERANCE,
     )
-    coarse_costs = _costs(at, coarse, prior_of) + missing
+    coarse_costs = _costs(measured, at, coarse, prior_of) + missing
 
     top = distinct(coarse.q, coarse_costs)[:NUM_FINE]
     top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS]
@@ -177,17 +180,18 @@ def _solve(
         num_iterations=FINE_ITERATIONS,
         graduated=False,
     )
-    costs = _costs(at, fine, prior_of[top]) + missing[top]
+    costs = _costs(measured, at, fine, prior_of[top]) + missing[top]
     order = distinct(fine.q, costs)
     fine, costs, best = fine[order], costs[order], order[:1]
     if T_start is not None and residual_scale(at[best])[0] > LOST:
         return _solve(measured, q, prior, support, None, calibration, seed)
 
     covariance, scale, inliers = posterior_covariance(
-        at[best], prior_of[top[best]].precision(fine.q[:1])[0]
+        at[best], measured.precision(prior_of[top[best]].precision(fine.q[:1])[0])
     )
-    covariance = covariance + mode_spread(fine, costs)
-    joint_std = np.sqrt(np.diag(covariance)[: q.shape[1]])
+    covariance = calibration.apply(
+        covariance + mode_spread(fine, costs), measured.robot.joint_limits
+    )
     others = np.array([i for i in distinct(coarse.q, coarse_costs) if i not in top], dtype=int)
     polished, polished_costs = q.copy(), np.full(len(q), np.inf)
     for i in np.argsort(-coarse_costs):  # the better of a hypothesis's two cameras comes last
@@ -195,8 +199,9 @@ def _solve(
     near = np.abs(polished - fine.q[0]).max(-1) < AGREEING
     return Solution(
         joint_positions=fine.q[0],
-        joint_std=calibration.apply(joint_std, measured.robot.joint_limits),
+        joint_std=np.sqrt(np.diag(covariance)[: q.shape[1]]),
         T_cam_base=make_transform(fine.R[0], fine.t[0]),
+        log_focal=float(fine.log_focal[0]),
         covariance=covariance,
         residuals_px=residuals_px(measured, at[best]),
         inliers=measured.for_all(inliers, 0.0).astype(bool),
@@ -229,11 +234,14 @@ def _camera_only(
     states, at = levenberg_marquardt(
         measured, begin, belief, num_iterations=FINE_ITERATIONS, move_joints=False
     )
-    best = np.argsort(_costs(at, states, belief))[:1]
-    covariance, scale, inliers = posterior_covariance(at[best], belief[best].std[0] ** -2)
+    best = np.argsort(_costs(measured, at, states, belief))[:1]
+    covariance, scale, inliers = posterior_covariance(
+        at[best], measured.precision(belief[best].std[0] ** -2)
+    )
     return replace(
         answer,
         T_cam_base=make_transform(states.R[best[0]], states.t[best[0]]),
+        log_focal=float(states.log_focal[best[0]]),
         covariance=covariance,
         residuals_px=residuals_px(measured, at[best]),
         inliers=measured.for_all(inliers, 0.0).astype(bool),
@@ -255,7 +263,7 @@ def _without_camera(
     nothing = np.zeros((measured.num_keypoints, 2))
     return Solution(
         joint_positions=answer,
-        joint_std=calibration.apply(
+        joint_std=calibration.joint_std(
             np.maximum(prior.std[best], scatter), measured.robot.joint_limits
         ),
         T_cam_base=None,
@@ -284,16 +292,8 @@ def _starts(
     return States(q[owner], R, t), owner, errors
 
 
-def _costs(at: Linearisation, states: States, prior: Prior) -> Array:
+def _costs(measured: Measurements, at: Linearisation, states: States, prior: Prior) -> Array:
     """(B,) minus the log posterior of each state, in units of the best-fitting one's residuals."""
     scale = np.full(len(states.q), residual_scale(at).min())
-    return data_cost(at, scale) + prior.cost(states.q)
-
-
-def distinct(q: Array, costs: Array) -> NDArray[np.intp]:
-    """Indices of states that are different answers, the best first."""
-    chosen: list[int] = []
-    for i in np.argsort(costs, kind="stable"):
-        if all(np.abs(q[i] - q[j]).max() > SAME_ANSWER for j in chosen):
-            chosen.append(int(i))
-    return np.array(chosen)
+    belief: Array = prior.cost(states.q) + measured.focal_cost(states.log_focal)
+    return data_cost(at, scale) + belief

@@ -106,12 +106,13 @@ def fit_keypoints(
     joints = len(robot.joint_names)
     claim = robot.clip(claimed)[None]
     R, t, _, _ = camera_candidates(measured, claim, np.random.default_rng(seed))
-    R = np.concatenate([R, estimated.R])
-    t = np.concatenate([t, estimated.t])
-    starts = States(np.repeat(claim, len(R), 0), R, t)
+    starts = joined(
+        States(np.repeat(claim, len(R), 0), R, t),
+        States(claim, estimated.R, estimated.t, estimated.log_focal),
+    )
     held = Prior(starts.q, np.full_like(starts.q, HELD))
     cameras, at = levenberg_marquardt(measured, starts, held, num_iterations=12, move_joints=False)
-    costs = data_cost(at, np.full(len(R), scale))
+    costs = data_cost(at, np.full(len(starts.q), scale))
     best = int(np.argmin(costs))
     if not np.isfinite(costs[best]) or not at.in_front[best].any():
         return None
@@ -141,7 +142,7 @@ class ImageFit:
     @classmethod
     def of(cls, measured: Measurements, edges: EdgeMap, estimated: States) -> ImageFit:
         """With the estimator's answer (B = 1)."""
-        fit = linearise(measured, estimated.q, estimated.R, estimated.t)
+        fit = linearise(measured, *estimated.parts)
         scale = float(residual_scale(fit)[0])
         found = follow(measured, edges, scale, estimated)
         if not found.any:
@@ -179,7 +180,9 @@ class ImageFit:
         """
         robot = self.measured.robot
         T = T_cam_base[None]
-        held = States(robot.clip(claimed)[None], T[:, :3, :3], T[:, :3, 3])
+        held = States(
+            robot.clip(claimed)[None], T[:, :3, :3], T[:, :3, 3], self.estimated.log_focal
+        )
         contour = draw_contour(robot, held, self.edges)
         states = self.searched(contour, held, camera_known=True)
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
@@ -300,9 +303,12 @@ class ClaimVerifier:
             np.where(shown, seen.keypoints_std, np.inf),
             tuning.calibration.keypoint_scale,
             (seen.keypoints_log_depth, tuning.depth_scale * seen.keypoints_log_depth_std),
+            intrinsics.log_focal_std,
         )
         if measured.num_keypoints < MIN_KEYPOINTS:
             return ImageEvidence(estimate, None)
-        state = States(q[None], T[None, :3, :3], T[None, :3, 3])
+        assert estimate.K is not None
+        zoom = np.log(estimate.K[0, 0] / intrinsics.K[0, 0])
+        state = States(q[None], T[None, :3, :3], T[None, :3, 3], zoom)
         edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height))
         return ImageEvidence(estimate, ImageFit.of(edges.own(measured), edges, state))

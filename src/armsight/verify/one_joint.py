@@ -14,8 +14,8 @@ OFFSETS = np.radians(np.arange(-45.0, 45.1, 3.0))
 
 
 def one_joint_free(joints: int) -> NDArray[np.bool_]:
-    """(1 + J, J + 6) what may move: the camera always; no joint, then each in turn."""
-    free = np.ones((1 + joints, joints + 6), dtype=bool)
+    """(1 + J, J + 7) what may move: the camera always; no joint, then each in turn."""
+    free = np.ones((1 + joints, joints + 7), dtype=bool)
     free[:, :joints] = np.eye(1 + joints, joints, -1, dtype=bool)
     return free
 
@@ -24,7 +24,12 @@ def one_joint_off(robot: Robot, held: States) -> States:
     """A claim (B = 1) with each joint in turn off by each of OFFSETS (B = J * OFFSETS)."""
     off = np.eye(len(robot.joint_names))[:, None] * OFFSETS[:, None]
     q = robot.clip(held.q + off.reshape(-1, len(robot.joint_names)))
-    return States(q, held.R.repeat(len(q), 0), held.t.repeat(len(q), 0))
+    return States(
+        q,
+        held.R.repeat(len(q), 0),
+        held.t.repeat(len(q), 0),
+        held.log_focal.repeat(len(q), 0),
+    )
 
 
 def keeping_the_far_part(robot: Robot, held: States, tries: States) -> States:
@@ -39,4 +44,4 @@ def keeping_the_far_part(robot: Robot, held: States, tries: States) -> States:
     turned_now, place_now = (part[rows, links] for part in link_frames(robot.chain, tries.q, np))
     R = tries.R @ turned @ turned_now.swapaxes(-1, -2)
     t = tries.t + (tries.R @ place[..., None] - R @ place_now[..., None])[..., 0]
-    return States(tries.q, R, t)
+    return States(tries.q, R, t, tries.log_focal)

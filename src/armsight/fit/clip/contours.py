@@ -60,9 +60,6 @@ class ClipContours:
             frames = link_frames(contour.robot.chain, state.q, np)
             seen = contour.look(edges, state, frames)
             jacobian = contour.jacobian(edges, state, seen, frames)[0]
-            focal = np.diag(edges.K)[:2, None]
-            by_focal = (seen.gradient * seen.rays * focal).sum(1)
-            jacobian = np.concatenate([jacobian, by_focal])
             fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)[0]
             weighted = jacobian * (EFFECTIVE_SHARE / scale**2 * fit)
             gradient[n] = weighted @ seen.distance[0]

@@ -73,7 +73,7 @@ class ClipKeypoints:
         residuals = at.residuals * scale - target * whiten
         by_focal = at.residuals * scale
         by_focal[:, 2] = -whiten[:, 2]
-        jacobian = np.concatenate([at.jacobian * scale[:, None], by_focal[:, None]], axis=1)
+        jacobian = np.concatenate([at.jacobian[:, :-1] * scale[:, None], by_focal[:, None]], axis=1)
         squared = (residuals**2).sum(1)
         squared[~at.in_front & np.isfinite(self.std)] = BEHIND
         return ClipResiduals(residuals, jacobian, squared, np.isfinite(self.std))

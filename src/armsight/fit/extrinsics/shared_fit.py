@@ -231,8 +231,7 @@ def contour_terms(contour: Contour, edges: EdgeMap, state: States, scale: float)
     frames = link_frames(contour.robot.chain, state.q, np)
     seen = contour.look(edges, state, frames)
     fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)[0]
-    by_focal = (seen.gradient * (edges.K[:2, :2] @ seen.rays)).sum(1, keepdims=True)
-    jacobian = np.concatenate([contour.jacobian(edges, state, seen, frames), by_focal], axis=1)[0]
+    jacobian = contour.jacobian(edges, state, seen, frames)[0]
     cost = float(contour.known.sum() - fit.sum())
     return _ContourTerms(cost, contour.links[0], seen.distance[0], jacobian, fit / scale**2)
 
