@@ -51,7 +51,7 @@ class Intrinsics:
 
     @property
     def centre_std(self) -> float:
-        """[rad] by which the optical axis may be off for want of a principal point, about x and y."""
+        """[rad] by which the optical axis may be off where no principal point is known."""
         if not self.log_focal_std:
             return 0.0
         return float(CENTRE_STD * 2 * max(self.K[0, 2], self.K[1, 2]) / self.K[0, 0])

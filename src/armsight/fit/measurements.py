@@ -119,8 +119,8 @@ def check_measurements(
         if np.isfinite(stds[kept]).any():
             depths = values[kept], stds[kept]
     return Measurements(
-        robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD), *depths,
-        log_focal_std=log_focal_std,
+        robot, matrix, kept, positions[kept], np.maximum(std[kept], SMALLEST_STD),
+        depths[0], depths[1], log_focal_std,
     )  # fmt: skip
 
 
