@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import armsight
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
 from tests.charted_arm import ABSENT, ROBOT, Arm, StubSession, chart, make_arm
@@ -69,7 +72,31 @@ def test_camera_is_settled_by_the_first_frame() -> None:
     tracker = Tracker(Estimator(session, ROBOT), fov_deg=60)  # type: ignore[arg-type]
     first, second = tracker(chart()), tracker(chart())
     assert first.intrinsics_source == second.intrinsics_source == "field_of_view"
-    np.testing.assert_array_equal(first.K, second.K)
+    assert first.K is not None
+    assert second.K is not None
+    np.testing.assert_array_equal(first.K[:, 2], second.K[:, 2])
+    # Each frame tells the focal length by itself, within what a field of view leaves open.
+    assert abs(np.log(first.K[0, 0] / second.K[0, 0])) < 0.01
+
+
+def test_outlines_in_video_give_the_answer_of_an_image() -> None:
+    """The package's example, as the second frame of a still video."""
+    estimator = Estimator.from_pretrained("panda")
+    folder = Path(armsight.__file__).parent / "weights" / "panda"
+    pixels = np.asarray(Image.open(folder / "example.jpg").convert("RGB"))
+    K = np.array([[782.8, 0, 314.6], [0, 785.4, 224.7], [0, 0, 1]])
+    single = estimator(pixels, K=K)
+    with_outline = Tracker(estimator, K, outline=True)
+    with_outline(pixels)
+    exact, plain = with_outline(pixels), Tracker(estimator, K)(pixels)
+    assert single.joint_positions is not None
+    assert exact.joint_positions is not None
+    assert plain.joint_positions is not None
+    assert exact.joint_std is not None
+    off = np.degrees(np.abs(exact.joint_positions - single.joint_positions)[:6])
+    assert off.max() < 2
+    assert off.sum() < np.degrees(np.abs(plain.joint_positions - single.joint_positions)[:6]).sum()
+    assert (exact.joint_std > 0).all()
 
 
 @pytest.mark.parametrize("fov", [0.0])

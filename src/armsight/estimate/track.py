@@ -38,6 +38,8 @@ class Tracker:
     ) -> None:
         """Start a video; intrinsics as for `Estimator.__call__`, one set for all frames.
 
+        Where these do not tell the focal length, each frame's `K` is what the frame itself tells.
+
         Args:
             outline: move the arm's outline onto the edges of every frame, as it is done for single
                 images: more exact, and several times slower.

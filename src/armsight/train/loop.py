@@ -71,8 +71,6 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     if accelerator.device.type == "cuda":
-        # Batches are all of one shape: the fastest convolution for it is worth a search.
-        torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     main = accelerator.is_main_process
     task = find_task(config)

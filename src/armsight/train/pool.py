@@ -23,6 +23,9 @@ from armsight.train.shards import LABELS, MIN_VISIBLE, check_index, robot_of
 PICTURES = ("images", "masks")
 LOOK_EVERY_S = 1.0
 
+SHARDS_A_STEP = 6
+"""Shards that join the pools before a step at most: reading all at once would hold up the steps"""
+
 
 class PicturePool:
     """Up to `capacity` rows of one robot."""
@@ -71,12 +74,12 @@ class ShardWatcher:
         self._thread.start()
 
     def fill(self, pools: dict[str, PicturePool]) -> None:
-        """Add what was read since.
+        """Add what was read since, though no more than a few shards: training goes on between.
 
         Raises:
             DatasetError: a folder holds shards of no robot of the run, or broken ones.
         """
-        while True:
+        for _ in range(SHARDS_A_STEP):
             try:
                 ready = self._ready.get_nowait()
             except queue.Empty:
