@@ -16,7 +16,7 @@ import numpy as np
 
 from armsight.control.simulation import Simulation
 from armsight.control.suite import find_task
-from armsight.evaluate.control_demos import DemonstrationFolder
+from armsight.evaluate.control.demos import DemonstrationFolder
 from armsight.files import atomic_write
 
 CELL, GAP, STRIDE = 192, 3, 3

@@ -19,10 +19,10 @@ from armsight.errors import ConfigError
 from armsight.files import atomic_write
 from armsight.models.pose_model import PoseModel
 from armsight.models.state_model import measure
-from armsight.train.augment import Backgrounds
-from armsight.train.batches import make_batch
-from armsight.train.encoded import encode, joined, remember_batch
-from armsight.train.sources import open_table
+from armsight.train.pose.augment import Backgrounds
+from armsight.train.pose.batches import make_batch
+from armsight.train.pose.encoded import encode, joined, remember_batch
+from armsight.train.pose.sources import open_table
 
 TRUTH = ("joint_positions", "keypoints_2d", "log_depth", "robot_found")
 BATCH = 32
@@ -61,7 +61,7 @@ def encoded_rows(
     """Up to `limit` pictures with a robot, each once, augmented by `strength`, encoded.
 
     Returns:
-        one row per picture: camera, true state, and what the encoder said (train/encoded.py). Read
+        one row per picture: camera, true state, and what the encoder said (train/pose/encoded.py). Read
         from `work` if the same encoder and folders were asked for before.
     """
     path = (

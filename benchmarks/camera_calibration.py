@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from armsight import CameraCalibration, calibrate_camera, load_robot
 from armsight.camera.image import load_image
-from armsight.evaluate.intervals import wilson_interval
+from armsight.reports.intervals import wilson_interval
 from armsight.geometry import invert_transform
 
 Array = NDArray[np.floating]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from armsight.evaluate.intervals import bootstrap_interval, mean_of, median_of
+from armsight.reports.intervals import bootstrap_interval, mean_of, median_of
 
 
 def table_rows(

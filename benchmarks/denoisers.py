@@ -42,7 +42,7 @@ from armsight.models.kinematics import TorchKinematics
 from armsight.models.pose_model import PoseModel
 from armsight.robots import load_robot
 from armsight.train.config import TrainConfig
-from armsight.train.objective import PoseObjective
+from armsight.train.pose.objective import PoseObjective
 from armsight.train.optimiser import learning_rate_fraction, make_optimiser
 
 Array = NDArray[np.floating]

@@ -16,7 +16,7 @@ import numpy as np
 from armsight.control.expert import Expert, Style, draw_style
 from armsight.control.simulation import Simulation
 from armsight.control.suite import find_task
-from armsight.evaluate.intervals import wilson_interval
+from armsight.reports.intervals import wilson_interval
 
 
 def numbers(text: str) -> range:

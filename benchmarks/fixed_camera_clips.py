@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from armsight import Estimator, Tracker
 from armsight.data.video import Frame, VideoReader
 from armsight.estimate.clip import clip_reader
-from armsight.evaluate.intervals import bootstrap_interval, wilson_interval
-from armsight.evaluate.journal import Journal
+from armsight.reports.intervals import bootstrap_interval, wilson_interval
+from armsight.reports.journal import Journal
 from armsight.render.clips.clip import ClipMaker, ClipSettings
 from armsight.state import Estimate
 

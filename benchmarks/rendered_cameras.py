@@ -23,9 +23,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from armsight.evaluate.intervals import wilson_interval
-from armsight.evaluate.journal import Journal
-from armsight.evaluate.metrics import add, auc
+from armsight.reports.intervals import wilson_interval
+from armsight.reports.journal import Journal
+from armsight.evaluate.poses.metrics import add, auc
 from armsight.fit.calibrate_camera import calibrate_camera
 from armsight.geometry import invert_transform
 from armsight.render.clips.clip import Clip, ClipMaker, ClipSettings

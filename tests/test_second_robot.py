@@ -18,7 +18,7 @@ from PIL import Image
 from armsight.cli import group
 from armsight.errors import ArmsightError, UnknownRobotError, WeightsError
 from armsight.geometry import project, transform_points
-from armsight.render.other_arms import TEST_ARMS, TRAIN_ARMS, arms_unlike
+from armsight.render.scene.other_arms import TEST_ARMS, TRAIN_ARMS, arms_unlike
 from armsight.robots import Robot, load_robot
 from armsight.robots.description.recipe import RECIPES
 from tests.made_arms import write_arm

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from armsight.actions.files import read_actions, write_actions
 from armsight.cli import _progress
-from armsight.cli.control_rollout import rollout
+from armsight.cli.control.rollout import rollout
 from armsight.control.simulation import Simulation
 from armsight.errors import ConfigError, UnknownTaskError
 from tests.control.conftest import Kept
@@ -78,7 +78,7 @@ def test_pictures(
     assert "no success after 27 steps" in again.stdout
 
     # A run that is cut short leaves its actions, and no result of others beside them.
-    monkeypatch.setattr("armsight.cli._play.play", lambda *_: {}["killed"])
+    monkeypatch.setattr("armsight.cli.control._play.play", lambda *_: {}["killed"])
     kept = (out / "actions.npz").read_bytes()
     shutil.copy(out / "actions.npz", tmp_path / "c.npz")
     with pytest.raises(KeyError, match="killed"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from armsight.cli.evaluate_control import control as evaluate_command
+from armsight.cli.evaluate.control import control as evaluate_command
 from armsight.control.expert import Expert, Style
 from armsight.control.lone_arm import LoneArm
 from armsight.control.outcome import OutcomeWatch
@@ -17,7 +17,7 @@ from armsight.control.rollout import rollout
 from armsight.control.simulation import Simulation
 from armsight.control.track import pose_error, track_path
 from armsight.errors import ArmsightError, ConfigError, DatasetError, UnknownTaskError
-from armsight.evaluate.control_world import LiberoWorld
+from armsight.evaluate.control.world import LiberoWorld
 from tests.control.conftest import Kept, wiggle
 
 STATE = 3

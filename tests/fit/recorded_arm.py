@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.geometry import intrinsics_from_fov
-from armsight.render.camera import look_at
+from armsight.render.imaging.camera import look_at
 from armsight.robots import Robot, load_robot
 from armsight.robots.projected import Projected
 from armsight.robots.surface_mesh import SurfaceMesh

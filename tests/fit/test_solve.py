@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from armsight.errors import BadIntrinsicsError, BadShapeError
-from armsight.evaluate.metrics import auc
+from armsight.evaluate.poses.metrics import auc
 from armsight.fit.solve import Solution, solve, solve_keypoints
 from armsight.geometry import project, transform_points
 from tests.fit.seen_arms import MIRROR_SIGNS, ROBOT, K, View, view

@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from armsight.evaluate import metrics
+from armsight.evaluate.poses import metrics
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "dream_detections.py"
 

@@ -5,7 +5,7 @@ import torch
 
 from armsight.models.encoder import Encoder, EncoderConfig, read_heatmaps
 from armsight.models.lite0 import Lite0
-from armsight.train.objective import heatmap_targets
+from armsight.train.pose.objective import heatmap_targets
 
 
 @pytest.mark.parametrize("where", [(5.0, 9.0), (63.5, 63.5), (30.25, 101.0), (110.0, 8.0)])

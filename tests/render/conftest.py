@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from armsight.errors import ArmsightError
-from armsight.render.camera import CameraRanges
+from armsight.render.imaging.camera import CameraRanges
 from armsight.render.frame import FrameMaker, FrameSettings
 from armsight.robots import load_robot
 

@@ -43,7 +43,7 @@ def alone(maker: FrameMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_shards_hold_what_the_training_reads(alone: Path) -> None:
-    from armsight.train.shards import ShardTable
+    from armsight.train.pose.shards import ShardTable
 
     table = ShardTable([alone], ROBOT)
     assert len(table) == 12

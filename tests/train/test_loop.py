@@ -53,7 +53,7 @@ def test_the_denoiser_learns_from_kinematics_alone(tmp_path):
 
 def test_each_stage_trains_its_part_only(config, tmp_path):
     from armsight.models.checkpoint import read_tensors
-    from armsight.train.pose_task import PoseTask
+    from armsight.train.pose.task import PoseTask
     from armsight.train.task import build_model
 
     for stage, moves in (("encoder", {"encoder"}), ("denoiser", {"denoiser"})):
@@ -72,7 +72,7 @@ def test_each_stage_trains_its_part_only(config, tmp_path):
 
 def test_frozen_blocks_stay_as_they_were_statistics_included(config, tmp_path):
     from armsight.models.checkpoint import read_tensors
-    from armsight.train.pose_task import PoseTask
+    from armsight.train.pose.task import PoseTask
     from armsight.train.task import build_model
 
     short = dataclasses.replace(config, stage="encoder", steps=2, frozen_blocks=3)

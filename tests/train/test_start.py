@@ -11,7 +11,7 @@ from armsight.models.pose_model import PoseModel, PoseModelConfig
 from armsight.robots import load_robot
 from armsight.train.config import TrainConfig, read_config
 from armsight.train.loop import train
-from armsight.train.pose_task import PoseTask
+from armsight.train.pose.task import PoseTask
 from armsight.train.start import read_start
 from armsight.train.task import build_model, network_settings
 from tests.train.made_shards import make_shards

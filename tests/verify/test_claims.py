@@ -20,7 +20,7 @@ from armsight.robots import load_robot
 from armsight.state import Estimate
 from armsight.verify.claims import ClaimVerifier, ImageEvidence, ImageFit, fit_keypoints
 from armsight.verify.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
-from armsight.vlm import roc
+from armsight.vlm.study.collect import roc
 from armsight.vlm.drawing import Camera, default_camera, shaded
 from armsight.vlm.references import FOLDER
 from tests.labelled_folders import poses

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from armsight.vlm import engine
-from armsight.vlm.pair_maker import make_pairs
-from armsight.vlm.pairs import PairSet
+from armsight.vlm.providers.names import engine
+from armsight.vlm.study.pair_maker import make_pairs
+from armsight.vlm.study.pairs import PairSet
 from tests.vlm.fake_server import FakeServer, running
 from tests.vlm.scripted_study import make_folder
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from armsight.vlm.items import picture
-from armsight.vlm.pairs import Pair, PairSet
-from armsight.vlm.run import Plan
+from armsight.vlm.study.items import picture
+from armsight.vlm.study.pairs import Pair, PairSet
+from armsight.vlm.study.run import Plan
 from tests.labelled_folders import poses, write_json
 from tests.vlm.fake_server import (
     INPUT_TOKENS,

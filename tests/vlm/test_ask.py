@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from armsight.vlm import engine
+from armsight.vlm.providers.names import engine
 from armsight.vlm.ask import Answer, Question, ask_once, ask_samples
-from armsight.vlm.engine import ModelSettings
+from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.errors import MissingKeyError, ModelError, ServerError, UnknownModelError
 from armsight.vlm.picture import SentPicture, encode
 from armsight.vlm.references import own_reference

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from armsight import __version__
 from armsight.audit.judge import Audit
-from armsight.data.lerobot_copy import copy_with_columns
+from armsight.data.lerobot.copy import copy_with_columns
 from armsight.errors import DatasetError
 
 Array = NDArray[np.floating]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from armsight.audit.pictures import overlay_strip
 from armsight.audit.plan import AuditPlan, Unit, episode_digest
-from armsight.data.lerobot_reader import LeRobotReader
+from armsight.data.lerobot.reader import LeRobotReader
 from armsight.data.recordings import Recording
 from armsight.data.recordings.open_recordings import episode_recording
 from armsight.errors import ArmsightError, MissingExtraError, OutputError

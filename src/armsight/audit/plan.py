@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from armsight.data import lerobot_layout as layout
-from armsight.data.lerobot_reader import LeRobotReader
+from armsight.data.lerobot.writer import layout
+from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import ConfigError, DatasetError
 from armsight.robots import available_robots
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from armsight.audit.episode import EpisodeAuditor, Row
 from armsight.audit.plan import AuditPlan, Unit, episode_digest
-from armsight.data.lerobot_reader import LeRobotReader
+from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import OutputError
-from armsight.evaluate.journal import Journal
+from armsight.reports.journal import Journal
 from armsight.files import atomic_write
 from armsight.parallel import Workers
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from armsight.audit.cameras import FoundCamera
 from armsight.audit.judge import WORDS, Audit, Judgement
-from armsight.evaluate.table import columns
+from armsight.reports.table import columns
 
 WIDEST_REASON = 90
 

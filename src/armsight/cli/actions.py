@@ -86,7 +86,7 @@ def command(
             check_stride(stride, model.max_stride)
         place: Any = None
         if preview:  # what is wrong with it is said before anything is written
-            from armsight.cli._preview import find_scene, write_preview
+            from armsight.cli.control._preview import find_scene, write_preview
 
             place = find_scene(scene, name, model.task)
         keyframes = load_keyframes(frames, model.session.input_size, every, bar_on_terminal)

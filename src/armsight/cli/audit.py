@@ -57,8 +57,8 @@ def command(
     from armsight.audit.plan import make_plan, robot_of
     from armsight.audit.run import ENGINES, run_audit
     from armsight.audit.table import audit_table
-    from armsight.data.lerobot_layout import write_json
-    from armsight.data.lerobot_reader import LeRobotReader
+    from armsight.data.lerobot.layout import write_json
+    from armsight.data.lerobot.reader import LeRobotReader
     from armsight.robots import load_robot
 
     if K_text is not None and fov_deg is not None:

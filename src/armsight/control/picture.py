@@ -1,6 +1,6 @@
 """Colour pictures of a MuJoCo model as one pinhole camera sees it, and nothing else.
 
-`armsight.render.gl` draws depth and ids as well; here only colours count, and speed.
+`armsight.render.imaging.gl` draws depth and ids as well; here only colours count, and speed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.gl import open_off_screen
+from armsight.render.imaging.gl import open_off_screen
 from armsight.robots.description.simulator import load_mujoco
 
 NEAR, FAR = 0.02, 30.0

@@ -56,7 +56,7 @@ class StateModelConfig:
 class Measurements(NamedTuple):
     """Keypoints as seen in an image, and the camera: all that geometry has to say.
 
-    The denoiser can be trained on these alone, drawn from kinematics (train/kinematic.py).
+    The denoiser can be trained on these alone, drawn from kinematics (train/pose/kinematic.py).
     """
 
     keypoints_2d: Tensor

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from armsight.errors import ConfigError
-from armsight.render.camera import CameraRanges
-from armsight.render.conditions import Conditions
+from armsight.render.imaging.camera import CameraRanges
+from armsight.render.imaging.conditions import Conditions
 from armsight.render.frame import FrameSettings
-from armsight.render.other_arms import TEST_ARMS, TRAIN_ARMS, UNKNOWN_ARMS
+from armsight.render.scene.other_arms import TEST_ARMS, TRAIN_ARMS, UNKNOWN_ARMS
 from armsight.render.poses import EVAL_MIX, TRAIN_MIX
 
 HELD_OUT_DISTANCE = (0.8, 2.0)

@@ -24,7 +24,7 @@ from armsight.models.checkpoint import (
 )
 from armsight.train.config import TrainConfig
 from armsight.train.ema import Ema
-from armsight.train.encoded import remember, remembered_batches
+from armsight.train.pose.encoded import remember, remembered_batches
 from armsight.train.optimiser import (
     learning_rate_fraction,
     make_optimiser,

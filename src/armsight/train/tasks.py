@@ -9,13 +9,13 @@ from armsight.train.task import Task
 def find_task(config: TrainConfig) -> Task:
     """The task of `config.task`. Each is imported when asked for: actions need video decoding."""
     if config.task == "actions":
-        from armsight.train.action_task import ActionTask
+        from armsight.train.actions.task import ActionTask
 
         return ActionTask()
     if config.picture_pool:
-        from armsight.train.pool_task import PoolTask
+        from armsight.train.pose.pool_task import PoolTask
 
         return PoolTask()
-    from armsight.train.pose_task import PoseTask
+    from armsight.train.pose.task import PoseTask
 
     return PoseTask()

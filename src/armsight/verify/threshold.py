@@ -16,7 +16,7 @@ from armsight.camera.image import load_image
 from armsight.data.frame import Dataset
 from armsight.errors import DatasetError
 from armsight.estimate.estimator import Estimator
-from armsight.evaluate.intervals import wilson_interval
+from armsight.reports.intervals import wilson_interval
 from armsight.verify.claims import ClaimVerifier
 from armsight.verify.wrong_claims import shifted_claim
 

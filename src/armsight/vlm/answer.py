@@ -16,7 +16,7 @@ from armsight.vlm.ask import Answer, Question
 from armsight.vlm.ensemble import merge
 from armsight.vlm.parse import FAILURES
 from armsight.vlm.picture import SentPicture
-from armsight.vlm.prices import Prices
+from armsight.vlm.providers.prices import Prices
 
 Array = NDArray[np.floating]
 

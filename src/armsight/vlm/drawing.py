@@ -13,7 +13,7 @@ from armsight.errors import ArmsightError, MissingExtraError
 from armsight.robots import Robot
 
 if TYPE_CHECKING:
-    from armsight.render.scene import Scene
+    from armsight.render.scene.scene import Scene
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
@@ -45,7 +45,7 @@ def default_camera(
     elevation_deg: float = ELEVATION_DEG,
 ) -> Camera:
     """A camera that sees the whole arm in a pose (J,) [rad], from ahead and to its left."""
-    from armsight.render.camera import intrinsics, look_at
+    from armsight.render.imaging.camera import intrinsics, look_at
 
     width, height = SIZE
     points = robot.keypoints(joint_positions)
@@ -111,8 +111,8 @@ class Drawer:
             self.close()
             self._tried, self._size = True, (camera.width, camera.height)
             try:
-                from armsight.render.look import Light, Look
-                from armsight.render.scene import Scene
+                from armsight.render.scene.look import Light, Look
+                from armsight.render.scene.scene import Scene
 
                 scene = Scene(self.robot, 2 * camera.width, 2 * camera.height)
                 lights = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from armsight.vlm.hf_vision import hf_vision
-from armsight.vlm.task import joint_angles
+from armsight.vlm.providers.hf_vision import hf_vision
+from armsight.vlm.study.task import joint_angles
 
 __all__ = ["hf_vision", "joint_angles"]

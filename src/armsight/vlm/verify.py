@@ -14,8 +14,8 @@ import numpy as np
 from armsight.vlm import prompt
 from armsight.vlm.answer import record
 from armsight.vlm.ask import Answer, Question, ask_samples
-from armsight.vlm.engine import ModelSettings
-from armsight.vlm.prices import Prices
+from armsight.vlm.providers.engine import ModelSettings
+from armsight.vlm.providers.prices import Prices
 
 MODEL_THRESHOLD = 0.5
 """Disagreement, 0 to 1, from which on a model's claim counts as wrong"""

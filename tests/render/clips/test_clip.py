@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from armsight.cli.render_clips import FAULTS, command
+from armsight.cli.workshop.render_clips import FAULTS, command
 from armsight.data.joint_folder import read_joint_folder
-from armsight.data.lerobot_reader import LeRobotReader
+from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import ArmsightError, ConfigError
 from armsight.render.clips.clip import ClipMaker, ClipSettings
 from armsight.render.clips.faults import KINDS, Faults, sample_faults

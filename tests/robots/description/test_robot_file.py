@@ -11,7 +11,7 @@ import pytest
 
 from armsight.errors import ConfigError, MissingExtraError
 from armsight.geometry import make_transform
-from armsight.render.robot_model import robot_spec
+from armsight.render.scene.robot_model import robot_spec
 from armsight.robots import Robot, load_robot
 from armsight.robots.description.model_file import model_path
 from armsight.robots.description.recipe import RECIPES, make_robot, read_recipe

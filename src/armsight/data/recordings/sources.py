@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera.image import load_image
-from armsight.data.lerobot_reader import LeRobotReader
+from armsight.data.lerobot.reader import LeRobotReader
 from armsight.data.recordings.recording import ReadFrames
 from armsight.data.video import VideoReader
 from armsight.errors import BadImageError, BadVideoError, DatasetError

@@ -1,0 +1,203 @@
+"""The numbers on a weights' card that turn raw outputs into calibrated ones.
+
+They come from a validation set, which must be neither training nor test data. The network looks
+at every frame once; all fits then work on what it saw.
+
+1. Presence thresholds: robots that are refused against false answers.
+2. Scale of the keypoints' stds, on keypoints whose truth is known.
+3. `depth_scale`, `keypoint_seen` and `prior_std` by trial: which give the best joints and camera.
+4. Scale and floor of each joint's std, so that two of them hold 95.4 % of the errors.
+5. Confidence: logistic regression for "this answer is right", and from which one on answers are
+   given (calibration_confidence.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.errors import DatasetError
+from armsight.estimate.answer import Tuning
+from armsight.estimate.estimator import Estimator
+from armsight.evaluate.calibration import fits
+from armsight.evaluate.calibration.confidence import MAX_REFUSED, fit_confidence
+from armsight.evaluate.calibration.frames import Seen, Solved, keypoint_ratios, solve_one
+from armsight.evaluate.poses.metrics import ADD_THRESHOLD_M
+from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS
+from armsight.fit.uncertainty import Calibration
+from armsight.robots import Robot
+
+Array = NDArray[np.floating]
+
+FEWEST_FRAMES = 20
+"""With fewer frames of the robot, 95 % is a guess."""
+ALLOWED = 0.01
+"""Share of robots that presence may refuse, and of empty pictures that it may answer."""
+MOST_FIRST_LOOK = 0.2
+"""Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
+TRIAL_FRAMES = 200
+"""Each is solved some fifteen times, outline and all: what is best without it is not with it."""
+SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5)
+DEPTH_TRIALS = (1.5, 2.0, 3.0, 4.5, 7.0)
+PRIOR_TRIALS = (0.1, 0.15, 0.2, 0.3, 0.45)
+
+
+def calibrate(
+    estimator: Estimator, seen: Sequence[Seen], max_refused: float = MAX_REFUSED
+) -> dict[str, Any]:
+    """`thresholds` and `calibration` for the card; `calibration.measured` says what they bring.
+
+    Args:
+        estimator: whose weights they are.
+        seen: frames with the robot, labelled; without it, and with other robots, if any.
+        max_refused: share of the robots that may be refused, see `choose_confident`.
+
+    Raises:
+        DatasetError: fewer than FEWEST_FRAMES frames show the robot and say its joint angles, or
+            the network finds it in fewer.
+    """
+    robot = estimator.robot
+    there = [s for s in seen if s.frame.robot_in_view and s.frame.joint_positions is not None]
+    without = [s for s in seen if not s.frame.robot_in_view]
+    empty = [s for s in without if s.frame.other_robot is None]
+    _check_count(there, f"show {robot.name} with known joint angles")
+    presence = fits.choose_threshold(_presences(there), _presences(empty), ALLOWED)
+    found = [s for s in there if s.look.presence >= presence.value]
+    _check_count(found, f"show {robot.name} so that the network finds it")
+
+    tuning = Tuning(first_look=_first_look(found), robot_found=presence.value)
+    ratios = keypoint_ratios(robot, found, tuning.keypoint_seen)
+    scale = fits.residual_scale(ratios)
+    tuning = replace(tuning, calibration=Calibration(keypoint_scale=scale))
+    tuning, trials = _try_out(robot, tuning, found)
+
+    least = min(presence.value, fits.highest_threshold(_presences(there), ALLOWED / 2))
+    solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]
+    own = [s for s in solved if s.is_robot and s.seen.look.presence >= presence.value]
+    plain = [solve_one(robot, replace(tuning, solver="both"), s.seen) for s in own]
+    without_outline, _ = _fit_stds(robot, tuning, plain)
+    with_outline, stds = _fit_stds(robot, tuning, own)
+    tuning = replace(tuning, calibration=without_outline, outline_calibration=with_outline)
+    tuning, confidence = fit_confidence(robot, tuning, solved, there, without, max_refused)
+    joints = np.array([s.joint_errors_deg[:NUM_SCORED_JOINTS].mean() for s in own])
+    adds = np.array([s.add(robot) for s in own])
+    return {
+        "thresholds": {
+            "first_look": _rounded(tuning.first_look),
+            "robot_found": _rounded(tuning.robot_found),
+            "confident": _rounded(tuning.confident),
+            "keypoint_seen": tuning.keypoint_seen,
+        },
+        "calibration": {
+            "keypoint_scale": _rounded(scale),
+            "depth_scale": tuning.depth_scale,
+            "prior_std": tuning.prior_std,
+            **_joints(tuning.calibration),
+            "outline": _joints(tuning.outline_calibration),
+            "confidence": {
+                "bias": _rounded(tuning.confidence_bias),
+                "weights": {n: _rounded(w) for n, w in tuning.confidence_weights.items()},
+            },
+            "measured": {
+                "presence_alone": {
+                    "refused": presence.refused,
+                    "false_answers": presence.false,
+                },
+                **confidence,
+                "keypoints": {"residual_over_std_before": _rounded(scale), "n": len(ratios)},
+                "trials": trials,
+                "two_std_coverage": stds,
+                "mean_joint_error_deg": _rounded(joints.mean()),
+                "add_auc": _rounded(100 * np.clip(1 - adds / ADD_THRESHOLD_M, 0, 1).mean()),
+            },
+        },
+    }
+
+
+def _first_look(found: Sequence[Seen]) -> float:
+    """A second look is cheap beside a robot that is missed: nearly all robots get one, and with
+    only half their odds they still would."""
+    lowest = fits.highest_threshold(np.array([s.first for s in found]), ALLOWED / 4)
+    odds = 0.5 * lowest / max(1 - lowest, 1e-6)
+    return float(np.clip(odds / (1 + odds), 0.01, MOST_FIRST_LOOK))
+
+
+def _try_out(robot: Robot, tuning: Tuning, found: Sequence[Seen]) -> tuple[Tuning, dict[str, Any]]:
+    """The values that solve best, where they are better than chance would have it."""
+    some = [s for s in found if s.frame.T_cam_base is not None][:TRIAL_FRAMES]
+    report: dict[str, Any] = {"frames": len(some)}
+    if len(some) < FEWEST_FRAMES:
+        return tuning, report
+    trials = {"depth_scale": DEPTH_TRIALS, "prior_std": PRIOR_TRIALS, "keypoint_seen": SEEN_TRIALS}
+    for name, tried_values in trials.items():
+        losses: dict[float, Array] = {}
+        for value in sorted({*tried_values, getattr(tuning, name)}):
+            change: dict[str, Any] = {name: value}
+            tried = replace(tuning, **change)
+            losses[value] = np.array([solve_one(robot, tried, s).loss(robot) for s in some])
+        usual = losses[getattr(tuning, name)]
+        best = min(losses, key=lambda value: float(losses[value].mean()))
+        gain = usual - losses[best]
+        if gain.mean() > 2 * gain.std() / np.sqrt(len(gain)):
+            change = {name: best}
+            tuning = replace(tuning, **change)
+        report[name] = {str(value): _rounded(loss.mean()) for value, loss in losses.items()}
+    return tuning, report
+
+
+def _joints(calibration: Calibration) -> dict[str, list[float]]:
+    return {
+        "joint_scale": [_rounded(v) for v in calibration.joint_scale],
+        "joint_floor": [_rounded(v) for v in calibration.joint_floor],
+    }
+
+
+def _fit_stds(
+    robot: Robot, tuning: Tuning, own: Sequence[Solved]
+) -> tuple[Calibration, dict[str, Any]]:
+    """The calibration for answers like `own`, and what it brings."""
+    errors = np.radians([s.joint_errors_deg for s in own])
+    stds = np.array([s.solution.joint_std for s in own])
+    part = fits.folds(len(own))
+    held = np.zeros_like(stds)
+    for fold in range(fits.FOLDS):
+        rows = part == fold
+        held[rows] = _calibration(tuning, errors[~rows], stds[~rows]).joint_std(
+            stds[rows], robot.joint_limits
+        )
+    report = {
+        "before": _coverage(errors, stds),
+        "cross_validated": _coverage(errors, held),
+        "by_joint": [_coverage(e, s) for e, s in zip(errors.T, held.T, strict=True)],
+    }
+    return _calibration(tuning, errors, stds), report
+
+
+def _calibration(tuning: Tuning, errors: Array, stds: Array) -> Calibration:
+    pairs = [fits.fit_std(e, s) for e, s in zip(errors.T, stds.T, strict=True)]
+    scale, floor = np.array(pairs).T
+    return Calibration(scale, floor, keypoint_scale=tuning.calibration.keypoint_scale)
+
+
+def _coverage(errors: Array, stds: Array) -> float:
+    return _rounded(np.mean(np.abs(errors) <= fits.NUM_STD * stds))
+
+
+def _presences(seen: Sequence[Seen]) -> Array:
+    return np.array([s.look.presence for s in seen])
+
+
+def _check_count(seen: Sequence[Seen], which: str) -> None:
+    if len(seen) < FEWEST_FRAMES:
+        raise DatasetError(
+            f"{len(seen)} frames {which}; calibrating takes at least {FEWEST_FRAMES}. Render more: "
+            "armsight render --preset held-out --seed 1000 --count 400 --out FOLDER"
+        )
+
+
+def _rounded(value: Any) -> float:
+    return float(f"{value:.5g}")

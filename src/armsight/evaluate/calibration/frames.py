@@ -1,0 +1,140 @@
+"""What the network sees of a labelled frame, the answer that follows, and how right it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from armsight.camera.crops import whole_frame
+from armsight.camera.image import load_image
+from armsight.camera.intrinsics import find_intrinsics
+from armsight.data.frame import Dataset, Frame
+from armsight.estimate.answer import Tuning, solve_look
+from armsight.estimate.estimator import Estimator
+from armsight.estimate.look import Look, View, look
+from armsight.evaluate.poses.metrics import ADD_THRESHOLD_M, keypoints_in_frame
+from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS
+from armsight.fit.solution import Solution
+from armsight.geometry import project, transform_points
+from armsight.robots import Robot
+
+Array = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+RIGHT_JOINTS_DEG = 10.0
+"""An answer is right below this mean joint error where no 3D truth tells its ADD."""
+GROSS_JOINTS_DEG = 20.0
+"""Mean joint errors above this are all equally bad to `Solved.loss`."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One frame, and what the network saw of it."""
+
+    frame: Frame
+    K: Array
+    first: float
+    """Presence in the whole frame"""
+    look: Look
+    """The last look, taken whatever `first` was"""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """One frame's answer with standard deviations as the fit gives them."""
+
+    seen: Seen
+    solution: Solution
+    measured: Mask
+    """(K,) keypoints that it was measured on"""
+
+    @property
+    def is_robot(self) -> bool:
+        """This robot is in view."""
+        return self.seen.frame.robot_in_view
+
+    @property
+    def joint_errors_deg(self) -> Array:
+        """(J,) [deg]"""
+        assert self.seen.frame.joint_positions is not None
+        errors: Array = np.degrees(
+            np.abs(self.solution.joint_positions - self.seen.frame.joint_positions)
+        )
+        return errors
+
+    def add(self, robot: Robot) -> float:
+        """ADD [m] over the link origins; infinite without a camera, in answer or truth."""
+        frame, T = self.seen.frame, self.solution.T_cam_base
+        if T is None or frame.T_cam_base is None or frame.joint_positions is None:
+            return float("inf")
+        n = robot.num_origin_keypoints
+        true = transform_points(frame.T_cam_base, robot.keypoints(frame.joint_positions)[:n])
+        ours = transform_points(T, robot.keypoints(self.solution.joint_positions)[:n])
+        return float(np.linalg.norm(ours - true, axis=-1).mean())
+
+    def is_right(self, robot: Robot) -> bool:
+        """The robot is in view, and where the answer says."""
+        if not self.is_robot:
+            return False
+        if self.seen.frame.T_cam_base is not None:
+            return self.add(robot) < ADD_THRESHOLD_M
+        return float(self.joint_errors_deg[:NUM_SCORED_JOINTS].mean()) < RIGHT_JOINTS_DEG
+
+    def loss(self, robot: Robot) -> float:
+        """What trials compare, in [0, 2]: ADD and mean joint error, gross errors cut off."""
+        joints = float(self.joint_errors_deg[:NUM_SCORED_JOINTS].mean())
+        return min(self.add(robot) / ADD_THRESHOLD_M, 1.0) + min(joints / GROSS_JOINTS_DEG, 1.0)
+
+
+def observe(
+    estimator: Estimator, datasets: Sequence[Dataset], progress: Callable[[int], None]
+) -> list[Seen]:
+    """Look at every frame of the data sets; pictures without intrinsics get assumed ones.
+
+    The looks are taken with the default thresholds, whatever the card says now, so that
+    calibrating twice gives the same numbers.
+    """
+    plain = Estimator(estimator.session, estimator.robot)
+    plain.tuning = Tuning(first_look=0.0)
+    count = estimator.session.num_hypotheses
+    everything = []
+    for frame in (frame for dataset in datasets for frame in dataset.frames):
+        image = load_image(frame.load_image())
+        camera = find_intrinsics(image, frame.K, None, None)
+        box = whole_frame(image.width, image.height)
+        first = look(plain.session, [View(image, camera.K, box)], 0)[0].presence
+        last = plain.find([image], [camera], count, [()])[0]
+        everything.append(Seen(frame, camera.K, first, last))
+        progress(1)
+    return everything
+
+
+def solve_one(robot: Robot, tuning: Tuning, seen: Seen) -> Solved:
+    """One frame's answer under some tuning."""
+    image = load_image(seen.frame.load_image()) if tuning.solver == "outline" else None
+    return Solved(seen, *solve_look(robot, tuning, seen.K, seen.look, image=image))
+
+
+def keypoint_ratios(robot: Robot, seen: Sequence[Seen], threshold: float) -> Array:
+    """(N,) |error| / std of keypoints that count as seen, and are in sight in truth."""
+    ratios = [np.zeros(0)]
+    for s in seen:
+        frame, T = s.frame, s.frame.T_cam_base
+        if T is None or frame.joint_positions is None:
+            continue
+        true = project(transform_points(T, robot.keypoints(frame.joint_positions)), s.K)
+        there = keypoints_in_frame(true, frame.image_size)
+        if frame.keypoints_visible is not None:
+            hidden = {
+                name
+                for name, visible in zip(frame.keypoint_names, frame.keypoints_visible, strict=True)
+                if visible == 0
+            }
+            there &= np.array([name not in hidden for name in robot.keypoint_names])
+        there &= s.look.keypoints_seen >= threshold
+        distance = np.linalg.norm(s.look.keypoints_2d - true, axis=-1)
+        ratios.append((distance / s.look.keypoints_std)[there])
+    return np.concatenate(ratios)
