@@ -22,7 +22,7 @@ import numpy as np
 from armsight.audit.judge import Judgement, judge
 from armsight.audit.plan import make_plan
 from armsight.audit.run import run_audit
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.reports.intervals import wilson_interval
 from armsight.robots import load_robot
 

@@ -61,8 +61,8 @@ def encoded_rows(
     """Up to `limit` pictures with a robot, each once, augmented by `strength`, encoded.
 
     Returns:
-        one row per picture: camera, true state, and what the encoder said (train/pose/encoded.py). Read
-        from `work` if the same encoder and folders were asked for before.
+        one row per picture: camera, true state, and what the encoder said (train/pose/encoded.py).
+        Read from `work` if the same encoder and folders were asked for before.
     """
     path = (
         work / f"encodings-{_key(model, folders, limit, strength, backgrounds, seed)}.safetensors"

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from armsight import CameraCalibration, calibrate_camera, load_robot
 from armsight.camera.image import load_image
-from armsight.reports.intervals import wilson_interval
 from armsight.geometry import invert_transform
+from armsight.reports.intervals import wilson_interval
 
 Array = NDArray[np.floating]
 

@@ -42,8 +42,8 @@ from armsight.models.kinematics import TorchKinematics
 from armsight.models.pose_model import PoseModel
 from armsight.robots import load_robot
 from armsight.train.config import TrainConfig
-from armsight.train.pose.objective import PoseObjective
 from armsight.train.optimiser import learning_rate_fraction, make_optimiser
+from armsight.train.pose.objective import PoseObjective
 
 Array = NDArray[np.floating]
 

@@ -18,7 +18,7 @@ Two things have to be chosen, and neither is chosen on a row that it is scored o
   floor on the stds (real images shift detections more than rendered ones) by AUC on the half of
   the video that is not scored: early frames for late ones, and the other way round.
 
-ADD and AUC as everywhere (armsight.evaluate.poses.metrics); all rows count, a frame without an answer
+ADD and AUC as everywhere (evaluate/poses/metrics.py); all rows count, a frame without an answer
 is a miss. The last column counts as DREAM does, only frames with at least 4 link origins in frame.
 Intervals: 95 % bootstrap over frames, on the video over 20 stretches of consecutive frames, because
 neighbours look alike.

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from armsight import Estimator, Tracker
 from armsight.data.video import Frame, VideoReader
 from armsight.estimate.clip import clip_reader
+from armsight.render.clips.clip import ClipMaker, ClipSettings
 from armsight.reports.intervals import bootstrap_interval, wilson_interval
 from armsight.reports.journal import Journal
-from armsight.render.clips.clip import ClipMaker, ClipSettings
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]

@@ -23,13 +23,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from armsight.reports.intervals import wilson_interval
-from armsight.reports.journal import Journal
 from armsight.evaluate.poses.metrics import add, auc
 from armsight.fit.calibrate_camera import calibrate_camera
 from armsight.geometry import invert_transform
 from armsight.render.clips.clip import Clip, ClipMaker, ClipSettings
 from armsight.render.presets import PRESETS
+from armsight.reports.intervals import wilson_interval
+from armsight.reports.journal import Journal
 from armsight.robots import Robot, available_robots, load_robot
 from armsight.robots.description.recipe import make_robot, read_recipe
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot.writer import LeRobotWriter
+from armsight.data.lerobot import LeRobotWriter
 from armsight.vlm.drawing import Camera
 from tests.fit.recorded_arm import ROBOT, SIZE, Recorded, camera_at, record, smooth_path
 

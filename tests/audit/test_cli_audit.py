@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from armsight.audit.plan import robot_of
 from armsight.cli.audit import command
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError
 from tests.audit.drawn_arm import CAMERA_KEY, T_CAM_BASE, Drawn, K, write_dataset
 

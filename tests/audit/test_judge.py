@@ -17,7 +17,7 @@ from armsight.audit.copy_dataset import column_name, write_copy
 from armsight.audit.judge import Audit, judge
 from armsight.audit.page import write_page
 from armsight.audit.table import audit_table, ranges
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.errors import DatasetError
 from armsight.geometry import invert_transform, make_transform, rotation_from_rotvec
 from tests.audit.drawn_arm import CAMERA_KEY, FPS, ROBOT, T_CAM_BASE, K

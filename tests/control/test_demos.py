@@ -13,7 +13,7 @@ from armsight.control import demos
 from armsight.control.demos import CAMERA, Episode, Job, make_demos, plan, record, schedule
 from armsight.control.simulation import Simulation
 from armsight.control.suite import SPLITS, split_of
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.errors import ConfigError, OutputError, UnknownTaskError
 from tests.control.conftest import needs_libero
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot.writer import LeRobotWriter
+from armsight.data.lerobot import LeRobotWriter
 
 CAMERA = "observation.images.agentview"
 SIZE = 64

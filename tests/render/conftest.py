@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from armsight.errors import ArmsightError
-from armsight.render.imaging.camera import CameraRanges
 from armsight.render.frame import FrameMaker, FrameSettings
+from armsight.render.imaging.camera import CameraRanges
 from armsight.robots import load_robot
 
 SIZE = 96

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from armsight.errors import ConfigError
-from armsight.render.scene.scene import looks, textures
-from armsight.render.scene.backgrounds import Pictures
 from armsight.render.frame import FrameMaker, FrameSettings, rng_of
-from armsight.render.scene.other_arms import arms_unlike
 from armsight.render.presets import PRESETS, preset, with_poses
+from armsight.render.scene import looks, textures
+from armsight.render.scene.backgrounds import Pictures
+from armsight.render.scene.other_arms import arms_unlike
 from armsight.robots import available_robots, load_robot
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from armsight.render.imaging.camera import CameraRanges
 from armsight.render.frame import Frame, FrameMaker, reach_scale
+from armsight.render.imaging.camera import CameraRanges
 from armsight.render.presets import preset
 from armsight.render.scene.scene import painted
 from armsight.robots import load_robot

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from armsight.data.lerobot.writer import LeRobotWriter
+from armsight.data.lerobot import LeRobotWriter
 from armsight.geometry import intrinsics_from_fov, project, transform_points
 from armsight.robots import load_robot
 

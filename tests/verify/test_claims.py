@@ -20,9 +20,9 @@ from armsight.robots import load_robot
 from armsight.state import Estimate
 from armsight.verify.claims import ClaimVerifier, ImageEvidence, ImageFit, fit_keypoints
 from armsight.verify.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
-from armsight.vlm.study.collect import roc
 from armsight.vlm.drawing import Camera, default_camera, shaded
 from armsight.vlm.references import FOLDER
+from armsight.vlm.study import roc
 from tests.labelled_folders import poses
 
 ROBOT = load_robot("panda")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from armsight.vlm.providers.names import engine
+from armsight.vlm.providers import engine
 from armsight.vlm.study.pair_maker import make_pairs
 from armsight.vlm.study.pairs import PairSet
 from tests.vlm.fake_server import FakeServer, running

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from armsight.vlm.providers.names import engine
 from armsight.vlm.ask import Answer, Question, ask_once, ask_samples
-from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.errors import MissingKeyError, ModelError, ServerError, UnknownModelError
 from armsight.vlm.picture import SentPicture, encode
+from armsight.vlm.providers import engine
+from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.references import own_reference
 from tests.vlm.fake_server import (
     BEHAVIOURS,

@@ -12,8 +12,8 @@ from armsight.audit import table
 from armsight.audit.charts import alignment_chart, camera_sketch, lag_chart
 from armsight.audit.judge import UNREADABLE, WORDS, Audit, Judgement
 from armsight.errors import MissingExtraError
-from armsight.reports.page import STYLE
 from armsight.files import atomic_write
+from armsight.reports.page import STYLE
 from armsight.robots import Robot
 
 FINE_SHOWN = 12

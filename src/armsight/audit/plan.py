@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from armsight.data.lerobot.writer import layout
+from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import ConfigError, DatasetError
 from armsight.robots import available_robots

@@ -12,9 +12,9 @@ from armsight.audit.episode import EpisodeAuditor, Row
 from armsight.audit.plan import AuditPlan, Unit, episode_digest
 from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import OutputError
-from armsight.reports.journal import Journal
 from armsight.files import atomic_write
 from armsight.parallel import Workers
+from armsight.reports.journal import Journal
 
 Auditor = Callable[[Unit], Row]
 """What audits an episode"""

@@ -33,8 +33,18 @@ COMMANDS = {
 }
 
 
+# Commands that need the workshop's extras: rendering, training, making weights.
+WORKSHOP = {"render", "render-clips", "make-robot", "make-pairs", "train", "export", "calibrate"}
+
+
+def module_of(name: str) -> str:
+    """The module or package that holds a subcommand."""
+    room = "armsight.cli.workshop" if name in WORKSHOP else "armsight.cli"
+    return f"{room}.{name.replace('-', '_')}"
+
+
 class LazyGroup(click.Group):
-    """A group whose subcommands are imported from `armsight.cli.<name>` on first use."""
+    """A group whose subcommands are imported on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -42,7 +52,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module: Any = importlib.import_module(f"armsight.cli.{cmd_name.replace('-', '_')}")
+        module: Any = importlib.import_module(module_of(cmd_name))
         command: click.Command = module.command
         return command
 

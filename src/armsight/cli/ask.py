@@ -98,10 +98,10 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
     from armsight.camera.intrinsics import find_intrinsics
     from armsight.files import atomic_write
     from armsight.viz.overlay import draw_overlay
-    from armsight.vlm.providers.names import engine
     from armsight.vlm.answer import record, to_estimate
     from armsight.vlm.ask import Question, ask_samples
     from armsight.vlm.picture import prepare
+    from armsight.vlm.providers import engine
     from armsight.vlm.providers.prices import Prices
     from armsight.vlm.references import given_references
     from armsight.vlm.refine import refine_all
@@ -160,9 +160,9 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
 
 def _verify(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str, Any]) -> None:
     from armsight.verify.verdict import read_joints, verify_joints
-    from armsight.vlm.providers.names import engine
     from armsight.vlm.ask import Question
     from armsight.vlm.picture import prepare
+    from armsight.vlm.providers import engine
     from armsight.vlm.providers.prices import Prices
     from armsight.vlm.references import given_references
     from armsight.vlm.verify import judge_with_model

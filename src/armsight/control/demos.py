@@ -22,7 +22,7 @@ from armsight.control.appearance import draw_appearance
 from armsight.control.expert import Expert, Style, draw_style
 from armsight.control.simulation import Simulation
 from armsight.control.suite import CONTROL_HZ, SPLITS, check_suite, split_of, states_of, tasks
-from armsight.data.lerobot.writer import LeRobotWriter
+from armsight.data.lerobot import LeRobotWriter
 from armsight.errors import ConfigError
 from armsight.files import exclusive
 

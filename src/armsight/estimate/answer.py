@@ -38,7 +38,7 @@ CONFIDENCE_WEIGHTS = {
     "log_keypoint_std": 0.0,
     "outline": 0.0,
 }
-"""Used until a card brings weights that were fitted on a validation set (evaluate/calibration/calibrate.py)."""
+"""Used until a card brings weights that were fitted on a validation set (`armsight calibrate`)."""
 
 
 @dataclass(frozen=True)

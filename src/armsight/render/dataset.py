@@ -11,9 +11,9 @@ from typing import Any
 from armsight.errors import ConfigError
 from armsight.files import atomic_write
 from armsight.render import ndds, shards
-from armsight.render.scene.backgrounds import Pictures
-from armsight.render.imaging.camera import intrinsics
 from armsight.render.frame import FrameMaker, FrameSettings
+from armsight.render.imaging.camera import intrinsics
+from armsight.render.scene.backgrounds import Pictures
 from armsight.render.workers import Job, run_jobs
 from armsight.robots import Robot, load_robot
 

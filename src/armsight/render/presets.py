@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from armsight.errors import ConfigError
+from armsight.render.frame import FrameSettings
 from armsight.render.imaging.camera import CameraRanges
 from armsight.render.imaging.conditions import Conditions
-from armsight.render.frame import FrameSettings
-from armsight.render.scene.other_arms import TEST_ARMS, TRAIN_ARMS, UNKNOWN_ARMS
 from armsight.render.poses import EVAL_MIX, TRAIN_MIX
+from armsight.render.scene.other_arms import TEST_ARMS, TRAIN_ARMS, UNKNOWN_ARMS
 
 HELD_OUT_DISTANCE = (0.8, 2.0)
 CROWDED = Conditions(people=0.15, cables=0.3, overexposed=0.12, bent_lens=0.3)

@@ -128,7 +128,7 @@ def presence_table(result: dict[str, Any]) -> str:
 
 
 def calibration_table(found: dict[str, Any]) -> str:
-    """What `armsight.evaluate.calibration.calibrate.calibrate` put on the card, and what it measured."""
+    """What `armsight calibrate` put on the card, and what it measured."""
     thresholds, values = found["thresholds"], found["calibration"]
     measured = values["measured"]
     rows = [["on the validation set", "refused", "false answers", "other robots answered"]]

@@ -24,13 +24,13 @@ from armsight.models.checkpoint import (
 )
 from armsight.train.config import TrainConfig
 from armsight.train.ema import Ema
-from armsight.train.pose.encoded import remember, remembered_batches
 from armsight.train.optimiser import (
     learning_rate_fraction,
     make_optimiser,
     optimiser_tensors,
     restore_optimiser,
 )
+from armsight.train.pose.encoded import remember, remembered_batches
 from armsight.train.run_log import RunLog
 from armsight.train.stop import StopFlag
 from armsight.train.task import backbone_of, build_model, encoder_of

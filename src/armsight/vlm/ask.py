@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.robots import Robot
-from armsight.vlm.providers.names import engine
 from armsight.vlm import prompt
-from armsight.vlm.providers.engine import ModelSettings, Reply
 from armsight.vlm.errors import ModelError, UnknownModelError
 from armsight.vlm.parse import ERROR, REFUSED, UNPARSED, Parsed, parse_angles, parse_disagreement
 from armsight.vlm.picture import SentPicture
+from armsight.vlm.providers import engine
+from armsight.vlm.providers.engine import ModelSettings, Reply
 from armsight.vlm.schema import angles_schema, verify_schema
 
 Array = NDArray[np.floating]

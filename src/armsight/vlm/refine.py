@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from armsight.camera.image import LoadedImage
 from armsight.robots import Robot
 from armsight.viz.silhouette import silhouette
-from armsight.vlm.providers.names import engine
 from armsight.vlm import prompt
 from armsight.vlm.ask import Answer, Question, contents, messages
 from armsight.vlm.drawing import Camera, Drawer, default_camera
-from armsight.vlm.providers.engine import ModelSettings, Reply
 from armsight.vlm.errors import ModelError
 from armsight.vlm.parse import parse_angles
 from armsight.vlm.picture import SentPicture, encode
+from armsight.vlm.providers import engine
+from armsight.vlm.providers.engine import ModelSettings, Reply
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from armsight.data.lerobot.writer import copy as lerobot_copy
-from armsight.data.lerobot.writer import LeRobotReader, merge
+from armsight.data.lerobot import LeRobotReader, merge
+from armsight.data.lerobot import copy as lerobot_copy
 from armsight.data.lerobot.copy import copy_with_columns
 from armsight.errors import DatasetError, OutputError
 from tests.data.made_demonstrations import CAMERA, write_demonstrations

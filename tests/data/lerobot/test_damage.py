@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.errors import DatasetError
 from tests.data.made_demonstrations import CAMERA, write_demonstrations
 

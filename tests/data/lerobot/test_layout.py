@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from armsight.data.lerobot.writer import LeRobotReader, merge
+from armsight.data.lerobot import LeRobotReader, merge
 from tests.data.made_demonstrations import CAMERA, FPS, SIZE, make_episode, write_demonstrations
 
 pq = pytest.importorskip("pyarrow.parquet")

@@ -22,7 +22,7 @@ import av
 import numpy as np
 import pytest
 
-from armsight.data.lerobot.writer import merge
+from armsight.data.lerobot import merge
 from armsight.data.lerobot.copy import copy_with_columns
 from tests.data.made_demonstrations import CAMERA, FPS, make_episode, write_demonstrations
 

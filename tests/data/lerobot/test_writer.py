@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from armsight.data.lerobot.writer import writer as module
-from armsight.data.lerobot.writer import LeRobotReader, LeRobotWriter, merge
+from armsight.data.lerobot import LeRobotReader, LeRobotWriter, merge
+from armsight.data.lerobot import writer as module
 from armsight.errors import ArmsightError, DatasetError, MissingExtraError, OutputError
 from tests.data.made_demonstrations import (
     CAMERA,
@@ -154,12 +154,11 @@ def test_an_interrupt_while_a_video_is_written_leaves_nothing_half(
 def test_an_interrupted_merge_leaves_nothing(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from armsight.data.lerobot.writer import merge as lerobot_merge
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lerobot_merge, "write_tasks", full)
+    monkeypatch.setattr(pack, "write_tasks", full)
     with pytest.raises(OutputError, match="No space left"):
         merge([folder], tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

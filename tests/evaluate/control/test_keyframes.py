@@ -11,10 +11,10 @@ import pytest
 from armsight.control.world_models import DiffusersWorldModel
 from armsight.data.video import VideoWriter
 from armsight.errors import DatasetError
-from armsight.evaluate.control.run import run as control
-from armsight.evaluate.control.run import run_control
+from armsight.evaluate.control import run as control
 from armsight.evaluate.control.plan import Unit
 from armsight.evaluate.control.result import control_result
+from armsight.evaluate.control.run import run_control
 from tests.evaluate.test_control import by_key, plan_for
 from tests.fake_action_weights import pictures
 

@@ -13,12 +13,13 @@ from armsight.actions.first_pictures import FILE, FirstPictures, write_first_pic
 from armsight.actions.tones import Tones
 from armsight.data.video import VideoReader
 from armsight.errors import ConfigError, OutputError
-from armsight.evaluate.control.run import run as control, rows as control_rows
-from armsight.evaluate.control.run import EPISODES, run_control, to_film, video_path
+from armsight.evaluate.control import rows as control_rows
+from armsight.evaluate.control import run as control
 from armsight.evaluate.control.plan import MODEL_ROWS, Plan, Unit, parse_numbers, parse_rows
 from armsight.evaluate.control.report import control_table, write_control_report
 from armsight.evaluate.control.result import control_result
 from armsight.evaluate.control.rows import Material
+from armsight.evaluate.control.run import EPISODES, run_control, to_film, video_path
 from armsight.reports.journal import Journal
 from tests.evaluate.grey_world import HARD, STEPS, GreyWorld
 from tests.fake_action_weights import pictures, write_fake_action_weights

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from armsight.cli.evaluate.group import command
+from armsight.cli.evaluate import command
 from armsight.errors import ConfigError, DatasetError, UnknownRobotError
 from tests.fake_weights import write_fake_weights
 from tests.labelled_folders import poses, write_joint_folder, write_ndds
@@ -101,7 +101,7 @@ def test_errors(tmp_path, arguments, error, monkeypatch):
 
 def test_the_command_is_light_to_import():
     heavy = "{'torch', 'mujoco', 'scipy', 'matplotlib', 'onnxruntime', 'cv2'}"
-    code = f"import sys, armsight.cli.evaluate.group as e; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, armsight.cli.evaluate as e; print(sorted({heavy} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 

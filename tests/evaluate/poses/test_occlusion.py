@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from armsight.cli.evaluate.group import command
+from armsight.cli.evaluate import command
 from armsight.data.dataset import open_dataset
 from armsight.errors import DatasetError
 from armsight.evaluate.poses.occlusion import SHARES, arm_box, covered, evaluate_occlusion

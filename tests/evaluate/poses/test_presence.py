@@ -5,8 +5,8 @@ from PIL import Image
 
 from armsight.data.dataset import open_dataset, open_pictures
 from armsight.errors import DatasetError
-from armsight.reports.intervals import wilson_interval
 from armsight.evaluate.poses.presence import evaluate_presence, name_frames
+from armsight.reports.intervals import wilson_interval
 from tests.labelled_folders import edit_json, write_ndds
 
 

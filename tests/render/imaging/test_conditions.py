@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from armsight.render.imaging.conditions import BentLens, Conditions, add_conditions
 from armsight.render.frame import FrameMaker
-from armsight.render.scene.look import NUM_OBJECTS, Light, Look
+from armsight.render.imaging.conditions import BentLens, Conditions, add_conditions
 from armsight.render.presets import PRESETS
+from armsight.render.scene.look import NUM_OBJECTS, Light, Look
 
 K = np.array([[200.0, 0, 127.0], [0, 201.0, 130.0], [0, 0, 1]])
 RECT = np.array([-20.0, -0.5, 255.5, 255.5])

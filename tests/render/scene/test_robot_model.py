@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from armsight.errors import DatasetError
-from armsight.render.scene.scene import robot_model
+from armsight.render.scene import robot_model
 from armsight.render.scene.robot_model import part_class, robot_spec
 
 pytest.importorskip("mujoco")

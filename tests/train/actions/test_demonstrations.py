@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.errors import DatasetError
 from armsight.models.action_model import STEP_CHANNELS
 from armsight.robots import load_robot

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from armsight.geometry import project
+from armsight.train.draws import Draws
 from armsight.train.pose import augment_device as device
 from armsight.train.pose.augment import augment
 from armsight.train.pose.augment_device import (
@@ -15,7 +16,6 @@ from armsight.train.pose.augment_device import (
     random_similarities,
     warp,
 )
-from armsight.train.draws import Draws
 
 SIDE, SIZE, COUNT = 96, 64, 48
 

@@ -18,7 +18,7 @@ from armsight.train.pose.batches import make_batch
 from armsight.train.pose.sources import open_table
 from tests.train.made_shards import SIZE, make_shards
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 @pytest.fixture

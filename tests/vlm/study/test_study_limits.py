@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from armsight.errors import ArmsightError
-from armsight.vlm.study.collect import collect as study
+from armsight.vlm.study import collect as study
 from armsight.vlm.study.pairs import PairSet
 from armsight.vlm.study.run import run_study
 from tests.vlm.fake_server import (

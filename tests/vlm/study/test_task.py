@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from armsight.errors import MissingExtraError
-from armsight.vlm.providers.names import engine
 from armsight.vlm.ask import Question, ask_once
-from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.errors import ModelError
 from armsight.vlm.picture import encode
+from armsight.vlm.providers import engine
+from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.references import own_reference
 from tests.vlm.fake_server import ROBOT, TRUTH_DEG, FakeServer, answer_text
 from tests.vlm.scripted_study import make_folder

@@ -67,8 +67,8 @@ def rollout(
     from armsight.actions.keyframes import load_keyframes
     from armsight.actions.model import ActionModel
     from armsight.cli._notes import say, stride_notes
-    from armsight.cli.control._play import find_state, parse_state, play, task_doubt
     from armsight.cli._progress import bar_on_terminal
+    from armsight.cli.control._play import find_state, parse_state, play, task_doubt
     from armsight.control.outcome import OutcomeWatch
     from armsight.control.simulation import Simulation
     from armsight.files import atomic_write

@@ -75,10 +75,10 @@ def control(
     """
     from armsight.control.suite import find_task, split_of, states_of, tasks
     from armsight.errors import DatasetError
-    from armsight.evaluate.control.run import run_control
     from armsight.evaluate.control.plan import ORACLE, Plan, parse_numbers, parse_rows
     from armsight.evaluate.control.report import control_table, write_control_report
     from armsight.evaluate.control.result import control_result
+    from armsight.evaluate.control.run import run_control
     from armsight.evaluate.control.weights import find_weights
     from armsight.evaluate.control.world import LiberoWorld
 

@@ -51,8 +51,8 @@ def command(
     from armsight.estimate.answer import Tuning
     from armsight.estimate.estimator import Estimator
     from armsight.evaluate.calibration.calibrate import calibrate
-    from armsight.evaluate.calibration.frames import observe
     from armsight.evaluate.calibration.card import refuse_test_set, source, update_card
+    from armsight.evaluate.calibration.frames import observe
     from armsight.reports.table import calibration_table
     from armsight.verify.threshold import claimable, fit_thresholds
 

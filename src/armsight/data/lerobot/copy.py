@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot.writer import layout
+from armsight.data.lerobot import layout
 from armsight.data.lerobot.stats import Stats, column_stats, combine
 from armsight.data.lerobot.tables import read_table, to_table
 from armsight.data.parquet import pyarrow

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-from armsight.data.lerobot.writer import layout
+from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import DatasetError
 

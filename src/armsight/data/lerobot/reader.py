@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot.writer import layout
+from armsight.data.lerobot import layout
 from armsight.data.lerobot.tables import Columns, read_table, read_tasks, to_columns
 from armsight.data.lerobot.video import decode
 from armsight.errors import DatasetError

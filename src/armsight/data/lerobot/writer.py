@@ -1,8 +1,8 @@
-"""LeRobotDataset v3: `LeRobotWriter`, `LeRobotReader` and `merge`.
+"""Writing a LeRobotDataset v3.
 
 The writer gives every episode files of its own and names the episode last, so that a run that is
 killed leaves a data set of whole episodes, which LeRobot opens and which the next run continues.
-`merge` packs one or many such folders into few large files.
+`merge` (pack.py) packs one or many such folders into few large files.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot.writer import layout
-from armsight.data.lerobot.merge import RESERVED, merge, own_names, stats_of
-from armsight.data.lerobot.reader import LeRobotReader, read_episodes
+from armsight.data.lerobot import layout
+from armsight.data.lerobot.pack import RESERVED, own_names, stats_of
+from armsight.data.lerobot.reader import read_episodes
 from armsight.data.lerobot.stats import Stats, column_stats, combine, image_stats
 from armsight.data.lerobot.tables import (
     read_tasks,
@@ -31,8 +31,6 @@ from armsight.data.lerobot.tables import (
 from armsight.data.lerobot.video import describe, encode
 from armsight.data.parquet import pyarrow
 from armsight.errors import DatasetError
-
-__all__ = ["LeRobotReader", "LeRobotWriter", "merge"]
 
 Array = NDArray[Any]
 Scalar = int | float | str | bool

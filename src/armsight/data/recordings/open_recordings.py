@@ -13,8 +13,8 @@ from armsight.camera.camera_file import read_camera_file
 from armsight.camera.image import SUFFIXES as PHOTO_SUFFIXES
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import find_intrinsics
-from armsight.data.lerobot.writer import layout
 from armsight.data.frame import read_text
+from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
 from armsight.data.recordings.joint_files import SUFFIXES as LOG_SUFFIXES
 from armsight.data.recordings.joint_files import joint_log, read_joint_log

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from armsight.control.rollout import HOLD_STEPS
-from armsight.evaluate.control.run import video_path
 from armsight.evaluate.control.plan import Plan, Unit
+from armsight.evaluate.control.run import video_path
+from armsight.evaluate.poses.pose import write_json
+from armsight.files import atomic_write
 from armsight.reports.journal import Line
 from armsight.reports.page import charts, page, paragraph, section, table, tiles
-from armsight.evaluate.poses.pose import write_json
 from armsight.reports.svg import interval_chart, line_chart
 from armsight.reports.table import columns, shown
-from armsight.files import atomic_write
 
 Figures = dict[str, Any]
 

@@ -28,9 +28,9 @@ from armsight.evaluate.control.plan import ORACLE, Plan, Unit
 from armsight.evaluate.control.result import mean_jerk
 from armsight.evaluate.control.rows import RowMaker
 from armsight.evaluate.control.sources import Sources, check_keyframes
-from armsight.reports.journal import Journal, Line
 from armsight.files import atomic_write
 from armsight.parallel import Workers
+from armsight.reports.journal import Journal, Line
 
 Array = NDArray[np.floating]
 Task: TypeAlias = "tuple[str, Unit]"

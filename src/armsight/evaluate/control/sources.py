@@ -22,8 +22,8 @@ from armsight.errors import BadVideoError, DatasetError
 from armsight.evaluate.control.demos import Demonstration, DemonstrationFolder, add_strides, record
 from armsight.evaluate.control.plan import ORACLE, Plan, Unit
 from armsight.evaluate.control.rows import Material
-from armsight.reports.journal import Line
 from armsight.files import atomic_write
+from armsight.reports.journal import Line
 
 Frames = NDArray[np.uint8]
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from armsight.data.frame import Frame
 from armsight.errors import DatasetError
-from armsight.reports.journal import Journal
 from armsight.parallel import Workers
+from armsight.reports.journal import Journal
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.evaluate.poses import metrics
-from armsight.reports.figures import Figures, mean, median, number, rate
 from armsight.evaluate.poses.rows import add_row, joint_row
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS, Scores
+from armsight.reports.figures import Figures, mean, median, number, rate
 
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from armsight.data.frame import Dataset, Frame
 from armsight.errors import DatasetError
-from armsight.reports.figures import rate
 from armsight.evaluate.poses.pose import FORMAT, describe
 from armsight.evaluate.poses.rows import add_row
 from armsight.evaluate.poses.scores import score
+from armsight.reports.figures import rate
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
 MARGIN = 0.05

@@ -14,10 +14,10 @@ import numpy as np
 
 from armsight.data.frame import Dataset
 from armsight.errors import DatasetError
-from armsight.reports.figures import Figures, number
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS, Scores, score
 from armsight.evaluate.poses.summary import summarise
 from armsight.files import atomic_write
+from armsight.reports.figures import Figures, number
 
 FORMAT = "armsight-evaluation/1"
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from armsight.data.frame import Dataset, Frame
 from armsight.errors import DatasetError
-from armsight.reports.figures import Figures, rate
 from armsight.evaluate.poses.pose import FORMAT, describe
+from armsight.reports.figures import Figures, rate
 
 SURE = 0.5
 """An answer with a confidence below this says by itself that it may be wrong"""

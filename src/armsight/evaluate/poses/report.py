@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from armsight.evaluate.poses.curves import curves
-from armsight.reports.figures import Figures
-from armsight.reports.page import charts, page, paragraph, pictures, section, table, tiles
 from armsight.evaluate.poses.pictures import chosen_frames, data_uri, draw_frame
 from armsight.evaluate.poses.pose import PoseEvaluation, write_csv, write_json
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS, Scores
-from armsight.reports.table import percent, shown
 from armsight.files import atomic_write
+from armsight.reports.figures import Figures
+from armsight.reports.page import charts, page, paragraph, pictures, section, table, tiles
+from armsight.reports.table import percent, shown
 
 ADD_TEXT = (
     "ADD: mean 3D distance of DREAM's keypoints, camera frame. AUC: area under the ADD curve up "

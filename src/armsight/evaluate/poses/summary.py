@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from armsight.evaluate.poses import metrics
 from armsight.evaluate.poses.breakdown import baseline_figures, confidence_figures, group_figures
-from armsight.reports.figures import Figures, mean, median, number, rate
 from armsight.evaluate.poses.rows import add_row, joint_row, pck_row
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS, Scores
+from armsight.reports.figures import Figures, mean, median, number, rate
 
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import ConfigError
-from armsight.render.imaging import camera
-from armsight.render.scene.scene import looks
-from armsight.render.scene.backgrounds import Pictures
 from armsight.render.clips.faults import Faults, moved_camera, wrong_log
 from armsight.render.clips.joint_path import free_pose, joint_path
 from armsight.render.frame import SPLITS, reach_scale
+from armsight.render.imaging import camera
+from armsight.render.imaging.picture import Finisher, shrunk, through_camera
+from armsight.render.imaging.view import SUPERSAMPLING, View, buffers_of
+from armsight.render.scene.backgrounds import Pictures
 from armsight.render.scene.look import NUM_OBJECTS, Look, Solid
 from armsight.render.scene.people import person, placed
-from armsight.render.imaging.picture import Finisher, shrunk, through_camera
-from armsight.render.scene.scene import Scene
-from armsight.render.imaging.view import SUPERSAMPLING, View, buffers_of
+from armsight.render.scene.scene import Scene, looks
 from armsight.robots import Robot
 
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from armsight.data.lerobot.writer import LeRobotWriter
+from armsight.data.lerobot import LeRobotWriter
 from armsight.files import atomic_write
 from armsight.render.clips.clip import Clip
 from armsight.robots import Robot

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.render.imaging import effects
-from armsight.render.scene.backgrounds import Pictures, backdrop
 from armsight.render.imaging.gl import Buffers
+from armsight.render.imaging.view import SUPERSAMPLING, View
+from armsight.render.scene.backgrounds import Pictures, backdrop
 from armsight.render.scene.look import Look
 from armsight.render.scene.scene import Scene
-from armsight.render.imaging.view import SUPERSAMPLING, View
 
 Metered = dict[str, Any]
 """What a camera measured in a picture, by name. Handed on, it is not measured again: a camera of

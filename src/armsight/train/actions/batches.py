@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from armsight.train.actions.demonstrations import Episode, Window, draw_window, pair_truth
 from armsight.train.pose.augment import Backgrounds, Photometric
 from armsight.train.pose.batches import Batch
-from armsight.train.actions.demonstrations import Episode, Window, draw_window, pair_truth
 
 NO_ROBOT = 0.08
 """Share of windows that show backgrounds only, so that presence stays meaningful."""

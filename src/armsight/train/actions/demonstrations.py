@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.data.lerobot.writer import LeRobotReader
+from armsight.data.lerobot import LeRobotReader
 from armsight.errors import DatasetError
 from armsight.geometry import project, transform_points
 from armsight.models.action_model import STEP_CHANNELS

@@ -15,10 +15,6 @@ from torch import nn
 from armsight.models.action_model import ActionModel, ActionModelConfig, split_steps
 from armsight.robots import load_robot
 from armsight.train.actions.batches import draw_action_batch, make_action_batch
-from armsight.train.actions.objective import ActionObjective
-from armsight.train.pose.augment import Backgrounds
-from armsight.train.pose.batches import Batch, prefetched
-from armsight.train.config import TrainConfig
 from armsight.train.actions.demonstrations import (
     Episode,
     Window,
@@ -26,6 +22,10 @@ from armsight.train.actions.demonstrations import (
     read_episodes,
     step_statistics,
 )
+from armsight.train.actions.objective import ActionObjective
+from armsight.train.config import TrainConfig
+from armsight.train.pose.augment import Backgrounds
+from armsight.train.pose.batches import Batch, prefetched
 from armsight.train.task import network_settings
 
 SUITE = "libero_object"

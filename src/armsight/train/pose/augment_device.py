@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from armsight.train.draws import Draws
 from armsight.train.pose.augment import (
     LARGEST_ZOOM,
     MARGIN_RANGE,
@@ -24,7 +25,6 @@ from armsight.train.pose.augment import (
     ZOOM_RANGE,
     Backgrounds,
 )
-from armsight.train.draws import Draws
 
 Rows = dict[str, Tensor]
 

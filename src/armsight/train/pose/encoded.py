@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from armsight.models.encoder import Encoder, Encoding
-from armsight.train.pose.batches import Batch
 from armsight.train.config import TrainConfig
+from armsight.train.pose.batches import Batch
 
 PREFIX = "encoding."
 KEPT = (

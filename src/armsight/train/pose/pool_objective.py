@@ -11,8 +11,8 @@ from armsight.models.lite0 import FeatureMaps
 from armsight.models.pose_model import PoseModel
 from armsight.models.shared_model import SharedPoseModel
 from armsight.models.state_model import measure
-from armsight.train.pose.batches import Batch
 from armsight.train.config import TrainConfig
+from armsight.train.pose.batches import Batch
 from armsight.train.pose.objective import Losses, denoising_loss, encoder_losses
 
 SHOWN = "coordinate"

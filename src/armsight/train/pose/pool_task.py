@@ -15,15 +15,15 @@ from armsight.errors import ConfigError
 from armsight.models.pose_model import PoseModel, PoseModelConfig
 from armsight.models.shared_model import SharedPoseModel, SharedPoseModelConfig, tensors_of_robot
 from armsight.robots import Robot, load_robot
+from armsight.train.config import TrainConfig
 from armsight.train.pose.augment_device import augment_rows, background_bank
 from armsight.train.pose.batches import LOG_DEPTH_FLOOR_M, Batch
-from armsight.train.config import TrainConfig
 from armsight.train.pose.pool import PicturePool, ShardWatcher
 from armsight.train.pose.pool_objective import PoolObjective
 from armsight.train.pose.render_processes import RenderProcesses, shared_out
 from armsight.train.pose.shards import robot_of
-from armsight.train.task import network_settings
 from armsight.train.pose.validate import validate
+from armsight.train.task import network_settings
 
 FEWEST_ROWS = 256
 """Pictures of each robot that are waited for before the first step."""

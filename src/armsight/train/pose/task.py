@@ -12,13 +12,13 @@ from torch import nn
 from armsight.models.kinematics import TorchKinematics
 from armsight.models.pose_model import PoseModel, PoseModelConfig
 from armsight.robots import load_robot
+from armsight.train.config import TrainConfig
 from armsight.train.pose.augment import Backgrounds
 from armsight.train.pose.batches import Batch, batches
-from armsight.train.config import TrainConfig
 from armsight.train.pose.objective import PoseObjective
 from armsight.train.pose.sources import open_table
-from armsight.train.task import network_settings
 from armsight.train.pose.validate import validate
+from armsight.train.task import network_settings
 
 
 @dataclass(frozen=True)

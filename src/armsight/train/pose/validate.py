@@ -7,8 +7,8 @@ import torch
 
 from armsight.models.pose_model import PoseModel
 from armsight.models.state_model import measure
-from armsight.train.pose.batches import make_batch
 from armsight.train.config import TrainConfig
+from armsight.train.pose.batches import make_batch
 from armsight.train.pose.sources import open_table
 
 ROWS = 512

@@ -20,16 +20,16 @@ import numpy as np
 from armsight.camera.image import load_image
 from armsight.errors import ArmsightError
 from armsight.evaluate.poses.answers import AnswerFile
-from armsight.vlm.providers.names import engine
 from armsight.vlm.ask import Answer, ask_once, failed
 from armsight.vlm.drawing import Drawer
-from armsight.vlm.providers.engine import Reply
 from armsight.vlm.errors import ModelError, ServerError, TooLateError
-from armsight.vlm.study.items import ANGLES, REFINE, Item
-from armsight.vlm.providers.ledger import Ledger, OverBudget
-from armsight.vlm.study.pairs import PairSet
 from armsight.vlm.parse import ERROR, Parsed
+from armsight.vlm.providers import engine
+from armsight.vlm.providers.engine import Reply
+from armsight.vlm.providers.ledger import Ledger, OverBudget
 from armsight.vlm.refine import refine
+from armsight.vlm.study.items import ANGLES, REFINE, Item
+from armsight.vlm.study.pairs import PairSet
 
 ANSWERS = "answers.jsonl"
 LOGS = "logs"

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from armsight.verify.wrong_claims import Claim, shifted_claim
 from armsight.vlm import prompt
 from armsight.vlm.ask import Question, Reference
+from armsight.vlm.picture import SentPicture, prepare
 from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.study.pairs import Pair, PairSet
-from armsight.vlm.picture import SentPicture, prepare
 
 Array = NDArray[np.floating]
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from armsight.files import atomic_write
 from armsight.reports.figures import Figures
 from armsight.reports.page import charts, page, paragraph, section, table
 from armsight.reports.svg import line_chart
 from armsight.reports.table import columns, percent, shown
-from armsight.files import atomic_write
+from armsight.vlm.parse import FAILURES
 from armsight.vlm.study.items import SHIFTS_DEG
 from armsight.vlm.study.pairs import PairSet
-from armsight.vlm.parse import FAILURES
 from armsight.vlm.study.scaling_charts import price_charts, scaling_charts, to_compare
 from armsight.vlm.study.variants import Variant
 

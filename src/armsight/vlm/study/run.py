@@ -12,16 +12,16 @@ import numpy as np
 from armsight.camera.image import load_image
 from armsight.errors import ConfigError
 from armsight.verify.wrong_claims import Claim
-from armsight.vlm.providers.names import engine
 from armsight.vlm.ask import Answer
-from armsight.vlm.providers.engine import EFFORTS, ModelSettings
-from armsight.vlm.study.items import ANGLES, REFINE, VERIFY, Item, claims_of
-from armsight.vlm.providers.ledger import Ledger
-from armsight.vlm.study.pairs import PairSet, open_pairs
-from armsight.vlm.providers.prices import Prices
 from armsight.vlm.prompt import prompt_version
-from armsight.vlm.study.report import write_report
+from armsight.vlm.providers import engine
+from armsight.vlm.providers.engine import EFFORTS, ModelSettings
+from armsight.vlm.providers.ledger import Ledger
+from armsight.vlm.providers.prices import Prices
 from armsight.vlm.study.collect import ANSWERS, Journal, Study
+from armsight.vlm.study.items import ANGLES, REFINE, VERIFY, Item, claims_of
+from armsight.vlm.study.pairs import PairSet, open_pairs
+from armsight.vlm.study.report import write_report
 from armsight.vlm.study.summary import (
     FAILURES_COUNT_AS,
     paired_differences,

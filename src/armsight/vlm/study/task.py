@@ -18,11 +18,11 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from armsight.vlm.ask import Answer, ask_once, messages
+from armsight.vlm.picture import LONGER_SIDE
+from armsight.vlm.prompt import prompt_version
 from armsight.vlm.providers.engine import MAX_TOKENS, ModelSettings
 from armsight.vlm.study.items import ANGLES, Item
 from armsight.vlm.study.pairs import PairSet, open_pairs
-from armsight.vlm.picture import LONGER_SIDE
-from armsight.vlm.prompt import prompt_version
 
 Asker = Callable[[Item, Any], Awaitable[Answer | None]]
 """Answers an item with the model that is being evaluated; None: it was not asked"""

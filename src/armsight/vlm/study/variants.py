@@ -14,9 +14,9 @@ from armsight.errors import ArmsightError
 from armsight.evaluate.poses import metrics
 from armsight.vlm.ask import Answer
 from armsight.vlm.ensemble import merge
-from armsight.vlm.study.pairs import Pair, PairSet
 from armsight.vlm.parse import FAILURES
 from armsight.vlm.providers.prices import Prices
+from armsight.vlm.study.pairs import Pair, PairSet
 
 Array = NDArray[np.floating]
 

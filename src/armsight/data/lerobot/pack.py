@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from armsight.data.lerobot.writer import layout
+from armsight.data.lerobot import layout
 from armsight.data.lerobot.join import MB, Place, VideoPacker
 from armsight.data.lerobot.reader import LeRobotReader, read_episodes
 from armsight.data.lerobot.stats import Stats, combine
