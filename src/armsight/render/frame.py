@@ -14,9 +14,10 @@ from armsight.render.imaging import camera
 from armsight.render.imaging.conditions import BentLens, Conditions, add_conditions
 from armsight.render.imaging.picture import Finisher, shrunk, through_camera
 from armsight.render.imaging.view import SUPERSAMPLING, View, buffers_of, hidden_share, visibility
+from armsight.render.scene import looks
 from armsight.render.scene.backgrounds import Pictures
 from armsight.render.scene.other_arms import OtherArm, arms_unlike, other_arm
-from armsight.render.scene.scene import Scene, looks
+from armsight.render.scene.scene import Scene
 from armsight.robots import Robot
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from armsight.data.lerobot import LeRobotReader, LeRobotWriter, merge
+from armsight.data.lerobot import LeRobotReader, LeRobotWriter, merge, pack
 from armsight.data.lerobot import writer as module
 from armsight.errors import ArmsightError, DatasetError, MissingExtraError, OutputError
 from tests.data.made_demonstrations import (

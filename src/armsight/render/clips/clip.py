@@ -16,10 +16,11 @@ from armsight.render.frame import SPLITS, reach_scale
 from armsight.render.imaging import camera
 from armsight.render.imaging.picture import Finisher, shrunk, through_camera
 from armsight.render.imaging.view import SUPERSAMPLING, View, buffers_of
+from armsight.render.scene import looks
 from armsight.render.scene.backgrounds import Pictures
 from armsight.render.scene.look import NUM_OBJECTS, Look, Solid
 from armsight.render.scene.people import person, placed
-from armsight.render.scene.scene import Scene, looks
+from armsight.render.scene.scene import Scene
 from armsight.robots import Robot
 
 Array = NDArray[np.float64]

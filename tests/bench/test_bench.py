@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from onnx import shape_inference
 from PIL import Image
 
+from armsight.bench import measure
+from armsight.bench.peers import PEERS, forward_ms
 from armsight.cli import bench
-from armsight.cli._peers import PEERS, forward_ms
 from armsight.errors import ArmsightError, ConfigError, MissingExtraError
 from tests.fake_weights import write_fake_weights
 
@@ -50,7 +51,7 @@ def test_json(weights: Path, photo: Path) -> None:
 
 
 def test_peers_are_measured_beside(weights: Path, photo: Path) -> None:
-    taken = bench.time_peer("resnet50", 1, 1, 100.0, wanted=True)
+    taken = measure.time_peer("resnet50", 1, 1, 100.0, wanted=True)
     assert taken["resnet50_ms"] > 1
     assert taken["resnet50_over_image"] == pytest.approx(taken["resnet50_ms"] / 100)
 
@@ -64,7 +65,7 @@ def test_without_a_picture(weights: Path) -> None:
 def test_a_failing_estimate_is_an_error(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("x")
     with pytest.raises(ArmsightError, match="not an image"):
-        bench.first_answer(str(weights), tmp_path / "broken.png")
+        measure.first_answer(str(weights), tmp_path / "broken.png")
 
 
 @pytest.mark.parametrize(
