@@ -22,7 +22,7 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "bench/measure.py", "cli/estimate.py", "cli/actions.py", "cli/bench.py",
            "cli/_inputs.py", "cli/_report.py",
            "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
-           "files.py", "geometry.py", "network.py", "__init__.py")  # fmt: skip
+           "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {"huggingface_hub", "onnx", "pyarrow", "mujoco", "fast_simplification", "trimesh"}
 """Imported inside functions, with a clear error where missing."""
 
@@ -32,7 +32,8 @@ BELOW = {
     "state": set(),
     "errors": set(),
     "files": {"errors"},
-    "network": {"errors"},
+    "cpus": set(),
+    "network": {"cpus", "errors"},
     "camera": {"geometry", "state", "errors"},
     "fit": {"camera", "robots", "geometry", "errors"},
     "estimate": {"camera", "fit", "network", "robots", "geometry", "state", "errors"},

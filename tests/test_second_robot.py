@@ -133,7 +133,9 @@ def test_an_estimator_answers_from_the_weights_folder_alone(
     assert estimator.robot.joint_names == arm.robot.joint_names
     assert set(estimator.robot.link_shapes()) == set(arm.robot.link_shapes())
     # Two steps teach little: make it look, and take any robot that it sees for one.
-    estimator.tuning = type(estimator.tuning)(first_look=0.0, robot_found=0.0, keypoint_seen=0.0)
+    estimator = estimator.with_tuning(
+        type(estimator.tuning)(first_look=0.0, robot_found=0.0, keypoint_seen=0.0)
+    )
     image = np.asarray(Image.open(arm.folder / "frames" / "000000.rgb.jpg"))
     estimate = estimator(image)
     assert estimate.robot == arm.robot.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from armsight.cpus import available_cpus
 from armsight.errors import WeightsError
 
 MOST_THREADS = 4
@@ -20,8 +20,8 @@ other core has decoding, drawing and encoding to do."""
 
 
 def default_threads() -> int:
-    """CPU threads of a network: half of the cores, at most MOST_THREADS."""
-    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
+    """CPU threads of a network: half of the CPUs of this process, at most MOST_THREADS."""
+    return max(1, min(MOST_THREADS, available_cpus() // 2))
 
 
 def load_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str], threads: int = 0) -> Any:

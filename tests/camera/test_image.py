@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from armsight.camera.image import LoadedImage, load_image
+from armsight.errors import BadImageError
 from tests.charted_arm import chart
 
 W, H = 80, 60
@@ -273,3 +275,24 @@ def test_cut_follows_the_original_size(picture: NDArray[np.uint8]) -> None:
     box = (19.5, 9.5, 99.5, 89.5)
     difference = whole.cut(box, 40).astype(int) - half.cut(box, 40)
     assert np.abs(difference).max() <= 3
+
+
+@pytest.mark.parametrize(("suffix", "bits"), [("jpg", 8), ("png", 8), ("png", 16), ("tiff", 8)])
+def test_bytes_of_a_file_are_read_like_the_file(tmp_path: Path, suffix: str, bits: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 2**bits, (40, 60, 3))
+    path = tmp_path / f"picture.{suffix}"
+    cv2.imwrite(str(path), picture.astype(np.uint16 if bits == 16 else np.uint8))
+    by_path, by_bytes = load_image(path), load_image(path.read_bytes())
+    np.testing.assert_array_equal(by_bytes.pixels, by_path.pixels)
+    assert by_bytes == replace(by_path, pixels=by_bytes.pixels, name=None)
+
+
+def test_bytes_that_are_no_image() -> None:
+    for content, message in (
+        (b"", "empty"),
+        (b"hello, world", "not an image"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "not an image|damaged"),
+    ):
+        with pytest.raises(BadImageError, match=f"the image .*({message})"):
+            load_image(content)

@@ -131,7 +131,7 @@ def test_bad_arrays_are_named(case: str) -> None:
         load_image(array)
 
 
-@pytest.mark.parametrize("thing", [None, 7, {"a": 1}, b"bytes", object()])
+@pytest.mark.parametrize("thing", [None, 7, {"a": 1}, object()])
 def test_other_things_are_named(thing: Any) -> None:
     with pytest.raises(BadImageError, match=type(thing).__name__):
         load_image(thing)

@@ -19,6 +19,7 @@ import numpy as np
 from armsight.camera.crops import whole_frame
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import find_intrinsics
+from armsight.cpus import available_cpus
 from armsight.errors import ArmsightError
 from armsight.estimate.answer import answer
 from armsight.estimate.estimator import Estimator
@@ -164,10 +165,9 @@ def machine() -> dict[str, Any]:
     import cv2
     import onnxruntime
 
-    affinity = getattr(os, "sched_getaffinity", None)
     load = getattr(os, "getloadavg", lambda: (None,))()[0]
     return {
-        "cpu_count": len(affinity(0)) if affinity else os.cpu_count(),
+        "cpu_count": available_cpus(),
         "cpu": cpu_name(),
         "load_average": load,
         "python": platform.python_version(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from armsight.camera.crops import cut
 from armsight.errors import BadImageError
 
 Pixels = NDArray[np.uint8]
-ImageLike: TypeAlias = "str | Path | Image.Image | NDArray[Any]"
+ImageLike: TypeAlias = "str | Path | bytes | Image.Image | NDArray[Any]"
 
 MIN_SIDE = 32
 """Shortest side [px] on which an arm can be told apart."""
@@ -59,15 +60,15 @@ class LoadedImage:
 
 
 def load_image(image: ImageLike | LoadedImage) -> LoadedImage:
-    """Read a path, a Pillow image or an array as an upright RGB image.
+    """Read a file, its bytes, a Pillow image or an array as an upright RGB image.
 
     EXIF rotation is applied, so that all pixel coordinates (and `K`) are those of the picture as
     a viewer shows it. Transparency is laid over white, 16-bit values are scaled to 8 bits, and of
     an animation the first frame is taken, with a message.
 
     Args:
-        image: a file, a Pillow image, or an array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4)
-            RGBA of dtype uint8 or uint16.
+        image: a path, the bytes of an image file, a Pillow image, or an array (H, W), (H, W, 1),
+            (H, W, 3) RGB or (H, W, 4) RGBA of dtype uint8 or uint16.
 
     Raises:
         BadImageError: it is not an image, is broken, too small or too large.
@@ -76,14 +77,16 @@ def load_image(image: ImageLike | LoadedImage) -> LoadedImage:
         return image
     if isinstance(image, str | Path):
         loaded = _from_file(Path(image))
+    elif isinstance(image, bytes):
+        loaded = _from_stream(io.BytesIO(image), "the image", None)
     elif isinstance(image, Image.Image):
         loaded = _from_pillow(image, "the image", None)
     elif hasattr(image, "__array__"):
         loaded = _from_array(np.asarray(image))
     else:
         raise BadImageError(
-            f"cannot read an image from {type(image).__name__}; give a path, a Pillow image, or a "
-            "uint8 array (H, W, 3) in RGB order"
+            f"cannot read an image from {type(image).__name__}; give a path, a file's bytes, a "
+            "Pillow image, or a uint8 array (H, W, 3) in RGB order"
         )
     if min(loaded.width, loaded.height) < MIN_SIDE:
         raise BadImageError(
@@ -99,30 +102,45 @@ def _from_file(path: Path) -> LoadedImage:
     if not path.is_file():
         raise BadImageError(f"{path} is not a file")
     try:
-        if path.stat().st_size == 0:
-            raise BadImageError(f"{path} is empty (0 bytes)")
+        with path.open("rb") as file:
+            return _from_stream(file, str(path), str(path))
+    except PermissionError:
+        raise BadImageError(f"{path} cannot be read: no permission") from None
+    except OSError as error:
+        raise BadImageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _from_stream(file: BinaryIO, what: str, name: str | None) -> LoadedImage:
+    """The image in an open file that can be wound back; `what` is how errors call it."""
+    head = file.read(12)
+    file.seek(0)
+    if not head:
+        raise BadImageError(f"{what} is empty (0 bytes)")
+    try:
         with warnings.catch_warnings():
             # Between Pillow's warning and its error lie pictures that we can still read.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return _from_pillow(image, str(path), str(path))
+            with Image.open(file) as image:
+                return _from_pillow(image, what, name, file)
     except UnidentifiedImageError:
-        hint = " (save HEIC as JPEG first)" if path.suffix.lower() in (".heic", ".heif") else ""
+        heic = head[4:8] == b"ftyp" or what.lower().endswith((".heic", ".heif"))
+        hint = " (save HEIC as JPEG first)" if heic else ""
         raise BadImageError(
-            f"{path} is not an image that can be read{hint}; known: JPEG, PNG, WebP, BMP, TIFF, GIF"
+            f"{what} is not an image that can be read{hint}; known: JPEG, PNG, WebP, BMP, TIFF, GIF"
         ) from None
     except Image.DecompressionBombError:
         raise BadImageError(
-            f"{path} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller: an arm needs "
+            f"{what} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller: an arm needs "
             "a few hundred pixels"
         ) from None
-    except PermissionError:
-        raise BadImageError(f"{path} cannot be read: no permission") from None
     except DAMAGE as error:
-        raise BadImageError(f"{path} is damaged and cannot be read: {error}") from error
+        raise BadImageError(f"{what} is damaged and cannot be read: {error}") from error
 
 
-def _from_pillow(image: Image.Image, what: str, name: str | None) -> LoadedImage:
+def _from_pillow(
+    image: Image.Image, what: str, name: str | None, file: BinaryIO | None = None
+) -> LoadedImage:
+    """`file` is the image's own, where there is one: Pillow cuts 16-bit colours to 8 bits."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise BadImageError(
@@ -134,8 +152,11 @@ def _from_pillow(image: Image.Image, what: str, name: str | None) -> LoadedImage
     if frames > 1:
         messages = (f"animated: only the first of {frames} frames was read",)
     try:
-        deep = name is not None and _has_deep_colours(image)
-        rgb, notes = _deep_colours(image, what) if deep else _to_rgb(_reduced(image, what), what)
+        rgb, notes = (
+            _deep_colours(image, file, what)
+            if file is not None and _has_deep_colours(image)
+            else _to_rgb(_reduced(image, what), what)
+        )
         exif = _exif(image)  # reading it before the pixels would hide that they are damaged
         upright = ImageOps.exif_transpose(rgb)
     except DAMAGE as error:
@@ -202,8 +223,13 @@ def _has_deep_colours(image: Image.Image) -> bool:
     )
 
 
-def _deep_colours(image: Image.Image, what: str) -> tuple[Image.Image, tuple[str, ...]]:
-    values = cv2.imread(what, cv2.IMREAD_UNCHANGED)
+def _deep_colours(
+    image: Image.Image, file: BinaryIO, what: str
+) -> tuple[Image.Image, tuple[str, ...]]:
+    at = file.tell()
+    file.seek(0)
+    values = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    file.seek(at)
     if values is None or values.dtype != np.uint16:
         return _to_rgb(_reduced(image, what), what)
     pixels, notes = _eight_bits(values[..., 2::-1].astype(np.uint16))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +124,7 @@ def command(
     )
     if job.box is not None and any(one.is_video for one in job.inputs):
         raise ConfigError("--box is a place in images; videos are searched frame by frame")
-    estimator = Estimator.from_pretrained(robot)
-    if outline is False:
-        estimator.tuning = replace(estimator.tuning, solver="both")
+    estimator = Estimator.from_pretrained(robot).with_outline(outline is not False)
     single = len(job.inputs) == 1 and not Path(images[0]).is_dir()
     if as_json and not single:
         click.echo("[", nl=False)

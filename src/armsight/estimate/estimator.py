@@ -53,8 +53,13 @@ MOST_ARMS = 4
 class Estimator:
     """Reads a robot's state from images. `Estimator.from_pretrained("panda")` makes one."""
 
-    def __init__(self, session: Session, robot: Robot) -> None:
+    def __init__(self, session: Session, robot: Robot, tuning: Tuning | None = None) -> None:
         """Use an exported network for a robot.
+
+        Args:
+            session: the network.
+            robot: the arm that it was trained on.
+            tuning: thresholds, calibration and solver; by default those of the weights' card.
 
         Raises:
             WeightsError: the network was trained for other joints or keypoints.
@@ -70,7 +75,7 @@ class Estimator:
                 )
         self.session = session
         self.robot = robot
-        self.tuning = Tuning.from_card(session.card)
+        self._tuning = tuning or Tuning.from_card(session.card)
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "panda", *, threads: int = 0) -> Estimator:
@@ -89,6 +94,24 @@ class Estimator:
         session = Session(weights_folder(name), threads)
         own = session.folder / f"{session.card['robot']}.json"
         return cls(session, load_robot(own if own.is_file() else session.card["robot"]))
+
+    @property
+    def tuning(self) -> Tuning:
+        """Thresholds, calibration and solver; `with_tuning` makes an estimator with others."""
+        return self._tuning
+
+    def with_tuning(self, tuning: Tuning) -> Estimator:
+        """The same network with other settings; this estimator stays as it is."""
+        return Estimator(self.session, self.robot, tuning)
+
+    def with_outline(self, outline: bool) -> Estimator:
+        """Whether the arm's outline is moved onto the picture's edges: more exact, and slower.
+
+        Without it, an estimator of solver `outline` takes solver `both`.
+        """
+        if outline or self.tuning.solver != "outline":
+            return self
+        return self.with_tuning(replace(self.tuning, solver="both"))
 
     @overload
     def __call__(

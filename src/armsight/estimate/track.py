@@ -48,9 +48,7 @@ class Tracker:
             ConfigError: num_hypotheses is out of range.
         """
         self._estimator = estimator
-        self._tuning = estimator.tuning
-        if self._tuning.solver == "outline" and not outline:
-            self._tuning = replace(self._tuning, solver="both")
+        self._tuning = estimator.with_outline(outline).tuning
         self._intrinsics_options = (K, camera, fov_deg)
         self._intrinsics: Intrinsics | None = None
         default = estimator.session.num_video_hypotheses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from armsight.cli.control.rollout import rollout
+from armsight.cpus import available_cpus
 
 
 @click.group(name="control")
@@ -33,7 +33,7 @@ def command() -> None:
               help="Control steps between pictures; random: 1 to 8, by episode.")  # fmt: skip
 @click.option("--image-size", type=click.IntRange(min=32, max=1024), default=128,
               show_default=True, help="Width and height of the pictures [px].")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1,
+@click.option("--workers", type=click.IntRange(min=1), default=available_cpus(),
               show_default="number of cores", help="Processes; each takes 1 GB.")  # fmt: skip
 def demos(
     suite: str, wanted: str, count: int, split: str, seed: int, out: Path, frames_every: str,

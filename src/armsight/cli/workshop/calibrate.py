@@ -74,7 +74,7 @@ def command(
         seen = observe(estimator, datasets, bar.update)
     click.echo("fitting", err=True)
     found = calibrate(estimator, seen, max_refused)
-    estimator.tuning = Tuning.from_card(found)
+    estimator = estimator.with_tuning(Tuning.from_card(found))
     with progress_bar(len(claimable(datasets)), "judging claims") as bar:
         thresholds, measured = fit_thresholds(estimator, datasets, false_alarms, bar.update)
     found["thresholds"] |= thresholds

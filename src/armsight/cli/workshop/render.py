@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from armsight.cli.workshop._malloc import keep_large_blocks
+from armsight.cpus import available_cpus
 
 
 @click.command(name="render")
@@ -42,7 +42,7 @@ from armsight.cli.workshop._malloc import keep_large_blocks
               help="Folder of pictures to put behind the robot, beside made-up ones.")  # fmt: skip
 @click.option("--shard-rows", type=click.IntRange(min=1), default=256, show_default=True,
               help="Pictures in a shard; a shard is kept when it is whole.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1,
+@click.option("--workers", type=click.IntRange(min=1), default=available_cpus(),
               show_default="number of cores")  # fmt: skip
 def command(
     robot: str, preset: str, count: int | None, seed: int, out: Path, format_: str | None,

@@ -97,8 +97,7 @@ def observe(
     The looks are taken with the default thresholds, whatever the card says now, so that
     calibrating twice gives the same numbers.
     """
-    plain = Estimator(estimator.session, estimator.robot)
-    plain.tuning = Tuning(first_look=0.0)
+    plain = estimator.with_tuning(Tuning(first_look=0.0))
     count = estimator.session.num_hypotheses
     everything = []
     for frame in (frame for dataset in datasets for frame in dataset.frames):

@@ -65,7 +65,7 @@ def _network(method: Method, solver: str) -> PoseEstimator:
     estimator = Estimator.from_pretrained(method.weights, threads=method.threads)
     # Joints and camera from hypotheses, from keypoints, or from both, with and without the outline:
     # what each part brings.
-    estimator.tuning = replace(estimator.tuning, solver=solver)
+    estimator = estimator.with_tuning(replace(estimator.tuning, solver=solver))
 
     def estimate(image: NDArray[np.uint8], K: Array | None, /) -> Estimate:
         return estimator(image, K, method.num_hypotheses)
