@@ -20,7 +20,7 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
            "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py",
            "bench/measure.py", "cli/estimate.py", "cli/actions.py", "cli/bench.py",
-           "cli/_inputs.py", "cli/_report.py",
+           "cli/_inputs.py", "cli/_report.py", "outputs/documents.py",
            "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
            "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {"huggingface_hub", "onnx", "pyarrow", "mujoco", "fast_simplification", "trimesh"}
@@ -60,6 +60,19 @@ BELOW = {
         "errors",
         "files",
     },
+    "outputs": {"outputs", "data", "robots", "viz", "state", "errors", "files"},
+    "web": {
+        "web",
+        "camera",
+        "cpus",
+        "data",
+        "estimate",
+        "outputs",
+        "robots",
+        "geometry",
+        "state",
+        "errors",
+    },
     "parallel": {"errors"},
     "reports": {"errors", "files"},
     "viz": {"viz", "robots", "geometry", "state", "errors", "files"},
@@ -77,6 +90,9 @@ EXTRAS = (
     "safetensors",
     "onnx",
     "tensorboard",
+    "starlette",
+    "uvicorn",
+    "rerun",
 )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from armsight.cli._inputs import Input, check_target, find_inputs, parse_K, unique_names
+from armsight.camera.parse import parse_K
+from armsight.cli._inputs import Input, check_target, find_inputs, unique_names
 from armsight.errors import BadImageError, BadIntrinsicsError, OutputError
 
 

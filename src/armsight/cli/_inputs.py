@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from armsight.camera import image
-from armsight.camera.crops import Box
 from armsight.data import video
-from armsight.errors import BadImageError, BadIntrinsicsError, ConfigError, OutputError
+from armsight.errors import BadImageError, OutputError
 
 OVERLAY = ".overlay"
 CSV_HEAD = "frame,time_s,robot_found"
@@ -122,38 +118,3 @@ def check_target(path: Path, inputs: Sequence[Input]) -> Path:
             "Choose another --out"
         )
     return path
-
-
-def parse_K(text: str) -> NDArray[np.floating]:
-    """`fx,fy,cx,cy` (or nine numbers, row by row) [px] as a (3, 3) matrix.
-
-    Raises:
-        BadIntrinsicsError: these are not four or nine numbers.
-    """
-    try:
-        numbers = [float(number) for number in text.replace(",", " ").split()]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 9:
-        return np.array(numbers).reshape(3, 3)
-    if len(numbers) != 4:
-        raise BadIntrinsicsError(
-            f"--K is {text!r}; give fx,fy,cx,cy in pixels, e.g. 600,600,320,240"
-        )
-    fx, fy, cx, cy = numbers
-    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-
-
-def parse_box(text: str) -> Box:
-    """`x0,y0,x1,y1` [px] as a box.
-
-    Raises:
-        ConfigError: these are not four numbers.
-    """
-    try:
-        x0, y0, x1, y1 = (float(number) for number in text.replace(",", " ").split())
-    except ValueError:
-        raise ConfigError(
-            f"--box is {text!r}; give x0,y0,x1,y1 in pixels, e.g. 100,50,400,350"
-        ) from None
-    return x0, y0, x1, y1

@@ -17,13 +17,13 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.cli._report import csv_head, csv_row, dumps, frame_row
 from armsight.data.prefetch import prefetch
 from armsight.data.video import Frame, VideoReader, VideoWriter
 from armsight.errors import BadVideoError, OutputError
 from armsight.estimate.clip import ClipReader, clip_reader
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
+from armsight.outputs.documents import csv_head, csv_row, dumps, frame_row
 from armsight.robots import Robot
 from armsight.state import Estimate
 from armsight.viz.overlay import draw_overlay

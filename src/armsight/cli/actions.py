@@ -21,9 +21,10 @@ from armsight.actions.sequence import ActionSequence
 from armsight.actions.tones import MODES
 from armsight.cli._notes import say, stride_notes
 from armsight.cli._progress import bar_on_terminal
-from armsight.cli._report import dumps, printable
+from armsight.cli._report import printable
 from armsight.errors import ArmsightError, ConfigError, OutputError
 from armsight.files import atomic_write
+from armsight.outputs.documents import dumps
 
 NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight[actions]'"
 

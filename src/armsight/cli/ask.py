@@ -8,10 +8,11 @@ from typing import Any
 import click
 from PIL import Image
 
-from armsight.cli._inputs import parse_K
-from armsight.cli._report import dumps, table
+from armsight.camera.parse import parse_K
+from armsight.cli._report import table
 from armsight.cli.verify import report_verdict
 from armsight.errors import BadIntrinsicsError, ConfigError
+from armsight.outputs.documents import dumps
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from armsight.cli._inputs import parse_K
+from armsight.camera.parse import parse_K
 from armsight.cli._progress import counting
 from armsight.errors import BadIntrinsicsError
 

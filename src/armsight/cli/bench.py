@@ -19,9 +19,9 @@ from armsight.bench.measure import (
     video_fps,
 )
 from armsight.camera.image import load_image
-from armsight.cli._report import dumps
 from armsight.errors import ConfigError
 from armsight.estimate.estimator import Estimator
+from armsight.outputs.documents import dumps
 
 
 @click.command()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from armsight.cli._report import dumps
+from armsight.outputs.documents import dumps
 
 
 @click.command(name="doctor")

@@ -15,18 +15,13 @@ from PIL import Image
 from armsight.camera.camera_file import CameraFile, read_camera_file
 from armsight.camera.crops import Box
 from armsight.camera.image import load_image
-from armsight.cli._inputs import Input, check_target, find_inputs, parse_box, parse_K
-from armsight.cli._report import (
-    dumps,
-    failure,
-    printable,
-    table,
-    video_head,
-    video_summary,
-)
+from armsight.camera.parse import parse_box, parse_K
+from armsight.cli._inputs import Input, check_target, find_inputs
+from armsight.cli._report import printable, table, video_summary
 from armsight.errors import ArmsightError, BadIntrinsicsError, ConfigError
 from armsight.estimate.estimator import Estimator
 from armsight.files import atomic_write
+from armsight.outputs.documents import dumps, failure, video_head
 
 if TYPE_CHECKING:
     from armsight.cli._video import ReadFrames, VideoResult

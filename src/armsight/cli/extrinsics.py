@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from armsight.cli._inputs import parse_K
+from armsight.camera.parse import parse_K
 from armsight.cli._notes import say
 from armsight.cli._progress import counting
-from armsight.cli._report import dumps
 from armsight.data.recordings import Recording, open_recordings
 from armsight.errors import (
     BadIntrinsicsError,
@@ -27,6 +26,7 @@ from armsight.errors import (
 )
 from armsight.files import atomic_write
 from armsight.fit.calibrate_camera import VERDICTS, CameraCalibration, calibrate_camera
+from armsight.outputs.documents import dumps
 from armsight.robots import Robot, load_robot
 
 Array = NDArray[np.floating]

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from armsight.cli._inputs import parse_K
-from armsight.cli._report import dumps
+from armsight.camera.parse import parse_K
 from armsight.errors import BadIntrinsicsError
+from armsight.outputs.documents import dumps
 
 DISAGREES, CANNOT_TELL = 1, 12
 """Exit codes beside 0, where claim and picture agree"""

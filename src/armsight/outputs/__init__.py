@@ -1,0 +1,1 @@
+"""Where estimates go: rows, tables, overlays, viewers; each a sink (`sink.Sink`)."""
