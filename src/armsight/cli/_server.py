@@ -89,9 +89,17 @@ def address(listening: socket.socket, token: str | None, path: str = "/") -> str
     return f"http://{host}:{port}{path}{query}"
 
 
-def run_server(app: Any, listening: socket.socket) -> None:
-    """Serve `app` until Ctrl-C or SIGTERM; requests at hand are finished."""
+def run_server(app: Any, listening: socket.socket, started: Callable[[], Any]) -> None:
+    """Serve `app` until Ctrl-C or SIGTERM; requests at hand are finished.
+
+    `started` is called when the server answers, and can be stopped in order.
+    """
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started()
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
@@ -105,4 +113,4 @@ def run_server(app: Any, listening: socket.socket) -> None:
         timeout_graceful_shutdown=5,
     )
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has finished
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])

@@ -76,5 +76,6 @@ def command(
         access=allowed,
     )
     listening = bind(host, port)
-    click.echo(f"serving {', '.join(estimators)} at {address(listening, allowed.token, '/docs')}")
-    run_server(app, listening)
+    where = address(listening, allowed.token, "/docs")
+    names = ", ".join(estimators)
+    run_server(app, listening, lambda: click.echo(f"serving {names} at {where}"))
