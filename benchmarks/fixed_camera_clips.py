@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight import Estimator, Tracker
-from armsight.data.video import Frame, VideoReader
+from armsight.data.video import VideoFrame, VideoReader
 from armsight.estimate.clip import clip_reader
 from armsight.render.clips.clip import ClipMaker, ClipSettings
 from armsight.reports.intervals import bootstrap_interval, wilson_interval
@@ -36,7 +36,7 @@ WAYS = ("frame_by_frame", "clip")
 
 
 def read_both_ways(
-    estimator: Estimator, frames: Callable[[], Iterator[Frame]], K: Array | None
+    estimator: Estimator, frames: Callable[[], Iterator[VideoFrame]], K: Array | None
 ) -> tuple[dict[str, list[Estimate]], dict[str, float], str]:
     """Estimates of all frames, CPU seconds, and what the clip reader says of the camera."""
     begin = time.process_time()
@@ -63,8 +63,8 @@ def measure(estimator: Estimator, maker: ClipMaker, seed: int) -> dict[str, Any]
     """Read one rendered clip; a line of numbers."""
     clip = maker.make(seed)
 
-    def frames() -> Iterator[Frame]:
-        return (Frame(i, i / FPS, pixels) for i, pixels in enumerate(clip.images))
+    def frames() -> Iterator[VideoFrame]:
+        return (VideoFrame(i, i / FPS, pixels) for i, pixels in enumerate(clip.images))
 
     estimates, seconds, message = read_both_ways(estimator, frames, clip.K)
     line: dict[str, Any] = {"seed": seed, "message": message, "seconds": seconds}
@@ -139,7 +139,7 @@ def report(lines: list[dict[str, Any]]) -> None:
 def report_video(estimator: Estimator, path: Path) -> None:
     """Jumps and the base's scatter in a real clip."""
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         with VideoReader(path) as reader:
             yield from reader
 

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from armsight.control import demos
-from armsight.control.demos import CAMERA, Episode, Job, make_demos, plan, record, schedule
+from armsight.control.demos import (
+    CAMERA,
+    DemonstrationJob,
+    Episode,
+    make_demos,
+    plan,
+    record,
+    schedule,
+)
 from armsight.control.simulation import Simulation
 from armsight.control.suite import SPLITS, split_of
 from armsight.data.lerobot import LeRobotReader
@@ -84,7 +92,7 @@ def test_a_job_of_another_split_is_refused(sim: Simulation) -> None:
         record(sim, job)
 
 
-def made_up(job: Job) -> Episode:
+def made_up(job: DemonstrationJob) -> Episode:
     """An episode without a simulation; every fifth fails."""
     rng, length = np.random.default_rng(job.number), 6
     shapes = {name: feature["shape"] for name, feature in demos.features(32).items()}
@@ -99,12 +107,12 @@ def made_up(job: Job) -> Episode:
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[DemonstrationJob]:
     monkeypatch.setattr(demos, "_make", made_up)
     return plan(10, "train", 0, image_size=32)
 
 
-def test_killed_half_way_nothing_is_lost(jobs: list[Job], tmp_path: Path) -> None:
+def test_killed_half_way_nothing_is_lost(jobs: list[DemonstrationJob], tmp_path: Path) -> None:
     def stop(done: int, failures: int) -> None:
         if done == 4:
             raise KeyboardInterrupt
@@ -126,13 +134,13 @@ def test_killed_half_way_nothing_is_lost(jobs: list[Job], tmp_path: Path) -> Non
     assert make_demos(tmp_path / "a", plan(12, "train", 0, image_size=32))[0] == 10
 
 
-def test_other_settings_need_another_folder(jobs: list[Job], tmp_path: Path) -> None:
+def test_other_settings_need_another_folder(jobs: list[DemonstrationJob], tmp_path: Path) -> None:
     make_demos(tmp_path, jobs[:2])
     with pytest.raises(ConfigError, match="another --out"):
         make_demos(tmp_path, plan(2, "test", 0, image_size=32))
 
 
-def test_two_at_once_are_refused(jobs: list[Job], tmp_path: Path) -> None:
+def test_two_at_once_are_refused(jobs: list[DemonstrationJob], tmp_path: Path) -> None:
     def meanwhile(done: int, failures: int) -> None:
         if done == 1:
             with pytest.raises(OutputError, match="another process is writing to"):
@@ -143,7 +151,7 @@ def test_two_at_once_are_refused(jobs: list[Job], tmp_path: Path) -> None:
 
 
 def test_full_disk_keeps_what_is_there(
-    jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: list[DemonstrationJob], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_demos(tmp_path, jobs[:3])
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from armsight.cli.evaluate.control import control as evaluate_command
+from armsight.control.arm_simulation import ArmSimulation
 from armsight.control.expert import Expert, Style
-from armsight.control.lone_arm import LoneArm
 from armsight.control.outcome import OutcomeWatch
 from armsight.control.rollout import rollout
 from armsight.control.simulation import Simulation
@@ -41,7 +41,7 @@ def test_the_arm_alone_moves_as_the_arm_among_objects(sim: Simulation) -> None:
     """The same commands in LIBERO's own simulation, in free space, with turns and the gripper."""
     actions = wiggle(30) * [0.5, 0.5, 0.5, 0.3, 0.3, 0.5, 1]
     actions[:, 2] = 0.2
-    arm = LoneArm()
+    arm = ArmSimulation()
     arm.reset(sim.joint_positions)
     arm._data.qvel[:] = sim.data.qvel[: arm._model.nv]  # the arm is still settling
     poses = arm.play(actions)

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("robosuite")
 
-from armsight.control.lone_arm import READY, LoneArm
+from armsight.control.arm_simulation import READY, ArmSimulation
 from armsight.control.track import (
     Tracking,
     one_axis,
@@ -22,8 +22,8 @@ STEPS = 70
 
 
 @pytest.fixture(scope="module")
-def arm() -> LoneArm:
-    return LoneArm()
+def arm() -> ArmSimulation:
+    return ArmSimulation()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def actions() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def path(arm: LoneArm, actions: np.ndarray) -> np.ndarray:
+def path(arm: ArmSimulation, actions: np.ndarray) -> np.ndarray:
     arm.reset(READY)
     return arm.play(actions)[:-1]
 
@@ -47,7 +47,7 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.linalg.norm(a[:, :3, 3] - b[:, :3, 3], axis=1)
 
 
-def test_forward_kinematics_agree_with_the_robot_file(arm: LoneArm) -> None:
+def test_forward_kinematics_agree_with_the_robot_file(arm: ArmSimulation) -> None:
     robot = load_robot("panda")
     hand = robot.link_names.index("panda_hand")
     rng = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def test_forward_kinematics_agree_with_the_robot_file(arm: LoneArm) -> None:
         np.testing.assert_allclose(np.abs(T_hand_ee[:3, 2]), [0, 0, 1], atol=1e-3)
 
 
-def test_velocity_is_the_change_of_the_pose(arm: LoneArm) -> None:
+def test_velocity_is_the_change_of_the_pose(arm: ArmSimulation) -> None:
     arm.reset(READY)
     for _ in range(8):
         arm.step([0.3, -0.2, 0.1, 0.0, 0.1, 0.2, -1])
@@ -70,7 +70,7 @@ def test_velocity_is_the_change_of_the_pose(arm: LoneArm) -> None:
     np.testing.assert_allclose(change, mean, rtol=0.05, atol=2e-3)
 
 
-def test_one_step_along_one_axis_follows_the_linear_model(arm: LoneArm) -> None:
+def test_one_step_along_one_axis_follows_the_linear_model(arm: ArmSimulation) -> None:
     """The closed form of a critically damped spring, against 25 steps of physics."""
     arm.reset(READY)
     start, (A, B) = arm.T_base_ee[:3, 3], one_axis()
@@ -152,7 +152,7 @@ def test_the_start_is_somewhere_between_the_path_and_ready(arm, path, actions) -
     assert np.abs(pose_error(start, ready[None])[0, 3:]).max() < 0.01
 
 
-def test_reach_finds_poses_near_ready(arm: LoneArm) -> None:
+def test_reach_finds_poses_near_ready(arm: ArmSimulation) -> None:
     arm.reset(READY)
     turn = rotation_from_rotvec([0.05, -0.1, 0.3])
     start = arm.T_base_ee

@@ -148,11 +148,11 @@ def test_rendered_labels_must_fit_the_data_file_exactly(tmp_path):
 def test_what_the_renderer_writes_is_read(tmp_path):
     pytest.importorskip("mujoco")
     from armsight.render import ndds
-    from armsight.render.frame import Frame
+    from armsight.render.frame import RenderedFrame
 
     q = poses(PANDA, 1)[0]
     points = transform_points(T_CAM_BASE, PANDA.keypoints(q))
-    frame = Frame(
+    frame = RenderedFrame(
         image=np.full((SIZE[1], SIZE[0], 3), 90, np.uint8),
         mask=np.zeros((SIZE[1], SIZE[0]), np.uint8),
         joint_positions=q,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from armsight.errors import WeightsError
-from armsight.models.action_model import STEP_CHANNELS, ActionModel, ActionModelConfig
+from armsight.models.action_model import STEP_CHANNELS, ActionModelConfig, ActionNetwork
 from armsight.models.checkpoint import load_pose_model, save_checkpoint, save_start
 from armsight.models.denoisers import DENOISERS, DenoiserConfig
 from armsight.models.export import export_checkpoint, export_onnx
@@ -45,7 +45,7 @@ def make_action_model(denoiser="transformer"):
         max_stride=4, step_offset=(0.1,) * STEP_CHANNELS, step_scale=(0.5,) * STEP_CHANNELS,
         input_size=64, denoiser=DenoiserConfig(denoiser, 32, 2, 2),
     )  # fmt: skip
-    model = ActionModel(config).eval()
+    model = ActionNetwork(config).eval()
     torch.nn.init.normal_(model.encoder.heatmap.weight, std=1.0)
     for parameter in model.denoiser.parameters():
         # More would be clipped, and parallel columns are no rotation.

@@ -11,7 +11,7 @@ import pytest
 from armsight.errors import ConfigError
 from armsight.render.frame import FrameMaker, FrameSettings, rng_of
 from armsight.render.presets import PRESETS, preset, with_poses
-from armsight.render.scene import looks, textures
+from armsight.render.scene import randomization, textures
 from armsight.render.scene.backgrounds import Pictures
 from armsight.render.scene.other_arms import arms_unlike
 from armsight.robots import available_robots, load_robot
@@ -98,7 +98,7 @@ def test_splits_share_no_random_numbers() -> None:
     assert len(drawn) == 2 * 20 * 50
 
 
-@pytest.mark.parametrize("table", [textures.FAMILIES, looks.ROBOT_FAMILIES])
+@pytest.mark.parametrize("table", [textures.FAMILIES, randomization.ROBOT_FAMILIES])
 def test_splits_share_no_surfaces(table: dict[str, dict[str, object]]) -> None:
     assert set(table) == {"train", "eval"}
     assert not set(table["train"]) & set(table["eval"])
@@ -112,11 +112,11 @@ def test_a_look_uses_surfaces_of_its_split_only(
 ) -> None:
     """The other split's families are taken away: nothing may miss them."""
     monkeypatch.setitem(textures.FAMILIES, other, {})
-    monkeypatch.setitem(looks.ROBOT_FAMILIES, other, {})
+    monkeypatch.setitem(randomization.ROBOT_FAMILIES, other, {})
     arm = np.array([[0, 0, 0.1], [0.3, 0, 0.6], [0.5, 0, 0.4]])
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        look = looks.sample_look(
+        look = randomization.sample_appearance(
             rng, split, ["link1_white", "hand_dark"], True, arm, np.array([1.5, 0, 1]),
             Pictures(None),
         )  # fmt: skip

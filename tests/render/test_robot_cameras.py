@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from armsight.render.frame import Frame, FrameMaker, reach_scale
+from armsight.render.frame import FrameMaker, RenderedFrame, reach_scale
 from armsight.render.imaging.camera import CameraRanges
 from armsight.render.presets import preset
 from armsight.render.scene.scene import painted
@@ -19,7 +19,7 @@ COUNT = 24
 
 
 @pytest.fixture(scope="module", params=["panda", "so101"])
-def close_ups(request: pytest.FixtureRequest) -> Iterator[tuple[FrameMaker, list[Frame]]]:
+def close_ups(request: pytest.FixtureRequest) -> Iterator[tuple[FrameMaker, list[RenderedFrame]]]:
     settings = replace(
         preset("train-robot-camera"), close_up=1.0, no_robot=0.0, other_arm=0.0, size=96
     )
@@ -28,14 +28,14 @@ def close_ups(request: pytest.FixtureRequest) -> Iterator[tuple[FrameMaker, list
     maker.close()
 
 
-def origins_in_frame(maker: FrameMaker, frame: Frame) -> int:
+def origins_in_frame(maker: FrameMaker, frame: RenderedFrame) -> int:
     uv, count = frame.keypoints_2d, maker.robot.num_origin_keypoints
     x0, y0, x1, y1 = frame.frame_rect
     inside = (uv[:, 0] > x0) & (uv[:, 0] < x1) & (uv[:, 1] > y0) & (uv[:, 1] < y1)
     return int((inside & (frame.keypoints_3d_cam[:, 2] > 0))[:count].sum())
 
 
-def test_parts_of_the_arm_are_cut_off(close_ups: tuple[FrameMaker, list[Frame]]) -> None:
+def test_parts_of_the_arm_are_cut_off(close_ups: tuple[FrameMaker, list[RenderedFrame]]) -> None:
     maker, frames = close_ups
     counts = [origins_in_frame(maker, frame) for frame in frames]
     assert min(counts) >= 1
@@ -43,7 +43,9 @@ def test_parts_of_the_arm_are_cut_off(close_ups: tuple[FrameMaker, list[Frame]])
     assert len(set(counts)) >= 4
 
 
-def test_visible_keypoints_lie_on_the_mask(close_ups: tuple[FrameMaker, list[Frame]]) -> None:
+def test_visible_keypoints_lie_on_the_mask(
+    close_ups: tuple[FrameMaker, list[RenderedFrame]],
+) -> None:
     _, frames = close_ups
     on = total = 0
     for frame in frames:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from armsight.vlm.study.items import picture
 from armsight.vlm.study.pairs import Pair, PairSet
-from armsight.vlm.study.run import Plan
+from armsight.vlm.study.run import StudyPlan
 from tests.labelled_folders import poses, write_json
 from tests.vlm.fake_server import (
     INPUT_TOKENS,
@@ -60,10 +60,10 @@ def scripted(
     return behave
 
 
-def plan(pairs: PairSet, server: FakeServer, report: Path, **more: Any) -> Plan:
+def plan(pairs: PairSet, server: FakeServer, report: Path, **more: Any) -> StudyPlan:
     settings = {"models": ("local/scripted",), "base_url": server.url, "image_size": SIZE,
                 "retries": 1, "timeout": 20, "concurrency": 16, **more}  # fmt: skip
-    return Plan(pairs.path, report, **settings)
+    return StudyPlan(pairs.path, report, **settings)
 
 
 def prices(folder: Path, **models: dict[str, float]) -> Path:

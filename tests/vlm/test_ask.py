@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from armsight.vlm.ask import Answer, Question, ask_once, ask_samples
+from armsight.vlm.ask import ModelAnswer, Question, ask_once, ask_samples
 from armsight.vlm.errors import MissingKeyError, ModelError, ServerError, UnknownModelError
 from armsight.vlm.picture import SentPicture, encode
 from armsight.vlm.providers import engine
@@ -35,7 +35,7 @@ def question() -> Question:
     return Question(ROBOT, (own_reference(ROBOT, 96),), target())
 
 
-def ask(server: FakeServer, behaviour: str, settings: ModelSettings = QUICK) -> Answer:
+def ask(server: FakeServer, behaviour: str, settings: ModelSettings = QUICK) -> ModelAnswer:
     model = engine.get_model(f"local/{behaviour}", server.url)
     return engine.run(model, ask_once(model, question(), settings))
 

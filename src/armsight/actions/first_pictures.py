@@ -1,7 +1,7 @@
 """How a suite's tasks look in the beginning: a small file beside the weights.
 
 Its tones are what frames of other renderers are matched to (tones.py); its pictures tell which
-task a video shows (`armsight.control.first_pictures.task_fits`). Both do without a simulator.
+task a video shows (`armsight.control.task_recognition.task_fits`). Both do without a simulator.
 """
 
 from __future__ import annotations

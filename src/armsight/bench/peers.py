@@ -20,7 +20,7 @@ SIDE = 224
 CLASSES = 1000
 
 
-class Graph:
+class GraphBuilder:
     """Collects nodes and weights; each method adds a layer and returns its output's name."""
 
     def __init__(self, name: str) -> None:
@@ -73,7 +73,7 @@ class Graph:
 
 def vit_b16() -> Any:
     """ViT-B/16 (Dosovitskiy et al. 2021): 12 layers, width 768, 12 heads, 196 patches + 1."""
-    g, d, heads, tokens = Graph("vit_b16"), 768, 12, (SIDE // 16) ** 2 + 1
+    g, d, heads, tokens = GraphBuilder("vit_b16"), 768, 12, (SIDE // 16) ** 2 + 1
 
     def norm(x: str) -> str:
         return str(g.node("LayerNormalization", x, g.weight(d), g.weight(d)))
@@ -103,7 +103,7 @@ def vit_b16() -> Any:
 
 def resnet50() -> Any:
     """ResNet-50 (He et al. 2016), stride in the 3x3 convolutions as in torchvision."""
-    g = Graph("resnet50")
+    g = GraphBuilder("resnet50")
     x = g.node("Relu", g.conv("image", 3, 64, 7, stride=2))
     x = g.node("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     width = 64

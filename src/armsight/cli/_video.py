@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data.prefetch import prefetch
-from armsight.data.video import Frame, VideoReader, VideoWriter
+from armsight.data.video import VideoFrame, VideoReader, VideoWriter
 from armsight.errors import BadVideoError, OutputError
 from armsight.estimate.clip import ClipReader, clip_reader
 from armsight.estimate.estimator import Estimator
@@ -70,7 +70,7 @@ class VideoOutputs:
         if "overlay" in targets:
             self._video = VideoWriter(self._growing["overlay"], fps)
 
-    def write(self, frame: Frame, estimate: Estimate, row: str) -> None:
+    def write(self, frame: VideoFrame, estimate: Estimate, row: str) -> None:
         """Add one frame; rows are on disk when this returns."""
         try:
             if frame.index == 0:
@@ -97,14 +97,14 @@ class VideoOutputs:
                 path.unlink(missing_ok=True)
 
 
-Answered: TypeAlias = "Iterator[tuple[Estimate, Frame]]"
-ReadFrames: TypeAlias = "Callable[[Iterator[Frame]], Answered]"
+Answered: TypeAlias = "Iterator[tuple[Estimate, VideoFrame]]"
+ReadFrames: TypeAlias = "Callable[[Iterator[VideoFrame]], Answered]"
 
 
 def follow(tracker: Tracker) -> ReadFrames:
     """Each frame by itself, where the last one found the arm."""
 
-    def read(frames: Iterator[Frame]) -> Answered:
+    def read(frames: Iterator[VideoFrame]) -> Answered:
         return ((tracker(frame.pixels), frame) for frame in frames)
 
     return read
@@ -113,7 +113,7 @@ def follow(tracker: Tracker) -> ReadFrames:
 def in_windows(reader: ClipReader, path: Path) -> ReadFrames:
     """Many frames at a time; answers come later than frames, which are read once more for them."""
 
-    def read(frames: Iterator[Frame]) -> Answered:
+    def read(frames: Iterator[VideoFrame]) -> Answered:
         with VideoReader(path) as again:
             yield from zip(reader(frames), again, strict=False)
 
@@ -135,7 +135,7 @@ def find_reader(
         return clip_reader(estimator, shown, K, num_hypotheses, **options)
 
 
-def _good_frames(reader: VideoReader) -> Iterator[Frame]:
+def _good_frames(reader: VideoReader) -> Iterator[VideoFrame]:
     with contextlib.suppress(BadVideoError):
         yield from reader
 
@@ -193,7 +193,7 @@ def estimate_video(
     return result
 
 
-def _until(stop: threading.Event, frames: Iterator[Frame]) -> Iterator[Frame]:
+def _until(stop: threading.Event, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     """The frames up to a request to stop."""
     for frame in frames:
         if stop.is_set():
@@ -202,8 +202,8 @@ def _until(stop: threading.Event, frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 def _with_progress(
-    frames: Iterator[Frame], name: str, length: int | None, quiet: bool
-) -> Iterator[Frame]:
+    frames: Iterator[VideoFrame], name: str, length: int | None, quiet: bool
+) -> Iterator[VideoFrame]:
     """The same frames, with a progress bar on standard error when that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield from frames

@@ -40,7 +40,7 @@ TRIES = 4
 
 
 @dataclass(frozen=True)
-class Job:
+class DemonstrationJob:
     """Which episode to make."""
 
     number: int
@@ -58,7 +58,7 @@ class Job:
 class Episode:
     """What a worker hands back."""
 
-    job: Job
+    job: DemonstrationJob
     rows: dict[str, NDArray[Any]]
     frames: NDArray[np.uint8]
     """(N, S, S, 3); between rendered rows the last picture is repeated"""
@@ -79,7 +79,7 @@ def plan(
     task_indices: tuple[int, ...] = (),
     frames_every: int | None = None,
     image_size: int = 128,
-) -> list[Job]:
+) -> list[DemonstrationJob]:
     """The episodes of a data set: all tasks and all initial states of the split equally often.
 
     Raises:
@@ -95,13 +95,17 @@ def plan(
     for number in range(count):
         row, task = divmod(number, len(chosen))
         state = int(orders[chosen[task]][row % len(states)])
-        jobs.append(Job(number, suite, chosen[task], state, split, seed, frames_every, image_size))
+        jobs.append(
+            DemonstrationJob(
+                number, suite, chosen[task], state, split, seed, frames_every, image_size
+            )
+        )
     return jobs
 
 
-def schedule(jobs: list[Job]) -> list[list[Job]]:
+def schedule(jobs: list[DemonstrationJob]) -> list[list[DemonstrationJob]]:
     """The same episodes in blocks of one task each."""
-    by_task: dict[int, list[Job]] = {}
+    by_task: dict[int, list[DemonstrationJob]] = {}
     for job in jobs:
         by_task.setdefault(job.task, []).append(job)
     blocks = []
@@ -110,7 +114,7 @@ def schedule(jobs: list[Job]) -> list[list[Job]]:
     return blocks
 
 
-def record(sim: Simulation, job: Job) -> Episode:
+def record(sim: Simulation, job: DemonstrationJob) -> Episode:
     """Make one episode; the same job gives the same one, to the last bit.
 
     Raises:
@@ -190,7 +194,7 @@ def features(image_size: int) -> dict[str, dict[str, Any]]:
 
 def make_demos(
     folder: Path,
-    jobs: list[Job],
+    jobs: list[DemonstrationJob],
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, failures: None,
 ) -> tuple[int, int]:
@@ -231,7 +235,7 @@ def make_demos(
         return len(writer), failures()
 
 
-def _open(folder: Path, first: Job) -> LeRobotWriter:
+def _open(folder: Path, first: DemonstrationJob) -> LeRobotWriter:
     """The data set in `folder`, new or continued; its episodes must be made as `first` is."""
     made_with = {
         "format": FORMAT, "suite": first.suite, "split": first.split, "seed": first.seed,
@@ -269,7 +273,7 @@ def _store(writer: LeRobotWriter, episode: Episode) -> None:
 _sims: dict[tuple[str, int, int], Simulation] = {}
 
 
-def _make(job: Job) -> Episode:
+def _make(job: DemonstrationJob) -> Episode:
     """One episode, in a simulation that is kept while its task stays the same."""
     key = (job.suite, job.task, job.image_size)
     if key not in _sims:
@@ -280,7 +284,7 @@ def _make(job: Job) -> Episode:
     return record(_sims[key], job)
 
 
-def _made(jobs: list[Job], workers: int) -> Iterator[Episode]:
+def _made(jobs: list[DemonstrationJob], workers: int) -> Iterator[Episode]:
     """Episodes in the order of `schedule`, however many workers there are."""
     blocks = schedule(jobs)
     ordered = [job for block in blocks for job in block]

@@ -25,7 +25,7 @@ from armsight.control.suite import (
     INSTALL,
     NUM_INITIAL_STATES,
     SPLITS,
-    Task,
+    SuiteTask,
     find_task,
     load_initial_states,
     load_libero,
@@ -154,7 +154,7 @@ def libero_files(suite: str) -> str:
     return f"{suite}: {len(known)} tasks with 50 initial states ({split})"
 
 
-def build(task: Task) -> tuple[str, Simulation]:
+def build(task: SuiteTask) -> tuple[str, Simulation]:
     """The scene can be built."""
     start = time.perf_counter()
     sim = Simulation(task)

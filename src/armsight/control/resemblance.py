@@ -18,7 +18,7 @@ VARYING = 0.1
 """Share of the pixels, those that differ most between the states, that is compared"""
 
 
-class Scene(Protocol):
+class SeenScene(Protocol):
     """What is reset and looked at: `armsight.control.simulation.Simulation`."""
 
     def reset(self, initial_state: int) -> None:
@@ -51,7 +51,7 @@ def rank(pictures: Sequence[Pixels], picture: Pixels) -> tuple[NDArray[np.intp],
 
 
 def most_alike(
-    scene: Scene, picture: Pixels, initial_states: Iterable[int]
+    scene: SeenScene, picture: Pixels, initial_states: Iterable[int]
 ) -> tuple[list[int], Array]:
     """Initial states in the order in which their pictures are like `picture` (H, W, 3).
 

@@ -17,7 +17,7 @@ from armsight.control.picture import Painter
 from armsight.control.suite import (
     NUM_INITIAL_STATES,
     SETTLE_STEPS,
-    Task,
+    SuiteTask,
     load_initial_states,
     load_libero,
     split_of,
@@ -51,7 +51,7 @@ class Simulation:
     """
 
     def __init__(
-        self, task: Task, *, image_size: int = 128, appearance: Appearance | None = None
+        self, task: SuiteTask, *, image_size: int = 128, appearance: Appearance | None = None
     ) -> None:
         self._mj = load_mujoco()
         self.task, self.image_size = task, image_size

@@ -38,7 +38,7 @@ INSTALL = "pip install 'armsight[control]' && pip install --no-deps " + " ".join
 
 
 @dataclass(frozen=True)
-class Task:
+class SuiteTask:
     """One task of a suite."""
 
     suite: str
@@ -84,7 +84,7 @@ def check_suite(suite: str) -> str:
 
 
 @cache
-def tasks(suite: str = "libero_object") -> tuple[Task, ...]:
+def tasks(suite: str = "libero_object") -> tuple[SuiteTask, ...]:
     """The tasks of a suite, in the benchmark's own order.
 
     Raises:
@@ -95,12 +95,12 @@ def tasks(suite: str = "libero_object") -> tuple[Task, ...]:
     names = load_libero("libero.libero.libero_suite_task_map").libero_task_map[suite]
     folder = Path(load_libero().get_libero_path("bddl_files")) / suite
     return tuple(
-        Task(suite, i, name, name.replace("_", " "), folder / f"{name}.bddl")
+        SuiteTask(suite, i, name, name.replace("_", " "), folder / f"{name}.bddl")
         for i, name in enumerate(names)
     )
 
 
-def find_task(text: str | int, suite: str = "libero_object") -> Task:
+def find_task(text: str | int, suite: str = "libero_object") -> SuiteTask:
     """The task of that number, name, instruction, or with that object in its name.
 
     Raises:
@@ -148,7 +148,7 @@ def states_of(split: str) -> range:
     return SPLITS[split]
 
 
-def load_initial_states(task: Task) -> NDArray[np.float64]:
+def load_initial_states(task: SuiteTask) -> NDArray[np.float64]:
     """(50, 1 + nq + nv) flattened MuJoCo states: time, positions, velocities."""
     libero = load_libero()
     name = Path(libero.get_libero_path("init_states")) / task.suite / f"{task.name}.pruned_init"

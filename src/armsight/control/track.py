@@ -9,7 +9,7 @@ every control step, is exact for one axis alone:
 
 1. Least squares on that model plans all steps at once, so that each looks ahead, and smooths the
    path. Where the arm starts is unknown, but near the suite's ready pose, and planned along.
-2. The arm alone (lone_arm.py) plays the plan. What the model leaves out (position and orientation
+2. The arm alone (arm_simulation.py) plays the plan. What the model leaves out (position and orientation
    disturb each other) is corrected on the way by feedback of position and velocity. What was
    commanded are the actions.
 
@@ -24,7 +24,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from armsight.control.lone_arm import CONTROL_HZ, KP, POSITION_SCALE, READY, ROTATION_SCALE, LoneArm
+from armsight.control.arm_simulation import (
+    CONTROL_HZ,
+    KP,
+    POSITION_SCALE,
+    READY,
+    ROTATION_SCALE,
+    ArmSimulation,
+)
 from armsight.errors import BadShapeError
 from armsight.geometry import make_transform, rotation_from_rotvec, rotvec_from_rotation
 
@@ -65,7 +72,7 @@ def track_path(
     initial_joint_positions: ArrayLike | None = None,
     *,
     tracking: Tracking | None = None,
-    arm: LoneArm | None = None,
+    arm: ArmSimulation | None = None,
 ) -> Tracked:
     """Actions that take the end effector along a path.
 
@@ -83,7 +90,7 @@ def track_path(
     """
     path, commands = _checked(T_base_ee, gripper)
     tracking = tracking or Tracking()
-    arm = arm or LoneArm()
+    arm = arm or ArmSimulation()
     free = initial_joint_positions is None
     arm.reset(READY if initial_joint_positions is None else initial_joint_positions)
     # Behind its end the path stands still, so that the last step has somewhere to go.
@@ -103,7 +110,7 @@ def track_path(
 
 
 def _play_with_feedback(
-    arm: LoneArm, steps: Array, coming: Array, speeds: Array, commands: Array, caution: float
+    arm: ArmSimulation, steps: Array, coming: Array, speeds: Array, commands: Array, caution: float
 ) -> Tracked:
     gain, damping = _feedback(caution)
     actions, poses = np.empty((len(steps), 7)), np.empty((len(steps), 4, 4))

@@ -25,7 +25,7 @@ TICKS = 90_000
 
 
 @dataclass(frozen=True)
-class Frame:
+class VideoFrame:
     """One upright frame of a video."""
 
     index: int
@@ -71,7 +71,7 @@ class VideoReader:
         seconds = self._container.duration
         return round(seconds / 1e6 * self.fps) if seconds else None
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames; after the last good one of a broken file, raise BadVideoError."""
         index, start = 0, None
         shape: Any = None
@@ -89,7 +89,7 @@ class VideoReader:
                 )
                 break
             shape = pixels.shape
-            yield Frame(index, time - start, pixels)
+            yield VideoFrame(index, time - start, pixels)
             index += 1
         declared = self._stream.frames
         if self._error is not None:

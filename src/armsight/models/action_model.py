@@ -55,7 +55,7 @@ class ActionModelConfig(StateModelConfig):
         return 2 * len(self.keypoint_names) + 1
 
 
-class ActionModel(StateModel):
+class ActionNetwork(StateModel):
     """See the module's docstring."""
 
     config: ActionModelConfig

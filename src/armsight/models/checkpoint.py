@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from armsight.errors import WeightsError
-from armsight.models.action_model import ActionModel, ActionModelConfig
+from armsight.models.action_model import ActionModelConfig, ActionNetwork
 from armsight.models.pose_model import PoseModel, PoseModelConfig
 from armsight.models.shared_model import SharedPoseModelConfig, tensors_of_robot
 
@@ -117,10 +117,12 @@ def load_pose_model(
     return _filled(model, folder, read_tensors(folder, weights)), info
 
 
-def load_action_model(folder: Path, *, weights: str = "ema") -> tuple[ActionModel, dict[str, Any]]:
+def load_action_model(
+    folder: Path, *, weights: str = "ema"
+) -> tuple[ActionNetwork, dict[str, Any]]:
     """The action model of a checkpoint; see `load_pose_model`."""
     info = _read_kind(folder, ActionModelConfig.kind)
-    model = ActionModel(ActionModelConfig.from_json(info["model"]))
+    model = ActionNetwork(ActionModelConfig.from_json(info["model"]))
     return _filled(model, folder, read_tensors(folder, weights)), info
 
 

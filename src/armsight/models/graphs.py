@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from armsight.models.action_model import ActionModel, split_steps
+from armsight.models.action_model import ActionNetwork, split_steps
 from armsight.models.encoder import Encoding
 from armsight.models.lite0 import TAPS, FeatureMaps, Lite0
 from armsight.models.pose_model import PoseModel
-from armsight.models.state_model import Measurements
+from armsight.models.state_model import EncoderOutput
 
 Axes = dict[str, dict[int, str]]
 
@@ -127,7 +127,7 @@ class DenoiserGraph(Graph):
             log relative depth.
         """
         seen = keypoints_seen.clamp(1e-6, 1 - 1e-6)
-        measurements = Measurements(keypoints_2d, keypoints_std.log(), seen.logit(), camera)
+        measurements = EncoderOutput(keypoints_2d, keypoints_std.log(), seen.logit(), camera)
         nothing = keypoints_seen.new_zeros(0)
         unused = dict.fromkeys(Encoding._fields, nothing)
         encoding = Encoding(**{
@@ -172,7 +172,7 @@ class ActionGraph(Graph):
         "gripper_opening",
     )
 
-    def __init__(self, model: ActionModel, num_inference_steps: int) -> None:
+    def __init__(self, model: ActionNetwork, num_inference_steps: int) -> None:
         super().__init__()
         self.model, self.num_inference_steps = model, num_inference_steps
 

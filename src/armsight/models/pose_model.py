@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from armsight.models.encoder import Encoding
-from armsight.models.state_model import Measurements, StateModel, StateModelConfig
+from armsight.models.state_model import EncoderOutput, StateModel, StateModelConfig
 from armsight.models.state_spec import StateSpec, pose_spec
 from armsight.robots import Robot
 
@@ -65,7 +65,7 @@ class PoseModel(StateModel):
         super().__init__(config, own_backbone=own_backbone)
         self.camera_in = nn.Linear(4, config.denoiser.width)
 
-    def context(self, measurements: Measurements, encoding: Encoding | None) -> Tensor:
+    def context(self, measurements: EncoderOutput, encoding: Encoding | None) -> Tensor:
         """Context tokens (B, C, d): K keypoints, one camera, then the coarse cells.
 
         Without `encoding` the tokens hold geometry alone.

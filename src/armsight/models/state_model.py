@@ -53,7 +53,7 @@ class StateModelConfig:
         return cls(**data)
 
 
-class Measurements(NamedTuple):
+class EncoderOutput(NamedTuple):
     """Keypoints as seen in an image, and the camera: all that geometry has to say.
 
     The denoiser can be trained on these alone, drawn from kinematics (train/pose/kinematic.py).
@@ -69,12 +69,12 @@ class Measurements(NamedTuple):
     """(B, 4): log(fx / S), log(fy / S), (cx - (S - 1) / 2) / S, (cy - (S - 1) / 2) / S"""
 
 
-def measure(encoding: Encoding, camera: Tensor) -> Measurements:
+def measure(encoding: Encoding, camera: Tensor) -> EncoderOutput:
     """The encoder's keypoints as the context's measurements, cut off from its gradient.
 
     The denoiser must take the keypoints as they are, not move them to its liking.
     """
-    return Measurements(
+    return EncoderOutput(
         encoding.keypoints_2d.detach(),
         encoding.keypoints_log_std.detach(),
         encoding.keypoints_seen.detach(),
@@ -101,7 +101,7 @@ class StateModel(nn.Module):
         )
         self.diffusion = Diffusion(config.diffusion)
 
-    def keypoint_tokens(self, m: Measurements, encoding: Encoding | None) -> Tensor:
+    def keypoint_tokens(self, m: EncoderOutput, encoding: Encoding | None) -> Tensor:
         """One token per keypoint (B, K, d); without `encoding` they hold geometry alone."""
         half = self.config.input_size / 2
         numbers = torch.cat(

@@ -13,8 +13,14 @@ from armsight.render import poses
 from armsight.render.imaging import camera
 from armsight.render.imaging.conditions import BentLens, Conditions, add_conditions
 from armsight.render.imaging.picture import Finisher, shrunk, through_camera
-from armsight.render.imaging.view import SUPERSAMPLING, View, buffers_of, hidden_share, visibility
-from armsight.render.scene import looks
+from armsight.render.imaging.view import (
+    SUPERSAMPLING,
+    CameraView,
+    buffers_of,
+    hidden_share,
+    visibility,
+)
+from armsight.render.scene import randomization
 from armsight.render.scene.backgrounds import Pictures
 from armsight.render.scene.other_arms import OtherArm, arms_unlike, other_arm
 from armsight.render.scene.scene import Scene
@@ -74,7 +80,7 @@ class FrameSettings:
 
 
 @dataclass(frozen=True)
-class Frame:
+class RenderedFrame:
     """One picture of H x W pixels, J joints, K keypoints."""
 
     image: NDArray[np.uint8]
@@ -128,7 +134,7 @@ class FrameMaker:
         self._finisher = Finisher(settings.split, self._pictures)
         self._scenes: dict[str, Scene] = {}
 
-    def make(self, index: int) -> Frame:
+    def make(self, index: int) -> RenderedFrame:
         """Frame number `index`."""
         s, rng = self.settings, rng_of(self.settings, index)
         kind = rng.random()
@@ -143,7 +149,7 @@ class FrameMaker:
         scale = 1.0 if other else self.scale
         view = self._sample_view(rng, keypoints, num_origins, scale)
         room, T = bool(rng.random() >= s.composited), view.T_cam_base
-        look = looks.sample_look(
+        look = randomization.sample_appearance(
             rng, s.split, scene.robot_materials, room, arm, -T[:3, :3].T @ T[:3, 3],
             self._pictures, scale, self._printed and not other,
             other_hand=0.0 if other or self._own_hand else s.other_hand,
@@ -178,7 +184,7 @@ class FrameMaker:
             visible[(uv < view.frame_rect[:2]).any(1) | (uv > view.frame_rect[2:]).any(1)] = 0
         image = _outside_black(through_camera(rng, image, view.scale), view.frame_rect)
         mask = _outside_black(mask, view.frame_rect)
-        frame = Frame(
+        frame = RenderedFrame(
             image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, True,
             not room, scene.finger_positions(),
         )  # fmt: skip
@@ -212,7 +218,7 @@ class FrameMaker:
 
     def _sample_view(
         self, rng: np.random.Generator, keypoints: Array, num_origins: int, scale: float
-    ) -> View:
+    ) -> CameraView:
         """A camera that sees enough of the arm, and a crop of its frame if wanted."""
         s = self.settings
         close_up = bool(s.close_up and rng.random() < s.close_up)
@@ -237,12 +243,12 @@ class FrameMaker:
             )
         whole = np.array([-0.5, -0.5, width - 0.5, height - 0.5])
         if not s.crop:
-            return View(K, T, (width, height), whole, 1.0)
+            return CameraView(K, T, (width, height), whole, 1.0)
         x0, y0, side = camera.sample_crop(rng, uv[seen], width, height)
         scaling = s.size / side
         rect = (np.array([0, 0, width, height]) - [x0, y0, x0, y0]) * scaling - 0.5
         K = camera.crop_intrinsics(K, x0, y0, side, s.size)
-        return View(K, T, (s.size, s.size), rect, scaling)
+        return CameraView(K, T, (s.size, s.size), rect, scaling)
 
     def _frame_size(self, rng: np.random.Generator, close_up: bool) -> tuple[int, int]:
         """Width and height [px] of the camera's frame."""

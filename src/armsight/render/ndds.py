@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from armsight.files import atomic_write
-from armsight.render.frame import Frame
+from armsight.render.frame import RenderedFrame
 from armsight.robots import Robot
 
 FORMAT = "armsight-ndds/1"
@@ -28,7 +28,7 @@ def label_path(folder: Path, index: int) -> Path:
     return folder / f"{index:06d}.json"
 
 
-def write_frame(folder: Path, index: int, frame: Frame, robot: Robot) -> None:
+def write_frame(folder: Path, index: int, frame: RenderedFrame, robot: Robot) -> None:
     """Write `NNNNNN.rgb.jpg`, then `NNNNNN.json`: a frame with labels is a whole frame.
 
     Raises:
@@ -42,7 +42,7 @@ def write_frame(folder: Path, index: int, frame: Frame, robot: Robot) -> None:
         temporary.write_text(json.dumps(labels(frame, robot)) + "\n")
 
 
-def labels(frame: Frame, robot: Robot) -> dict[str, Any]:
+def labels(frame: RenderedFrame, robot: Robot) -> dict[str, Any]:
     """The label file's content; metres, radians, pixels whose centres are whole numbers."""
     K = frame.K
     intrinsics = {"fx": K[0, 0], "fy": K[1, 1], "cx": K[0, 2], "cy": K[1, 2]}
@@ -103,7 +103,7 @@ def write_settings(folder: Path, robot: Robot, size: tuple[int, int], K: Any) ->
             temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _keypoints(frame: Frame, names: Any) -> list[dict[str, Any]]:
+def _keypoints(frame: RenderedFrame, names: Any) -> list[dict[str, Any]]:
     return [
         {
             "name": name,

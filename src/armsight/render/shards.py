@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from armsight.errors import MissingExtraError
 from armsight.files import atomic_write
-from armsight.render.frame import Frame
+from armsight.render.frame import RenderedFrame
 
 FORMAT = "armsight-shards/1"
 ROWS = 256
@@ -22,7 +22,7 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"shard-{shard:05d}.safetensors"
 
 
-def write_shard(path: Path, frames: Sequence[Frame], num_keypoints: int) -> None:
+def write_shard(path: Path, frames: Sequence[RenderedFrame], num_keypoints: int) -> None:
     """Write N frames of S x S pixels as one safetensors file.
 
     Tensors: `images` (N, S, S, 3) and `masks` (N, S, S) uint8; `joint_positions` (N, J) [rad],
@@ -48,7 +48,7 @@ def write_shard(path: Path, frames: Sequence[Frame], num_keypoints: int) -> None
         save_file(tensors, temporary)
 
 
-def _row(frame: Frame, num_keypoints: int) -> dict[str, NDArray[Any]]:
+def _row(frame: RenderedFrame, num_keypoints: int) -> dict[str, NDArray[Any]]:
     found = frame.robot_found
     points = {
         "keypoints_2d": (frame.keypoints_2d, 2, np.float32),

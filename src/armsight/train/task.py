@@ -20,7 +20,7 @@ from armsight.train.start import load_start, read_start
 AnyModel: TypeAlias = StateModel | SharedPoseModel
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """One kind of model and its data."""
 
     def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> AnyModel:
@@ -65,7 +65,11 @@ def network_settings(config: TrainConfig) -> dict[str, Any]:
 
 
 def build_model(
-    task: Task, config: TrainConfig, saved: dict[str, Any] | None = None, *, announce: bool = True
+    task: TrainingTask,
+    config: TrainConfig,
+    saved: dict[str, Any] | None = None,
+    *,
+    announce: bool = True,
 ) -> AnyModel:
     """A new model with ImageNet weights in its encoder, or started from `init_from`.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from armsight.train.config import TrainConfig
-from armsight.train.task import Task
+from armsight.train.task import TrainingTask
 
 
-def find_task(config: TrainConfig) -> Task:
+def find_task(config: TrainConfig) -> TrainingTask:
     """The task of `config.task`. Each is imported when asked for: actions need video decoding."""
     if config.task == "actions":
         from armsight.train.actions.task import ActionTask

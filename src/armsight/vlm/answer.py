@@ -12,7 +12,7 @@ from armsight.geometry import project, transform_points
 from armsight.robots import Robot
 from armsight.state import Estimate
 from armsight.vlm import prompt
-from armsight.vlm.ask import Answer, Question
+from armsight.vlm.ask import ModelAnswer, Question
 from armsight.vlm.ensemble import merge
 from armsight.vlm.parse import FAILURES
 from armsight.vlm.picture import SentPicture
@@ -23,7 +23,7 @@ Array = NDArray[np.floating]
 
 def to_estimate(
     robot: Robot,
-    answers: Sequence[Answer],
+    answers: Sequence[ModelAnswer],
     how: str = "median",
     *,
     K: Array | None = None,
@@ -71,7 +71,7 @@ def record(
     question: Question,
     model: str,
     settings: dict[str, Any],
-    answers: Sequence[Answer],
+    answers: Sequence[ModelAnswer],
     prices: Prices,
 ) -> dict[str, Any]:
     """What was asked, answered and spent, JSON-ready: the `vlm` part of `ask`'s document."""
@@ -93,7 +93,7 @@ def record(
     }
 
 
-def _messages(answers: Sequence[Answer]) -> tuple[str, ...]:
+def _messages(answers: Sequence[ModelAnswer]) -> tuple[str, ...]:
     messages = []
     for kind in FAILURES:
         problems = [a.parsed.problem for a in answers if a.parsed.failure == kind]

@@ -63,7 +63,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelAnswer:
     """One sample: the texts, what they came to, and what they cost."""
 
     parsed: Parsed
@@ -129,7 +129,7 @@ async def ask_once(
     question: Question,
     settings: ModelSettings,
     chat: list[Any] | None = None,
-) -> Answer:
+) -> ModelAnswer:
     """One sample, with one attempt to repair an answer that cannot be used.
 
     Args:
@@ -171,12 +171,12 @@ async def ask_once(
     repaired = _read(question, second)
     if not repaired.usable and answer.usable:
         repaired = answer
-    return Answer(repaired.parsed, repaired.disagreement, (first, second))
+    return ModelAnswer(repaired.parsed, repaired.disagreement, (first, second))
 
 
 async def ask_samples(
     model: Any, question: Question, settings: ModelSettings, samples: int
-) -> list[Answer]:
+) -> list[ModelAnswer]:
     """N samples at once. One that the server failed counts as a failure, unless all did.
 
     Raises:
@@ -186,7 +186,7 @@ async def ask_samples(
     results = await asyncio.gather(*tasks, return_exceptions=True)
     answers, problem = [], None
     for result in results:
-        if isinstance(result, Answer):
+        if isinstance(result, ModelAnswer):
             answers.append(result)
         elif isinstance(result, ModelError):
             problem = result
@@ -198,7 +198,7 @@ async def ask_samples(
     return answers
 
 
-def failed(error: ModelError) -> Answer:
+def failed(error: ModelError) -> ModelAnswer:
     """The answer that a dead request counts as.
 
     Raises:
@@ -208,14 +208,16 @@ def failed(error: ModelError) -> Answer:
 
     if isinstance(error, MissingKeyError | UnknownModelError):
         raise error
-    return Answer(Parsed(failure=ERROR, problem=str(error)))
+    return ModelAnswer(Parsed(failure=ERROR, problem=str(error)))
 
 
-def _read(question: Question, reply: Reply) -> Answer:
+def _read(question: Question, reply: Reply) -> ModelAnswer:
     if reply.error and not reply.text:
         kind = REFUSED if reply.stop_reason == "content_filter" else ERROR
-        return Answer(Parsed(failure=kind, problem=reply.error), None, (reply,))
+        return ModelAnswer(Parsed(failure=kind, problem=reply.error), None, (reply,))
     if question.claimed is None:
-        return Answer(parse_angles(reply.text, question.robot, reply.stop_reason), None, (reply,))
+        return ModelAnswer(
+            parse_angles(reply.text, question.robot, reply.stop_reason), None, (reply,)
+        )
     disagreement, parsed = parse_disagreement(reply.text, reply.stop_reason)
-    return Answer(parsed, disagreement, (reply,))
+    return ModelAnswer(parsed, disagreement, (reply,))

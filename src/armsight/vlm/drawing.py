@@ -111,7 +111,7 @@ class Drawer:
             self.close()
             self._tried, self._size = True, (camera.width, camera.height)
             try:
-                from armsight.render.scene.look import Light, Look
+                from armsight.render.scene.appearance import Appearance, Light
                 from armsight.render.scene.scene import Scene
 
                 scene = Scene(self.robot, 2 * camera.width, 2 * camera.height)
@@ -119,7 +119,7 @@ class Drawer:
                     Light(direction=(-0.5, -0.3, -0.8), diffuse=(0.5, 0.5, 0.5)),
                     Light(direction=(-0.2, 0.7, -0.4), diffuse=(0.25, 0.25, 0.25)),
                 ]
-                scene.apply(Look(lights=lights, ambient=(0.35, 0.35, 0.35), shadows=False))
+                scene.apply(Appearance(lights=lights, ambient=(0.35, 0.35, 0.35), shadows=False))
                 self._scene = scene
             except (ArmsightError, ImportError):
                 self._scene = None

@@ -18,7 +18,7 @@ from armsight.camera.image import LoadedImage
 from armsight.robots import Robot
 from armsight.viz.silhouette import silhouette
 from armsight.vlm import prompt
-from armsight.vlm.ask import Answer, Question, contents, messages
+from armsight.vlm.ask import ModelAnswer, Question, contents, messages
 from armsight.vlm.drawing import Camera, Drawer, default_camera
 from armsight.vlm.errors import ModelError
 from armsight.vlm.parse import parse_angles
@@ -105,11 +105,11 @@ async def refine_all(
     model: Any,
     question: Question,
     settings: ModelSettings,
-    answers: Sequence[Answer],
+    answers: Sequence[ModelAnswer],
     rounds: int,
     image: LoadedImage,
     view: tuple[Array, Array] | None,
-) -> tuple[list[Answer], list[list[dict[str, Any]]]]:
+) -> tuple[list[ModelAnswer], list[list[dict[str, Any]]]]:
     """Refine each usable sample.
 
     Args:
@@ -122,7 +122,7 @@ async def refine_all(
     """
     drawer = Drawer(question.robot)
     try:
-        refined: list[Answer] = []
+        refined: list[ModelAnswer] = []
         history: list[list[dict[str, Any]]] = []
         for answer in answers:
             if answer.parsed.joint_positions is None:
@@ -143,12 +143,12 @@ async def refine(
     model: Any,
     question: Question,
     settings: ModelSettings,
-    answer: Answer,
+    answer: ModelAnswer,
     rounds: int,
     image: LoadedImage,
     view: tuple[Array, Array] | None,
     drawer: Drawer,
-) -> tuple[Answer, list[Round]]:
+) -> tuple[ModelAnswer, list[Round]]:
     """K rounds for one sample; a round without a usable reply changes nothing."""
     m = engine.load_inspect().model
     robot = question.robot
@@ -190,7 +190,7 @@ async def refine(
         steps.append(Round(pose, after, scores, "after" if better else "before", reply))
         parsed = new if better else parsed
     asked = len(replies) - len(answer.replies)
-    return Answer(parsed, None, tuple(replies), asked, cut_short), steps
+    return ModelAnswer(parsed, None, tuple(replies), asked, cut_short), steps
 
 
 def _camera(

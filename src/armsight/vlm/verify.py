@@ -13,7 +13,7 @@ import numpy as np
 
 from armsight.vlm import prompt
 from armsight.vlm.answer import record
-from armsight.vlm.ask import Answer, Question, ask_samples
+from armsight.vlm.ask import ModelAnswer, Question, ask_samples
 from armsight.vlm.providers.engine import ModelSettings
 from armsight.vlm.providers.prices import Prices
 
@@ -49,7 +49,7 @@ async def judge_with_model(
     }
 
 
-def disagreement(answers: Sequence[Answer]) -> float | None:
+def disagreement(answers: Sequence[ModelAnswer]) -> float | None:
     """The mean over usable samples; None where there is none."""
     values = [a.disagreement for a in answers if a.disagreement is not None]
     return float(np.mean(values)) if values else None

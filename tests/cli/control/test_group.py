@@ -41,7 +41,7 @@ def test_arguments_reach_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     asked = []
 
     def make(
-        folder: Path, jobs: list[demos.Job], workers: int, progress: object
+        folder: Path, jobs: list[demos.DemonstrationJob], workers: int, progress: object
     ) -> tuple[int, int]:
         asked.append((folder, jobs, workers))
         return len(jobs), 0
@@ -67,7 +67,7 @@ def test_first_pictures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         asked.append((suite, list(states)))
         return FirstPictures(("milk",), looks, Tones.of(looks))
 
-    monkeypatch.setattr("armsight.control.first_pictures.look_at", look_at)
+    monkeypatch.setattr("armsight.control.task_recognition.look_at", look_at)
     result = CliRunner().invoke(group, ["control", "first-pictures", "--out", str(tmp_path / "w")])
     assert result.exit_code == 0, result.output
     assert asked == [("libero_object", [0, 3, 6, 9, 12, 15, 18, 21, 24, 27])]  # none is tested on

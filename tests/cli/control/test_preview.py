@@ -52,7 +52,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> None:
 
     known = ("pick_up_the_milk_and_place_it_in_the_basket", "pick_up_the_ketchup")
     made = tuple(
-        suite.Task("libero_object", i, name, name.replace("_", " "), Path())
+        suite.SuiteTask("libero_object", i, name, name.replace("_", " "), Path())
         for i, name in enumerate(known)
     )
     monkeypatch.setattr(suite, "tasks", lambda suite="libero_object": made)

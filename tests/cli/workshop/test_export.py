@@ -28,7 +28,7 @@ def test_action_weights_become_complete_by_the_command_that_is_named(
 ) -> None:
     looks = np.full((1, 8, 8, 3), 90, np.uint8)
     seen = FirstPictures(("milk",), looks, Tones.of(looks))
-    monkeypatch.setattr("armsight.control.first_pictures.look_at", lambda *_: seen)
+    monkeypatch.setattr("armsight.control.task_recognition.look_at", lambda *_: seen)
     checkpoint = save(tmp_path / "c", make_action_model())
     weights = tmp_path / "my weights"  # with a space: the line is for a shell
     arguments = ["export", checkpoint, "--out", str(weights), "--num-inference-steps", "2"]

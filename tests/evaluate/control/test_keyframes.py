@@ -12,7 +12,7 @@ from armsight.control.world_models import DiffusersWorldModel
 from armsight.data.video import VideoWriter
 from armsight.errors import DatasetError
 from armsight.evaluate.control import run as control
-from armsight.evaluate.control.plan import Unit
+from armsight.evaluate.control.plan import PlayedEpisode
 from armsight.evaluate.control.result import control_result
 from armsight.evaluate.control.run import run_control
 from tests.evaluate.test_control import by_key, plan_for
@@ -79,7 +79,9 @@ def test_video_files_are_keyframes_too(tmp_path: Path) -> None:
             video.write(picture, i * 0.15)
     plan = plan_for(tmp_path, None, keyframes=str(tmp_path / "videos"), rows=("no_action",),
                     default_row="no_action")  # fmt: skip
-    material, facts = control.Player(plan).sources.material(Unit("grey_task", 40, "no_action", 0))
+    material, facts = control.Player(plan).sources.material(
+        PlayedEpisode("grey_task", 40, "no_action", 0)
+    )
     assert material.frames.shape == (5, 32, 32, 3)
     assert material.demonstrated is None
     assert facts == {}

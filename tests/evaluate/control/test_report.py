@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from armsight.evaluate.control.plan import ROWS, Plan
+from armsight.evaluate.control.plan import ROWS, ControlPlan
 from armsight.evaluate.control.report import control_page, control_table, percent
 from armsight.reports.page import STYLE, table
 from tests.evaluate.grey_world import GreyWorld
@@ -48,7 +48,7 @@ def test_sentences_in_tables_may_take_several_lines(result: dict[str, Any], tmp_
     assert 'class="prose"' not in table(["a", "b"], [["1", "2"]])
     assert ".prose td:last-child" in STYLE
     page = control_page(
-        Plan(tmp_path, TASKS, (40,), default_row="track", world=GreyWorld()), result
+        ControlPlan(tmp_path, TASKS, (40,), default_row="track", world=GreyWorld()), result
     )
     tables = page.split("<table")[1:]
     assert [one.startswith(' class="prose"') for one in tables] == [True, False, True]
@@ -65,7 +65,7 @@ def test_rows_stand_against_each_other(result: dict[str, Any], tmp_path: Path) -
         "only_first": 5, "only_second": 6, "difference": -0.01, "interval": [-0.08, 0.055],
         "p_value": 1.0, "jerk_difference": {"value": -0.06, "low": -0.07, "high": -0.05},
     }]  # fmt: skip
-    plan = Plan(tmp_path, TASKS, (40,), default_row="track", world=GreyWorld())
+    plan = ControlPlan(tmp_path, TASKS, (40,), default_row="track", world=GreyWorld())
     cells = ["100", "5", "6", "-1.0 [-8.0, +5.5]", "1", "-0.060 [-0.070, -0.050]"]
     page = control_page(plan, result)
     name = "direct against direct_no_averaging"

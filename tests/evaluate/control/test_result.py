@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from armsight.evaluate.control.plan import Plan
+from armsight.evaluate.control.plan import ControlPlan
 from armsight.evaluate.control.result import control_result, mean_jerk, overall, success
 from armsight.reports.intervals import clustered_rate_interval, wilson_interval
 from tests.evaluate.grey_world import GreyWorld
@@ -84,7 +84,7 @@ def test_jerk_is_zero_on_straight_lines_and_known_on_a_zigzag() -> None:
 
 
 def test_result_has_the_default_row_at_the_top(tmp_path: Path) -> None:
-    plan = Plan(tmp_path, ("a", "b"), (40, 41), rows=("replay", "direct", "no_action"),
+    plan = ControlPlan(tmp_path, ("a", "b"), (40, 41), rows=("replay", "direct", "no_action"),
                 strides=(1, 2), default_row="direct", weights="w", world=GreyWorld())  # fmt: skip
     lines = [
         line(task, state, row == "replay" or (row == "direct" and task == "a"), row, stride)
@@ -107,11 +107,11 @@ def test_result_has_the_default_row_at_the_top(tmp_path: Path) -> None:
 
 
 def test_a_row_that_cannot_be_played_says_why(tmp_path: Path) -> None:
-    plan = Plan(tmp_path, ("a",), (40,), rows=("replay", "regression", "pose_differencing"),
+    plan = ControlPlan(tmp_path, ("a",), (40,), rows=("replay", "regression", "pose_differencing"),
                 default_row="replay", weights="w", world=GreyWorld())  # fmt: skip
     rows = control_result(plan, [line("a", 40, True)])["rows"]
     assert {name: row["status"] for name, row in rows.items()} == {
         "replay": "played", "regression": "no weights", "pose_differencing": "no weights",
     }  # fmt: skip
-    elsewhere = Plan(tmp_path, ("a",), (40,), keyframes="videos", world=GreyWorld())
+    elsewhere = ControlPlan(tmp_path, ("a",), (40,), keyframes="videos", world=GreyWorld())
     assert elsewhere.why_not("replay") == "no demonstration"

@@ -15,7 +15,13 @@ from armsight.data.video import VideoReader
 from armsight.errors import ConfigError, OutputError
 from armsight.evaluate.control import rows as control_rows
 from armsight.evaluate.control import run as control
-from armsight.evaluate.control.plan import MODEL_ROWS, Plan, Unit, parse_numbers, parse_rows
+from armsight.evaluate.control.plan import (
+    MODEL_ROWS,
+    ControlPlan,
+    PlayedEpisode,
+    parse_numbers,
+    parse_rows,
+)
 from armsight.evaluate.control.report import control_table, write_control_report
 from armsight.evaluate.control.result import control_result
 from armsight.evaluate.control.rows import Material
@@ -29,10 +35,10 @@ ROWS = ("replay", "direct", "direct_no_averaging", "no_action")
 ROWS_BY_MODEL = (*MODEL_ROWS, "regression")
 
 
-def plan_for(folder: Path, weights: str | None, **changes) -> Plan:
+def plan_for(folder: Path, weights: str | None, **changes) -> ControlPlan:
     settings = {"tasks": TASKS, "initial_states": (40, 41), "rows": ROWS, "weights": weights,
                 "world": GreyWorld([]), "num_videos": 1}  # fmt: skip
-    return Plan(folder, **{**settings, **changes})
+    return ControlPlan(folder, **{**settings, **changes})
 
 
 def by_key(lines) -> dict:
@@ -135,18 +141,18 @@ def test_other_weights_are_played_anew_and_other_settings_refused(
 
 def test_lines_know_how_their_actions_were_made(tmp_path: Path, weights: str) -> None:
     plan = plan_for(tmp_path, weights, regression_weights=weights, default_row="track")
-    tracked = {row: plan.made_with(Unit("grey_task", 40, row, 3)) for row in ROWS_BY_MODEL}
+    tracked = {row: plan.made_with(PlayedEpisode("grey_task", 40, row, 3)) for row in ROWS_BY_MODEL}
     followed = {"track", "track_no_averaging", "regression"}
     assert {row for row, text in tracked.items() if "effort=" in text} == followed
     assert all("votes" in text for text in tracked.values())  # and how the gripper was voted
-    assert plan.made_with(Unit("grey_task", 40, "replay", 0)) == ""
+    assert plan.made_with(PlayedEpisode("grey_task", 40, "replay", 0)) == ""
     direct = plan_for(tmp_path, weights, regression_weights=weights)
-    assert "effort=" not in direct.made_with(Unit("grey_task", 40, "regression", 3))
+    assert "effort=" not in direct.made_with(PlayedEpisode("grey_task", 40, "regression", 3))
 
 
 def test_the_words_of_a_card_make_no_result_stale(tmp_path: Path) -> None:
     folder = write_fake_action_weights(tmp_path / "weights")
-    unit = Unit("grey_task", 40, "direct", 3)
+    unit = PlayedEpisode("grey_task", 40, "direct", 3)
 
     def made_with(**entries: object) -> str:
         card = json.loads((folder / "model.json").read_text()) | entries
@@ -172,7 +178,7 @@ def test_rows_without_averaging_differ_where_pairs_meet(
     rows = control.Player(plan_for(tmp_path, weights, num_hypotheses=1)).rows
     material = Material(pictures(np.linspace(80, 200, 5)), np.eye(3), None)
     averaged, alone = (
-        rows.actions(Unit("grey_task", 40, row, 3), material)[0][:, 0]
+        rows.actions(PlayedEpisode("grey_task", 40, row, 3), material)[0][:, 0]
         for row in (route, f"{route}_no_averaging")
     )
     assert np.flatnonzero(np.abs(averaged - alone) > 1e-6).tolist() == [
@@ -213,7 +219,7 @@ def test_an_expert_that_fails_tries_again(tmp_path: Path) -> None:
 def test_failures_are_filmed_beside_their_keyframes(tmp_path: Path, weights: str) -> None:
     plan = plan_for(tmp_path, weights, rows=("direct",))
     lines = run_control(plan)
-    film = video_path(plan, Unit("impossible_task", 40, "direct", 3))
+    film = video_path(plan, PlayedEpisode("impossible_task", 40, "direct", 3))
     with VideoReader(film) as video:
         frames = [frame.pixels for frame in video]
     assert frames[0].shape[1] == 32 + 4 + 32

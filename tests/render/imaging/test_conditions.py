@@ -11,7 +11,7 @@ import pytest
 from armsight.render.frame import FrameMaker
 from armsight.render.imaging.conditions import BentLens, Conditions, add_conditions
 from armsight.render.presets import PRESETS
-from armsight.render.scene.look import NUM_OBJECTS, Light, Look
+from armsight.render.scene.appearance import NUM_OBJECTS, Appearance, Light
 
 K = np.array([[200.0, 0, 127.0], [0, 201.0, 130.0], [0, 0, 1]])
 RECT = np.array([-20.0, -0.5, 255.5, 255.5])
@@ -42,8 +42,8 @@ def test_a_lens_moves_the_corners_by_two_percent_at_most() -> None:
 
 
 def test_each_condition_changes_the_look_and_none_leaves_it() -> None:
-    def look_with(**shares: float) -> Look:
-        look = Look(lights=[Light()])
+    def look_with(**shares: float) -> Appearance:
+        look = Appearance(lights=[Light()])
         rng = np.random.default_rng(4)
         add_conditions(rng, Conditions(**shares), look, ARM, CAMERA)
         return look

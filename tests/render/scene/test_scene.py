@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from armsight.render.imaging.camera import crop_intrinsics, intrinsics, look_at, project
-from armsight.render.scene.look import Look, Solid
+from armsight.render.scene.appearance import Appearance, Solid
 from armsight.robots import load_robot
 
 ROBOT = load_robot("panda")
@@ -60,7 +60,7 @@ def test_points_project_onto_small_spheres_drawn_at_them(scene: Any, seed: int) 
         if not (8 < pixel[0] < width - 9 and 8 < pixel[1] < height - 9):
             continue
         ball = Solid("sphere", (5.0 / K[0, 0] * z, 0, 0), tuple(point))
-        scene.apply(Look(objects=[ball], robot_visible=False, shadows=False))
+        scene.apply(Appearance(objects=[ball], robot_visible=False, shadows=False))
         rows, columns = np.nonzero(scene.draw(K, T, (width, height)).geom >= 0)
         assert len(rows) > 40
         assert np.hypot(columns.mean() - pixel[0], rows.mean() - pixel[1]) < 0.3
@@ -72,7 +72,7 @@ def test_depth_is_the_distance_along_the_axis(scene: Any) -> None:
     width, height = scene.canvas.width, scene.canvas.height
     T = look_at(np.array([0.0, -2.0, 0.0]), np.zeros(3), 0.0)
     wall = Solid("box", (3, 0.25, 3), (0, 0.25, 0))
-    scene.apply(Look(objects=[wall], robot_visible=False, shadows=False))
+    scene.apply(Appearance(objects=[wall], robot_visible=False, shadows=False))
     depth = scene.draw(intrinsics(1.0, width, height), T, (width, height)).depth
     np.testing.assert_allclose(depth, 2.0, atol=2e-3)
 
@@ -82,16 +82,16 @@ def test_nothing_of_the_picture_before_shines_through(scene: Any) -> None:
     K = intrinsics(1.2, width, height)
     T = look_at(np.array([1.2, 0.3, 0.8]), np.array([0.2, 0, 0.4]), 0.0)
     scene.pose(ROBOT.ready_positions, 0.3)
-    scene.apply(Look())
+    scene.apply(Appearance())
     before = scene.draw(K, T, (width, height))
     things = [Solid("mesh", mesh=i, position=(0.3, 0.1 * i, 0)) for i in range(4)]
     gadgets = {"hand0": Solid("box", (0.1, 0.1, 0.1))}
     floor = {"floor": Solid("plane", (2, 2, 1), texture="floor")}
     texture = {"floor": np.full((192, 192, 3), 90, np.uint8)}
-    scene.apply(Look(objects=things, gadgets=gadgets, furniture=floor, textures=texture,
+    scene.apply(Appearance(objects=things, gadgets=gadgets, furniture=floor, textures=texture,
                      decals=True, ambient=(0.9, 0.1, 0.1), gamma=2.0, shadows=True))  # fmt: skip
     assert (scene.draw(K, T, (width, height)).rgb != before.rgb).mean() > 0.1
-    scene.apply(Look())
+    scene.apply(Appearance())
     after = scene.draw(K, T, (width, height))
     np.testing.assert_array_equal(after.rgb, before.rgb)
     np.testing.assert_array_equal(after.geom, before.geom)

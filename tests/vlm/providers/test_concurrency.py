@@ -10,7 +10,7 @@ import pytest
 
 from armsight.vlm.study.pair_maker import make_pairs
 from armsight.vlm.study.pairs import read_pairs
-from armsight.vlm.study.run import Plan, run_study
+from armsight.vlm.study.run import StudyPlan, run_study
 from tests.vlm.fake_server import FakeServer, Request, Response, answer_text
 from tests.vlm.scripted_study import make_folder
 
@@ -56,7 +56,7 @@ def test_a_thousand_requests(server: FakeServer, tmp_path: Path) -> None:
 
     server.behaviours["flaky"] = behave
     result = run_study(
-        Plan(
+        StudyPlan(
             pairs.path, tmp_path / "r", models=("local/flaky",), base_url=server.url,
             samples=(SAMPLES,), image_size=64, concurrency=32, retries=8, timeout=60,
         )

@@ -20,7 +20,7 @@ from armsight.vlm.drawing import Camera, shaded
 from armsight.vlm.study.items import REFINE
 from armsight.vlm.study.pair_maker import make_pairs
 from armsight.vlm.study.pairs import PairSet
-from armsight.vlm.study.run import Plan, run_study
+from armsight.vlm.study.run import StudyPlan, run_study
 from tests.labelled_folders import SIZE as FRAME
 from tests.labelled_folders import T_CAM_BASE, K, poses, write_ndds
 from tests.vlm import scripted_study
@@ -67,7 +67,7 @@ def corrects(
     return behave
 
 
-def plan(pairs: PairSet, server: FakeServer, report: Path, **more: Any) -> Plan:
+def plan(pairs: PairSet, server: FakeServer, report: Path, **more: Any) -> StudyPlan:
     """Without armsight's own estimator, which is not what is tested."""
     return scripted_study.plan(pairs, server, report, weights="none", refine=1, **more)
 

@@ -96,8 +96,8 @@ def first_pictures(suite: str, out: Path) -> None:
     """
     from armsight.actions.first_pictures import FILE, write_first_pictures
     from armsight.cli._progress import progress
-    from armsight.control.first_pictures import look_at
     from armsight.control.suite import SPLITS
+    from armsight.control.task_recognition import look_at
 
     made = look_at(suite, SPLITS["train"][::3], lambda found: progress(found, len(found), suite))
     write_first_pictures(made, out / FILE)

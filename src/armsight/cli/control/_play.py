@@ -44,7 +44,7 @@ def task_doubt(weights: str | Path, picture: Pixels, task: str) -> list[str]:
     Args:
         weights: name or folder of those that know how the suite's tasks look.
     """
-    from armsight.control.first_pictures import doubt, task_fits
+    from armsight.control.task_recognition import doubt, task_fits
 
     known = None
     with suppress(ArmsightError):  # actions can be played without any weights

@@ -12,7 +12,7 @@ from armsight.cli.control._play import find_state, parse_state, play, task_doubt
 from armsight.errors import ConfigError, UnknownTaskError
 
 if TYPE_CHECKING:
-    from armsight.control.suite import Task
+    from armsight.control.suite import SuiteTask
 
 SIZE = 256
 """Sides of the simulator's picture [px]"""
@@ -21,7 +21,7 @@ SIZE = 256
 def write_preview(
     sequence: ActionSequence,
     keyframes: Keyframes,
-    scene: tuple[Task, int | None],
+    scene: tuple[SuiteTask, int | None],
     weights: str | Path,
     target: Path,
 ) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def write_preview(
     }
 
 
-def find_scene(scene: str | None, name: str, suite: str) -> tuple[Task, int | None]:
+def find_scene(scene: str | None, name: str, suite: str) -> tuple[SuiteTask, int | None]:
     """Task and initial state of `--scene`; the task from the input's name where it is None.
 
     Args:

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from armsight.actions.keyframes import Keyframes
     from armsight.actions.sequence import ActionSequence
-    from armsight.control.suite import Task
+    from armsight.control.suite import SuiteTask
 
 BEST = "best"
 
@@ -147,7 +147,7 @@ def rollout(
 
 def find_task_of(
     task: str | None, suite: str, sequence: ActionSequence | None, source: Path
-) -> Task:
+) -> SuiteTask:
     """The task that was asked for, that the actions were played in, or that the video is named by.
 
     Raises:

@@ -75,7 +75,7 @@ def control(
     """
     from armsight.control.suite import find_task, split_of, states_of, tasks
     from armsight.errors import DatasetError
-    from armsight.evaluate.control.plan import ORACLE, Plan, parse_numbers, parse_rows
+    from armsight.evaluate.control.plan import ORACLE, ControlPlan, parse_numbers, parse_rows
     from armsight.evaluate.control.report import control_table, write_control_report
     from armsight.evaluate.control.result import control_result
     from armsight.evaluate.control.run import run_control
@@ -98,7 +98,7 @@ def control(
     found = find_weights(suite, weights, regression_weights, pose_weights, default_row)
     with ExitStack() as stack:
         folder = report or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        plan = Plan(
+        plan = ControlPlan(
             folder=folder,
             tasks=tuple(dict.fromkeys(task.name for task in chosen)),
             initial_states=tuple(states),

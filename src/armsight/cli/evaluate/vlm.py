@@ -48,9 +48,9 @@ from armsight.errors import ConfigError
 def vlm(dataset: Path, as_json: bool, report: Path, **options: Any) -> None:
     """Ask models about DATASET: a folder from `armsight make-pairs`, or a labelled data set."""
     from armsight.vlm.study.report import text_table
-    from armsight.vlm.study.run import Plan, run_study
+    from armsight.vlm.study.run import StudyPlan, run_study
 
-    plan = Plan(
+    plan = StudyPlan(
         dataset=dataset,
         report=report,
         models=tuple(name.strip() for name in options.pop("models").split(",") if name.strip()),

@@ -35,7 +35,7 @@ WORDS = ("description", "licence", "metrics", "training")
 
 
 @dataclass(frozen=True)
-class Unit:
+class PlayedEpisode:
     """One result: a row played once."""
 
     task: str
@@ -55,7 +55,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ControlPlan:
     """Tasks, initial states and rows, and what the actions come from; picklable for workers."""
 
     folder: Path
@@ -107,7 +107,7 @@ class Plan:
             return "no demonstration"
         return None
 
-    def units(self) -> list[Unit]:
+    def units(self) -> list[PlayedEpisode]:
         """Everything to be played, ordered so that one simulation serves many units."""
         playable = [row for row in self.rows if self.why_not(row) is None]
         found = []
@@ -115,10 +115,11 @@ class Plan:
             for state in self.initial_states:
                 for row in playable:
                     strided = row not in ("replay", "no_action")
-                    found.append(Unit(task, state, row, self.stride if strided else 0))
+                    found.append(PlayedEpisode(task, state, row, self.stride if strided else 0))
                 if self.why_not(self.default_row) is None:
                     found += [
-                        Unit(task, state, self.default_row, stride) for stride in self.strides
+                        PlayedEpisode(task, state, self.default_row, stride)
+                        for stride in self.strides
                     ]
         return list(dict.fromkeys(found))
 
@@ -135,7 +136,7 @@ class Plan:
             **self.world.settings(),
         }
 
-    def made_with(self, unit: Unit) -> str:
+    def made_with(self, unit: PlayedEpisode) -> str:
         """What one unit's actions depend on besides; a line made with something else is stale."""
         parts: list[str] = []
         if unit.row in (*MODEL_ROWS, "pose_differencing"):

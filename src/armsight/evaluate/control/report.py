@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from armsight.control.rollout import HOLD_STEPS
-from armsight.evaluate.control.plan import Plan, Unit
+from armsight.evaluate.control.plan import ControlPlan, PlayedEpisode
 from armsight.evaluate.control.run import video_path
 from armsight.evaluate.poses.pose import write_json
 from armsight.files import atomic_write
@@ -39,7 +39,7 @@ LARGEST_EMBEDDED = 600_000
 """Bytes of a film that the page holds itself"""
 
 
-def write_control_report(plan: Plan, result: dict[str, Any], lines: Sequence[Line]) -> Path:
+def write_control_report(plan: ControlPlan, result: dict[str, Any], lines: Sequence[Line]) -> Path:
     """Write results.json and report.html to the plan's folder; the page's path.
 
     Raises:
@@ -138,7 +138,7 @@ def _demonstrations(demos: Figures) -> str:
     )
 
 
-def control_page(plan: Plan, result: dict[str, Any]) -> str:
+def control_page(plan: ControlPlan, result: dict[str, Any]) -> str:
     """The HTML page."""
     settings = result["settings"]
     title = f"Video to actions in {settings.get('suite', 'simulation')}"
@@ -232,10 +232,12 @@ def _strides(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _failures(plan: Plan, result: dict[str, Any]) -> list[str]:
+def _failures(plan: ControlPlan, result: dict[str, Any]) -> list[str]:
     body, films = [], []
     for failure in result["failures"]:
-        unit = Unit(failure["task"], failure["initial_state"], plan.default_row, plan.stride)
+        unit = PlayedEpisode(
+            failure["task"], failure["initial_state"], plan.default_row, plan.stride
+        )
         reason = failure["error"] or "played to the end without success"
         body.append([short(unit.task), str(unit.initial_state), reason])
         if (film := video_path(plan, unit)).is_file():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.evaluate.control.paired import comparisons
-from armsight.evaluate.control.plan import ROWS, Plan
+from armsight.evaluate.control.plan import ROWS, ControlPlan
 from armsight.reports.figures import Figures, mean
 from armsight.reports.intervals import clustered_rate_interval, wilson_interval
 from armsight.reports.journal import Line
@@ -33,7 +33,7 @@ def mean_jerk(actions: ArrayLike) -> float:
     return float(np.linalg.norm(np.diff(arm, 2, axis=0), axis=1).mean())
 
 
-def control_result(plan: Plan, lines: Sequence[Line]) -> dict[str, Any]:
+def control_result(plan: ControlPlan, lines: Sequence[Line]) -> dict[str, Any]:
     """All figures, JSON-ready; the default row's `overall` and `per_task` also at the top."""
     main = [line for line in lines if line["stride"] in (0, plan.stride)]
     rows: dict[str, Any] = {}

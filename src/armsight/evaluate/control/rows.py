@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from armsight.actions.model import ActionModel, follow
 from armsight.actions.sequence import ACTION_SCALE, ActionSequence
 from armsight.estimate.estimator import Estimator
-from armsight.evaluate.control.plan import TRACKED, Plan, Unit
+from armsight.evaluate.control.plan import TRACKED, ControlPlan, PlayedEpisode
 from armsight.geometry import invert_transform, rotvec_from_rotation
 
 Array = NDArray[np.floating]
@@ -40,11 +40,11 @@ class Material:
 class RowMaker:
     """Makes actions; loads each model when it is first needed, and keeps it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ControlPlan) -> None:
         self.plan = plan
         self._last: tuple[Any, ActionSequence, float] | None = None
 
-    def actions(self, unit: Unit, material: Material) -> tuple[Array, float]:
+    def actions(self, unit: PlayedEpisode, material: Material) -> tuple[Array, float]:
         """Actions (N, 7) of a row, and the seconds from keyframes to them.
 
         Raises:
@@ -96,7 +96,7 @@ class RowMaker:
         return ActionModel.from_pretrained(str(weights), threads=self._threads)
 
     def _read(
-        self, model: Any, unit: Unit, material: Material, averaging: bool = True
+        self, model: Any, unit: PlayedEpisode, material: Material, averaging: bool = True
     ) -> tuple[ActionSequence, float]:
         """The model's own actions; those of several rows are the same, and read once."""
         key = (id(model), unit.task, unit.initial_state, unit.stride, averaging)

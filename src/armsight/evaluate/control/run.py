@@ -24,7 +24,7 @@ from armsight.errors import (
     OutputError,
     WeightsError,
 )
-from armsight.evaluate.control.plan import ORACLE, Plan, Unit
+from armsight.evaluate.control.plan import ORACLE, ControlPlan, PlayedEpisode
 from armsight.evaluate.control.result import mean_jerk
 from armsight.evaluate.control.rows import RowMaker
 from armsight.evaluate.control.sources import Sources, check_keyframes
@@ -33,7 +33,7 @@ from armsight.parallel import Workers
 from armsight.reports.journal import Journal, Line
 
 Array = NDArray[np.floating]
-Task: TypeAlias = "tuple[str, Unit]"
+Task: TypeAlias = "tuple[str, PlayedEpisode]"
 """What a worker is asked for: `record`, `play` or `film`, and of which unit"""
 Progress = Callable[[int, int], None]
 
@@ -43,7 +43,7 @@ FATAL = (ConfigError, MissingExtraError, OutputError, WeightsError)
 """Errors of the set-up; others are a row's own failure to answer"""
 
 
-def run_control(plan: Plan, progress: Progress = lambda done, total: None) -> list[Line]:
+def run_control(plan: ControlPlan, progress: Progress = lambda done, total: None) -> list[Line]:
     """Play what is not in the journal yet; all lines of the plan's units, in their order.
 
     Args:
@@ -86,7 +86,9 @@ def run_control(plan: Plan, progress: Progress = lambda done, total: None) -> li
     return lines
 
 
-def to_film(plan: Plan, units: list[Unit], lines: list[Line]) -> list[Unit]:
+def to_film(
+    plan: ControlPlan, units: list[PlayedEpisode], lines: list[Line]
+) -> list[PlayedEpisode]:
     """Failures of the default row, at most `num_videos`, from as many tasks as there are."""
     failed = [
         unit
@@ -105,7 +107,7 @@ def to_film(plan: Plan, units: list[Unit], lines: list[Line]) -> list[Unit]:
     return [unit for unit in chosen if not video_path(plan, unit).is_file()]
 
 
-def video_path(plan: Plan, unit: Unit) -> Path:
+def video_path(plan: ControlPlan, unit: PlayedEpisode) -> Path:
     """Where a failure's film is."""
     return plan.folder / "failures" / f"{unit.file_stem}.mp4"
 
@@ -113,7 +115,7 @@ def video_path(plan: Plan, unit: Unit) -> Path:
 class Player:
     """Does the work of one process; holds one simulation at a time."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ControlPlan) -> None:
         self.plan = plan
         self.rows = RowMaker(plan)
         self.sources = Sources(plan, self.simulation)
@@ -139,7 +141,7 @@ class Player:
             self._simulation, self._task = self.plan.world.simulation(task), task
         return self._simulation
 
-    def play(self, unit: Unit) -> Line:
+    def play(self, unit: PlayedEpisode) -> Line:
         """Compute a unit's actions, then play them."""
         line: Line = {
             "key": unit.key,
@@ -176,7 +178,7 @@ class Player:
             "seconds": round(seconds, 4),
         }
 
-    def film(self, unit: Unit) -> None:
+    def film(self, unit: PlayedEpisode) -> None:
         """Play a unit's actions once more, with a camera."""
         with np.load(self._actions_path(unit), allow_pickle=False) as file:
             actions = file["actions"]
@@ -192,12 +194,12 @@ class Player:
         ):
             rollout(simulation, actions, unit.initial_state, watch=watch)
 
-    def _keep(self, unit: Unit, actions: Array) -> None:
+    def _keep(self, unit: PlayedEpisode, actions: Array) -> None:
         video_path(self.plan, unit).unlink(missing_ok=True)  # of other actions
         with atomic_write(self._actions_path(unit)) as path, path.open("wb") as file:
             np.savez_compressed(file, actions=actions)
 
-    def _actions_path(self, unit: Unit) -> Path:
+    def _actions_path(self, unit: PlayedEpisode) -> Path:
         return self.plan.folder / "actions" / f"{unit.file_stem}.npz"
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from armsight.control.world_models import (
 )
 from armsight.errors import BadVideoError, DatasetError
 from armsight.evaluate.control.demos import Demonstration, DemonstrationFolder, add_strides, record
-from armsight.evaluate.control.plan import ORACLE, Plan, Unit
+from armsight.evaluate.control.plan import ORACLE, ControlPlan, PlayedEpisode
 from armsight.evaluate.control.rows import Material
 from armsight.files import atomic_write
 from armsight.reports.journal import Line
@@ -28,7 +28,7 @@ from armsight.reports.journal import Line
 Frames = NDArray[np.uint8]
 
 
-def check_keyframes(plan: Plan) -> None:
+def check_keyframes(plan: ControlPlan) -> None:
     """Look whether there are any keyframes at all, before anything is played.
 
     Raises:
@@ -54,12 +54,12 @@ def check_keyframes(plan: Plan) -> None:
 class Sources:
     """Keyframes of units, and demonstrations, kept in the plan's folder."""
 
-    def __init__(self, plan: Plan, simulation: Callable[[str], Any]) -> None:
+    def __init__(self, plan: ControlPlan, simulation: Callable[[str], Any]) -> None:
         """`simulation` gives a task's simulation; it is used for looking, never for acting on."""
         self.plan, self._simulation = plan, simulation
         self._demonstrations = DemonstrationFolder(plan.folder / "demonstrations")
 
-    def material(self, unit: Unit) -> tuple[Material, Line]:
+    def material(self, unit: PlayedEpisode) -> tuple[Material, Line]:
         """What a row may use, and what the unit's line says of it.
 
         Raises:
@@ -80,7 +80,7 @@ class Sources:
         )
         return Material(source.keyframes(np.empty((0, 0, 3), np.uint8), ""), K, None), {}
 
-    def demonstration(self, unit: Unit) -> Demonstration:
+    def demonstration(self, unit: PlayedEpisode) -> Demonstration:
         """From disk, or by the expert, with the keyframes of all strides."""
         plan, name = self.plan, (unit.task, unit.initial_state, self.plan.seed)
         made = self._demonstrations.read(*name)
@@ -103,7 +103,7 @@ class Sources:
         self._demonstrations.write(*name, made)
         return made
 
-    def _dreamed(self, unit: Unit) -> Path:
+    def _dreamed(self, unit: PlayedEpisode) -> Path:
         """The folder of the pipeline's keyframes, made where they are not there yet."""
         folder = self.plan.folder / "keyframes"
         target = folder / unit.task / f"{unit.initial_state}"

@@ -15,10 +15,10 @@ from armsight.render.clips.joint_path import free_pose, joint_path
 from armsight.render.frame import SPLITS, reach_scale
 from armsight.render.imaging import camera
 from armsight.render.imaging.picture import Finisher, shrunk, through_camera
-from armsight.render.imaging.view import SUPERSAMPLING, View, buffers_of
-from armsight.render.scene import looks
+from armsight.render.imaging.view import SUPERSAMPLING, CameraView, buffers_of
+from armsight.render.scene import randomization
+from armsight.render.scene.appearance import NUM_OBJECTS, Appearance, Solid
 from armsight.render.scene.backgrounds import Pictures
-from armsight.render.scene.look import NUM_OBJECTS, Look, Solid
 from armsight.render.scene.people import person, placed
 from armsight.render.scene.scene import Scene
 from armsight.robots import Robot
@@ -151,7 +151,7 @@ class ClipMaker:
         path[order] = joint_path(rng, self.robot, both[order])
         return times, path[: s.frames], wrong_log(path[s.frames :], faults)
 
-    def _view(self, rng: np.random.Generator, q: Array) -> View:
+    def _view(self, rng: np.random.Generator, q: Array) -> CameraView:
         """A camera before which most of the arm stays in the picture."""
         s = self.settings
         width, height = s.size
@@ -168,18 +168,18 @@ class ClipMaker:
             near = np.linalg.norm(cam, axis=1).min() > ranges.nearest
             if near and inside.mean() >= SHARE_OF_FRAMES:
                 whole = np.array([-0.5, -0.5, width - 0.5, height - 0.5])
-                return View(K, T, s.size, whole, 1.0)
+                return CameraView(K, T, s.size, whole, 1.0)
         raise ConfigError(f"none of 2000 cameras keeps the arm in the picture with {ranges}")
 
     def _look(
-        self, rng: np.random.Generator, q: Array, view: View, faults: Faults
-    ) -> tuple[Look, Walker | None]:
+        self, rng: np.random.Generator, q: Array, view: CameraView, faults: Faults
+    ) -> tuple[Appearance, Walker | None]:
         """The room, and who walks through it."""
         T = view.T_cam_base
         points = np.asarray(self.robot.keypoints(q), dtype=float)
         points = points[:, : self.robot.num_origin_keypoints].reshape(-1, 3)
         position = -T[:3, :3].T @ T[:3, 3]
-        look = looks.sample_look(
+        look = randomization.sample_appearance(
             rng, self.settings.split, self._scene.robot_materials, True, points, position,
             self._pictures, self._scale, self.robot.simulation.get("colours") == "any",
         )  # fmt: skip
@@ -200,8 +200,8 @@ class ClipMaker:
         return look, walker
 
     def _at(
-        self, share: float, look: Look, walker: Walker | None, wave: Array, faults: Faults
-    ) -> Look:
+        self, share: float, look: Appearance, walker: Walker | None, wave: Array, faults: Faults
+    ) -> Appearance:
         """The look when that share of the clip is over."""
         if not (walker or faults.moving_shadows or faults.auto_exposure):
             return look

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.scene.look import NUM_OBJECTS, Look, Solid
+from armsight.render.scene.appearance import NUM_OBJECTS, Appearance, Solid
 from armsight.render.scene.people import SKIN, limb, person, placed
 from armsight.render.scene.rooms import Rng, colour
 
@@ -31,7 +31,7 @@ class Conditions:
 
 
 def add_conditions(
-    rng: Rng, conditions: Conditions, look: Look, arm_points: Array, camera_position: Array
+    rng: Rng, conditions: Conditions, look: Appearance, arm_points: Array, camera_position: Array
 ) -> None:
     """Change `look`.
 
@@ -53,7 +53,9 @@ def add_conditions(
         _overexpose(rng, look)
 
 
-def _bystander(rng: Rng, look: Look, arm_points: Array, camera_position: Array) -> list[Solid]:
+def _bystander(
+    rng: Rng, look: Appearance, arm_points: Array, camera_position: Array
+) -> list[Solid]:
     middle, azimuth = arm_points.mean(0), rng.uniform(-np.pi, np.pi)
     away = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
     floor = look.furniture.get("floor")
@@ -105,7 +107,7 @@ def _arm_cable(rng: Rng, arm_points: Array) -> list[Solid]:
     ]
 
 
-def _overexpose(rng: Rng, look: Look) -> None:
+def _overexpose(rng: Rng, look: Appearance) -> None:
     gain, white = rng.uniform(1.4, 2.4), rng.uniform(0.0, 0.4)
     look.lights = [
         replace(light, diffuse=(gain * r, gain * g, gain * b))

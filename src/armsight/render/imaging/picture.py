@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from armsight.render.imaging import effects
 from armsight.render.imaging.gl import Buffers
-from armsight.render.imaging.view import SUPERSAMPLING, View
+from armsight.render.imaging.view import SUPERSAMPLING, CameraView
+from armsight.render.scene.appearance import Appearance
 from armsight.render.scene.backgrounds import Pictures, backdrop
-from armsight.render.scene.look import Look
 from armsight.render.scene.scene import Scene
 
 Metered = dict[str, Any]
@@ -32,7 +32,8 @@ class Finisher:
         self._split, self._pictures = split, pictures
 
     def __call__(
-        self, rng: np.random.Generator, scene: Scene, view: View, look: Look, buffers: Buffers,
+        self, rng: np.random.Generator, scene: Scene, view: CameraView, look: Appearance,
+        buffers: Buffers,
         metered: Metered | None = None,
     ) -> NDArray[np.uint8]:  # fmt: skip
         """The picture (H, W, 3) that was drawn, with its backdrop, as light reaches the camera."""
@@ -65,7 +66,7 @@ class Finisher:
         return _to_bytes(back + alpha * (colour - back))
 
     def _occlusion(
-        self, rng: np.random.Generator, buffers: Buffers, view: View, metered: Metered
+        self, rng: np.random.Generator, buffers: Buffers, view: CameraView, metered: Metered
     ) -> NDArray[np.float32]:
         depth = buffers.depth[::SUPERSAMPLING, ::SUPERSAMPLING]
         radius_m = rng.uniform(0.04, 0.12)

@@ -16,7 +16,7 @@ SUPERSAMPLING = 2
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """A camera and the part of its frame that is drawn."""
 
     K: Array
@@ -28,7 +28,7 @@ class View:
     """pixels drawn per pixel of the camera's frame"""
 
 
-def buffers_of(scene: Scene, view: View) -> Buffers:
+def buffers_of(scene: Scene, view: CameraView) -> Buffers:
     """The scene drawn at SUPERSAMPLING times the size."""
     k = SUPERSAMPLING
     K = np.diag([k, k, 1.0]) @ view.K
@@ -36,7 +36,7 @@ def buffers_of(scene: Scene, view: View) -> Buffers:
     return scene.draw(K, view.T_cam_base, (view.size[0] * k, view.size[1] * k))
 
 
-def hidden_share(visible: NDArray[np.uint8], uv: Array, cam: Array, view: View) -> float:
+def hidden_share(visible: NDArray[np.uint8], uv: Array, cam: Array, view: CameraView) -> float:
     """Share of the keypoints in the picture that something other than the arm hides."""
     inside = camera.inside(uv, *view.size) & (cam[:, 2] > 0.05)
     return float((visible[inside] == 0).mean()) if inside.any() else 0.0
@@ -47,7 +47,7 @@ def visibility(
     uv: Array,
     cam: Array,
     buffers: Buffers,
-    view: View,
+    view: CameraView,
     num_origins: int,
     scale: float = 1.0,
 ) -> NDArray[np.uint8]:

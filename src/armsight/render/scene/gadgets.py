@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from armsight.render.scene.look import Solid
+from armsight.render.scene.appearance import Solid
 from armsight.render.scene.rooms import Rng, colour
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.scene.look import Solid
+from armsight.render.scene.appearance import Solid
 from armsight.render.scene.rooms import Rng, colour, product
 
 Array = NDArray[np.float64]

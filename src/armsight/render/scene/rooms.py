@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.render.scene.appearance import NUM_OBJECTS, RGB, Solid
 from armsight.render.scene.lathe import PROFILES
-from armsight.render.scene.look import NUM_OBJECTS, RGB, Solid
 from armsight.render.scene.textures import random_colour
 
 Array = NDArray[np.float64]

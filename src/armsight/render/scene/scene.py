@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.render.imaging.gl import FAR, Buffers, Canvas
-from armsight.render.scene.lathe import turned_meshes
-from armsight.render.scene.look import (
+from armsight.render.scene.appearance import (
     FURNITURE,
     GADGETS,
     NUM_OBJECTS,
@@ -26,11 +25,12 @@ from armsight.render.scene.look import (
     RGB,
     TEXTURE_SIZE,
     TEXTURES,
+    Appearance,
     Light,
-    Look,
     Solid,
     Surface,
 )
+from armsight.render.scene.lathe import turned_meshes
 from armsight.render.scene.other_arms import OtherArm
 from armsight.render.scene.robot_model import DECALS, robot_spec
 from armsight.robots import Robot
@@ -97,7 +97,7 @@ class Scene:
         m.stat.extent, m.stat.center[:] = 1.5, (0.2, 0, 0.4)
         self._shadows = False
 
-    def apply(self, look: Look) -> None:
+    def apply(self, look: Appearance) -> None:
         """Set every slot from `look`; slots that it does not name are hidden or reset."""
         m, g = self.model, look.gamma
         for name in FURNITURE:
@@ -295,7 +295,7 @@ class Scene:
 
 
 def painted(rgb: RGB, paint: tuple[RGB | None, float]) -> RGB:
-    """A part's colour after painting: see `Look.paint`. Motors and screws are dark, and stay so."""
+    """A part's colour after painting, see `Appearance.paint`; motors and screws stay dark."""
     colour, gain = paint
     if colour is not None and max(rgb) > DARK:
         rgb = colour

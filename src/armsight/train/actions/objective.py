@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from armsight.models.action_model import ACTION_CHANNELS, ActionModel
+from armsight.models.action_model import ACTION_CHANNELS, ActionNetwork
 from armsight.train.config import TrainConfig
 from armsight.train.pose.encoded import encode
 from armsight.train.pose.objective import Losses, denoising_error, encoder_losses
@@ -18,7 +18,7 @@ share, or the noise in the actions drowns them."""
 class ActionObjective(nn.Module):
     """The model and its losses as one module, so that distributed training can wrap it."""
 
-    def __init__(self, model: ActionModel, config: TrainConfig) -> None:
+    def __init__(self, model: ActionNetwork, config: TrainConfig) -> None:
         super().__init__()
         self.model, self.config = model, config
 

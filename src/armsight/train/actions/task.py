@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from armsight.models.action_model import ActionModel, ActionModelConfig, split_steps
+from armsight.models.action_model import ActionModelConfig, ActionNetwork, split_steps
 from armsight.robots import load_robot
 from armsight.train.actions.batches import draw_action_batch, make_action_batch
 from armsight.train.actions.demonstrations import (
@@ -38,13 +38,13 @@ HYPOTHESES, STEPS = 4, 5
 class ActionTask:
     """See `armsight.train.task.Task`."""
 
-    def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> ActionModel:
+    def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> ActionNetwork:
         if like and like.get("kind") == ActionModelConfig.kind:
             # Weights mean something in the units they were trained in.
             offset, scale = tuple(like["step_offset"]), tuple(like["step_scale"])
         else:
             offset, scale = step_statistics(_episodes(config.data, config.one_robot))
-        return ActionModel(
+        return ActionNetwork(
             ActionModelConfig(
                 robot=config.one_robot, keypoint_names=load_robot(config.one_robot).keypoint_names,
                 suite=SUITE, control_hz=CONTROL_HZ, max_stride=config.max_stride,

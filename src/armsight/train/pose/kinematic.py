@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from armsight.models.kinematics import TorchKinematics
-from armsight.models.state_model import Measurements
+from armsight.models.state_model import EncoderOutput
 
 READY_SD_RAD = 0.6
 
@@ -57,7 +57,7 @@ def draw_cameras(points: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def draw_samples(
     kinematics: TorchKinematics, count: int, size: int, g: torch.Generator
-) -> tuple[Measurements, dict[str, Tensor]]:
+) -> tuple[EncoderOutput, dict[str, Tensor]]:
     """Measurements and true states {joint_positions, keypoints_2d, log_depth} of `count` views."""
     q = draw_poses(kinematics, count, g)
     points = kinematics.keypoints(q)
@@ -98,4 +98,4 @@ def draw_samples(
         "keypoints_2d": pixels,
         "log_depth": depth.log(),
     }
-    return Measurements(measured, log_std, logit, camera), truth
+    return EncoderOutput(measured, log_std, logit, camera), truth

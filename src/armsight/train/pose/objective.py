@@ -13,7 +13,7 @@ from armsight.models.denoisers import REGRESSIONS
 from armsight.models.encoder import HEATMAP_STRIDE, Encoding
 from armsight.models.kinematics import TorchKinematics
 from armsight.models.pose_model import PoseModel
-from armsight.models.state_model import Measurements, StateModel, measure
+from armsight.models.state_model import EncoderOutput, StateModel, measure
 from armsight.train.config import TrainConfig
 from armsight.train.pose.encoded import encode
 from armsight.train.pose.kinematic import draw_samples
@@ -43,7 +43,7 @@ class PoseObjective(nn.Module):
             size = self.model.config.input_size
             measurements, truth = draw_samples(self._kinematics[0], self.config.batch_size, size, g)
             device = next(self.model.parameters()).device
-            measurements = Measurements(*(part.to(device) for part in measurements))
+            measurements = EncoderOutput(*(part.to(device) for part in measurements))
             truth = {name: value.to(device) for name, value in truth.items()}
             context = self.model.context(measurements, None)
             everyone = torch.ones(len(context), device=device)
@@ -61,7 +61,7 @@ class PoseObjective(nn.Module):
         losses: Losses = {} if frozen else encoder_losses(encoding, batch)
         if self.config.stage != "encoder":
             hide = bool(torch.rand((), generator=g) < self.config.hide_features)
-            measurements: Measurements = measure(encoding, batch["camera"])
+            measurements: EncoderOutput = measure(encoding, batch["camera"])
             context = self.model.context(measurements, None if hide else encoding)
             losses["denoise"] = self.denoise(context, batch, batch["robot_found"], g)
         return losses

@@ -20,7 +20,7 @@ import numpy as np
 from armsight.camera.image import load_image
 from armsight.errors import ArmsightError
 from armsight.evaluate.poses.answers import AnswerFile
-from armsight.vlm.ask import Answer, ask_once, failed
+from armsight.vlm.ask import ModelAnswer, ask_once, failed
 from armsight.vlm.drawing import Drawer
 from armsight.vlm.errors import ModelError, ServerError, TooLateError
 from armsight.vlm.parse import ERROR, Parsed
@@ -37,7 +37,7 @@ HOPELESS = 8
 """So many requests without a single answer, and the model is given up"""
 
 
-class Journal:
+class StudyJournal:
     """Answers on disk by the key of their question."""
 
     def __init__(self, path: Path, pairs: PairSet) -> None:
@@ -50,19 +50,19 @@ class Journal:
         settings = {"study": "vlm", "robot": pairs.robot.name, "pairs": pairs.fingerprint}
         self._file = AnswerFile(path, settings)
 
-    def get(self, item: Item) -> Answer | None:
+    def get(self, item: Item) -> ModelAnswer | None:
         """The answer, unless there is none or the server failed it."""
         line = self._file.answers.get(item.key)
         if line is None or line["answer"]["failure"] == ERROR:
             return None
         return read_answer(line["answer"])
 
-    def last(self, item: Item) -> Answer | None:
+    def last(self, item: Item) -> ModelAnswer | None:
         """The answer, also one that the server failed."""
         line = self._file.answers.get(item.key)
         return None if line is None else read_answer(line["answer"])
 
-    def add(self, item: Item, answer: Answer, cost: float | None, spent: float = 0.0) -> None:
+    def add(self, item: Item, answer: ModelAnswer, cost: float | None, spent: float = 0.0) -> None:
         """Keep an answer; `spent` [USD] counts against the limit, with what was spent before on the
         same question."""
         before = self._file.answers.get(item.key)
@@ -79,7 +79,7 @@ class Journal:
         self._file.close()
 
 
-def read_answer(document: dict[str, Any]) -> Answer:
+def read_answer(document: dict[str, Any]) -> ModelAnswer:
     """An answer from its JSON."""
     q = document["joint_positions"]
     parsed = Parsed(
@@ -89,7 +89,7 @@ def read_answer(document: dict[str, Any]) -> Answer:
         document["problem"],
     )
     replies = tuple(Reply(**reply) for reply in document["replies"])
-    return Answer(parsed, document["disagreement"], replies, document.get("rounds", 0))
+    return ModelAnswer(parsed, document["disagreement"], replies, document.get("rounds", 0))
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Study:
 
     pairs: PairSet
     report: Path
-    journal: Journal
+    journal: StudyJournal
     ledger: Ledger
     base_url: str | None = None
     concurrency: int = 10
@@ -150,7 +150,7 @@ class Study:
         given_up: list[ArmsightError] = []
         left = len({item.key for item in items})
 
-        async def asker(item: Item, model: Any) -> Answer | None:
+        async def asker(item: Item, model: Any) -> ModelAnswer | None:
             nonlocal left
             try:
                 return await ask(item, model)
@@ -159,7 +159,7 @@ class Study:
                 if not left:  # inspect_ai would leave the connections open
                     await model.api.aclose()
 
-        async def ask(item: Item, model: Any) -> Answer | None:
+        async def ask(item: Item, model: Any) -> ModelAnswer | None:
             if given_up or self.ledger.stopped:
                 self.skipped += not given_up
                 return None
@@ -199,7 +199,7 @@ class Study:
                 f"{engine.redact(problem.message) if problem else ''}"
             )
 
-    async def _ask(self, item: Item, model: Any) -> Answer:
+    async def _ask(self, item: Item, model: Any) -> ModelAnswer:
         question = item.question(self.pairs)
         parts = question.parts()
         images = sum(not isinstance(part, str) for part in parts)
@@ -215,7 +215,7 @@ class Study:
         amount = await self.ledger.reserve(bound)
         lost = False
         before: tuple[Reply, ...] = ()
-        answer: Answer | None = None
+        answer: ModelAnswer | None = None
         try:
             if item.kind == REFINE:
                 answer, before = await self._refine(item, model)
@@ -236,11 +236,11 @@ class Study:
         self.progress(1)
         return answer
 
-    async def _refine(self, item: Item, model: Any) -> tuple[Answer, tuple[Reply, ...]]:
+    async def _refine(self, item: Item, model: Any) -> tuple[ModelAnswer, tuple[Reply, ...]]:
         """The first sample's answer, refined; and the replies that were paid before."""
         base = self.journal.last(base_of(item))
         if base is None or base.parsed.joint_positions is None:
-            return base or Answer(Parsed(failure=ERROR, problem="nothing to refine")), (
+            return base or ModelAnswer(Parsed(failure=ERROR, problem="nothing to refine")), (
                 base.replies if base else ()
             )
         target = item.pair.target

@@ -12,13 +12,13 @@ import numpy as np
 from armsight.camera.image import load_image
 from armsight.errors import ConfigError
 from armsight.verify.wrong_claims import Claim
-from armsight.vlm.ask import Answer
+from armsight.vlm.ask import ModelAnswer
 from armsight.vlm.prompt import prompt_version
 from armsight.vlm.providers import engine
 from armsight.vlm.providers.engine import EFFORTS, ModelSettings
 from armsight.vlm.providers.ledger import Ledger
 from armsight.vlm.providers.prices import Prices
-from armsight.vlm.study.collect import ANSWERS, Journal, Study
+from armsight.vlm.study.collect import ANSWERS, Study, StudyJournal
 from armsight.vlm.study.items import ANGLES, REFINE, VERIFY, Item, claims_of
 from armsight.vlm.study.pairs import PairSet, open_pairs
 from armsight.vlm.study.report import write_report
@@ -36,7 +36,7 @@ Verdict = tuple[str, int | None, float, float | None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What `armsight evaluate vlm` was asked for."""
 
     dataset: Path
@@ -64,7 +64,7 @@ class Plan:
 
 
 def run_study(
-    plan: Plan, progress: Callable[[int, int], None] = lambda done, total: None
+    plan: StudyPlan, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> dict[str, Any]:
     """Ask, score, write the report; returns results.json's content.
 
@@ -87,7 +87,7 @@ def run_study(
         pairs = replace(pairs, pairs=pairs.pairs[: plan.limit])
     prices = Prices.read(plan.prices)
     models = {engine.full_name(name, plan.base_url): name for name in plan.models}
-    journal = Journal(plan.report / ANSWERS, pairs)
+    journal = StudyJournal(plan.report / ANSWERS, pairs)
     ledger = Ledger(prices, plan.max_cost, journal.spent)
     study = Study(
         pairs, plan.report, journal, ledger, plan.base_url, plan.concurrency,
@@ -105,7 +105,7 @@ def run_study(
         study.close()
 
 
-def _items(plan: Plan, pairs: PairSet, models: Sequence[str]) -> dict[str, list[Item]]:
+def _items(plan: StudyPlan, pairs: PairSet, models: Sequence[str]) -> dict[str, list[Item]]:
     items: dict[str, list[Item]] = {ANGLES: [], REFINE: [], VERIFY: []}
     claims = claims_of(pairs, plan.seed, every=False) if plan.verify else {}
     for model in models:
@@ -126,7 +126,7 @@ def _items(plan: Plan, pairs: PairSet, models: Sequence[str]) -> dict[str, list[
     return items
 
 
-def _settings(plan: Plan, effort: str | None) -> ModelSettings:
+def _settings(plan: StudyPlan, effort: str | None) -> ModelSettings:
     return ModelSettings(
         effort, plan.temperature, plan.max_tokens, plan.use_schema, plan.retries, plan.timeout,
         plan.concurrency,
@@ -134,7 +134,7 @@ def _settings(plan: Plan, effort: str | None) -> ModelSettings:
 
 
 def _results(
-    plan: Plan, pairs: PairSet, study: Study, items: dict[str, list[Item]], prices: Prices
+    plan: StudyPlan, pairs: PairSet, study: Study, items: dict[str, list[Item]], prices: Prices
 ) -> dict[str, Any]:
     notes = list(pairs.notes)
     if study.skipped:
@@ -175,7 +175,7 @@ def _results(
 
 
 def _asked(
-    plan: Plan,
+    plan: StudyPlan,
     pairs: PairSet,
     study: Study,
     items: dict[str, list[Item]],
@@ -190,7 +190,7 @@ def _asked(
     variants = []
     for (kind, model, effort, references), by_pair in groups.items():
         for samples in plan.samples if kind == ANGLES else (1,):
-            answers: list[list[Answer]] = []
+            answers: list[list[ModelAnswer]] = []
             for pair in pairs.pairs:
                 found = [study.journal.last(item) for item in by_pair[pair.name][:samples]]
                 answers.append([answer for answer in found if answer is not None])
@@ -215,7 +215,12 @@ def _asked(
 
 
 def _verifiers(
-    plan: Plan, pairs: PairSet, study: Study, items: Sequence[Item], judge: Any, notes: list[str]
+    plan: StudyPlan,
+    pairs: PairSet,
+    study: Study,
+    items: Sequence[Item],
+    judge: Any,
+    notes: list[str],
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if judge is None:

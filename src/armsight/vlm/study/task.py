@@ -17,14 +17,14 @@ from inspect_ai.model import ChatMessage, ModelOutput, get_model
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from armsight.vlm.ask import Answer, ask_once, messages
+from armsight.vlm.ask import ModelAnswer, ask_once, messages
 from armsight.vlm.picture import LONGER_SIDE
 from armsight.vlm.prompt import prompt_version
 from armsight.vlm.providers.engine import MAX_TOKENS, ModelSettings
 from armsight.vlm.study.items import ANGLES, Item
 from armsight.vlm.study.pairs import PairSet, open_pairs
 
-Asker = Callable[[Item, Any], Awaitable[Answer | None]]
+Asker = Callable[[Item, Any], Awaitable[ModelAnswer | None]]
 """Answers an item with the model that is being evaluated; None: it was not asked"""
 
 ERROR, WITHIN, FAILED = "error_deg", "within_10_deg", "failed"
@@ -95,7 +95,7 @@ def _ask(pairs: PairSet, by_key: dict[str, Item], asker: Asker | None) -> Solver
             item = by_key[str(state.sample_id)]
             question = item.question(pairs)
             if asker is None:
-                answer: Answer | None = await ask_once(get_model(), question, item.settings)
+                answer: ModelAnswer | None = await ask_once(get_model(), question, item.settings)
             else:
                 answer = await asker(item, get_model())
             if answer is None:

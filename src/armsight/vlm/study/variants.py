@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from armsight.camera.image import load_image
 from armsight.errors import ArmsightError
 from armsight.evaluate.poses import metrics
-from armsight.vlm.ask import Answer
+from armsight.vlm.ask import ModelAnswer
 from armsight.vlm.ensemble import merge
 from armsight.vlm.parse import FAILURES
 from armsight.vlm.providers.prices import Prices
@@ -97,7 +97,7 @@ def clusters(pairs: PairSet) -> list[str]:
 
 def asked_variant(
     pairs: PairSet,
-    answers: Sequence[Sequence[Answer]],
+    answers: Sequence[Sequence[ModelAnswer]],
     prices: Prices,
     *,
     model: str,

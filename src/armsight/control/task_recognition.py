@@ -12,7 +12,7 @@ from armsight.actions.first_pictures import FirstPictures
 from armsight.actions.tones import Tones
 from armsight.control.resemblance import rank
 from armsight.control.simulation import Simulation
-from armsight.control.suite import Task, tasks
+from armsight.control.suite import SuiteTask, tasks
 
 Pixels = NDArray[np.uint8]
 
@@ -26,7 +26,7 @@ pictures of test states are doubted, and none of the 100 right ones"""
 def look_at(
     suite: str,
     initial_states: Sequence[int],
-    progress: Callable[[Sequence[Task]], Iterable[Task]] = lambda tasks: tasks,
+    progress: Callable[[Sequence[SuiteTask]], Iterable[SuiteTask]] = lambda tasks: tasks,
 ) -> FirstPictures:
     """See every task of a suite in some initial states, in the suite's own look.
 

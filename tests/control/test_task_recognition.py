@@ -10,10 +10,10 @@ import pytest
 
 from armsight.actions.first_pictures import FirstPictures, read_first_pictures
 from armsight.actions.tones import Tones
-from armsight.control import first_pictures as module
-from armsight.control.first_pictures import CLEARLY, doubt, look_at, task_fits
+from armsight.control import task_recognition as module
 from armsight.control.simulation import Simulation
-from armsight.control.suite import Task
+from armsight.control.suite import SuiteTask
+from armsight.control.task_recognition import CLEARLY, doubt, look_at, task_fits
 from armsight.estimate.pretrained import ACTIONS, WEIGHTS, available_weights
 
 NAMES = ("milk", "butter", "soup")
@@ -22,7 +22,7 @@ NAMES = ("milk", "butter", "soup")
 class Table:
     """Each task has its block at a place of its own, which moves a little with the state."""
 
-    def __init__(self, task: Task, image_size: int = 128) -> None:
+    def __init__(self, task: SuiteTask, image_size: int = 128) -> None:
         self.task = task
 
     def __enter__(self) -> Table:
@@ -44,7 +44,7 @@ class Table:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> FirstPictures:
-    made = tuple(Task("suite", i, name, name, Path()) for i, name in enumerate(NAMES))
+    made = tuple(SuiteTask("suite", i, name, name, Path()) for i, name in enumerate(NAMES))
     monkeypatch.setattr(module, "tasks", lambda suite: made)
     monkeypatch.setattr(module, "Simulation", Table)
     return look_at("suite", [0, 1, 2])
@@ -55,7 +55,7 @@ def test_tasks_are_told_apart(known: FirstPictures) -> None:
     assert known.pictures.shape == (3, 64, 64, 3)
     seen = []
     for i, name in enumerate(NAMES):
-        table = Table(Task("suite", i, name, name, Path()))
+        table = Table(SuiteTask("suite", i, name, name, Path()))
         table.reset(4)
         seen.append(table.render())
         fits = task_fits(known, np.clip(seen[-1] * 0.7 + 60, 0, 255).astype(np.uint8))

@@ -43,7 +43,7 @@ OPEN_FINGERS = 0.0387
 """Where both fingers are once the objects have settled [m]"""
 
 
-class LoneArm:
+class ArmSimulation:
     """The arm alone. Positions and poses are those of the grip site in the robot's base frame."""
 
     def __init__(self) -> None:

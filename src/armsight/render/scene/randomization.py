@@ -7,9 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.render.scene.appearance import (
+    NUM_SPOTS,
+    NUM_SUNS,
+    RGB,
+    TEXTURE_SIZE,
+    Appearance,
+    Light,
+    Surface,
+)
 from armsight.render.scene.backgrounds import Pictures
 from armsight.render.scene.gadgets import sample_gadgets
-from armsight.render.scene.look import NUM_SPOTS, NUM_SUNS, RGB, TEXTURE_SIZE, Light, Look, Surface
 from armsight.render.scene.rooms import colour, sample_objects, sample_room
 from armsight.render.scene.textures import surface
 
@@ -27,11 +35,11 @@ PART_COLOURS: dict[str, RGB] = {
 }
 
 
-def sample_look(
+def sample_appearance(
     rng: Rng, split: str, materials: Sequence[str], room: bool, arm_points: Array,
     camera_position: Array, pictures: Pictures, scale: float = 1.0, printed: bool = False,
     other_hand: float = 0.0, hand_comes_off: bool = False,
-) -> Look:  # fmt: skip
+) -> Appearance:  # fmt: skip
     """A random look.
 
     Args:
@@ -46,7 +54,7 @@ def sample_look(
         other_hand: share of pictures with another end effector, or none.
         hand_comes_off: the last link is the arm's own hand, in whose place the other one stands.
     """
-    look = Look(shadows=bool(rng.random() < 0.5), decals=bool(rng.random() < 0.6))
+    look = Appearance(shadows=bool(rng.random() < 0.5), decals=bool(rng.random() < 0.6))
     look.gamma = 1.0 if rng.random() < 0.35 else float(rng.uniform(1.2, 1.8))
     look.lights, look.ambient = sample_lights(rng, look.shadows)
     look.robot = sample_robot(rng, split, materials)
@@ -206,7 +214,7 @@ def sample_robot(rng: Rng, split: str, materials: Sequence[str]) -> dict[str, Su
 
 
 def sample_paint(rng: Rng, printed: bool) -> tuple[RGB | None, float]:
-    """Paint of the parts whose material is not known: see `Look.paint`."""
+    """Paint of the parts whose material is not known: see `Appearance.paint`."""
     gain = float(np.exp(rng.normal(0, 0.15)))
     if not printed or rng.random() < 0.15:
         return None, gain

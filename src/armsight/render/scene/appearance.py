@@ -71,7 +71,7 @@ class Surface:
 
 
 @dataclass
-class Look:
+class Appearance:
     """Everything about a picture but the robot's joints and the camera."""
 
     lights: list[Light] = field(default_factory=lambda: [Light()])
