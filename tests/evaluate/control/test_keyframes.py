@@ -15,7 +15,7 @@ from armsight.evaluate.control import run as control
 from armsight.evaluate.control.plan import PlayedEpisode
 from armsight.evaluate.control.result import control_result
 from armsight.evaluate.control.run import run_control
-from tests.evaluate.test_control import by_key, plan_for
+from tests.evaluate.control.test_run import by_key, plan_for
 from tests.fake_action_weights import pictures
 
 

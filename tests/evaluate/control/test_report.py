@@ -11,7 +11,7 @@ import pytest
 from armsight.evaluate.control.plan import ROWS, ControlPlan
 from armsight.evaluate.control.report import control_page, control_table, percent
 from armsight.reports.page import STYLE, table
-from tests.evaluate.grey_world import GreyWorld
+from tests.evaluate.control.grey_world import GreyWorld
 
 TASKS = ("pick_up_the_milk_and_place_it_in_the_basket", "pick_up_the_butter")
 PLAYED = {"episodes": 10, "success_rate": 0.9, "interval": [0.596, 0.982]}

@@ -11,7 +11,7 @@ import pytest
 from armsight.evaluate.control.plan import ControlPlan
 from armsight.evaluate.control.result import control_result, mean_jerk, overall, success
 from armsight.reports.intervals import clustered_rate_interval, wilson_interval
-from tests.evaluate.grey_world import GreyWorld
+from tests.evaluate.control.grey_world import GreyWorld
 
 
 def line(task: str, state: int, success: bool, row: str = "replay", stride: int = 0, **more):

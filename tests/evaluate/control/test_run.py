@@ -27,7 +27,7 @@ from armsight.evaluate.control.result import control_result
 from armsight.evaluate.control.rows import Material
 from armsight.evaluate.control.run import EPISODES, run_control, to_film, video_path
 from armsight.reports.journal import Journal
-from tests.evaluate.grey_world import HARD, STEPS, GreyWorld
+from tests.evaluate.control.grey_world import HARD, STEPS, GreyWorld
 from tests.fake_action_weights import pictures, write_fake_action_weights
 
 TASKS = ("grey_task", "impossible_task")
