@@ -10,8 +10,8 @@ every control step, is exact for one axis alone:
 1. Least squares on that model plans all steps at once, so that each looks ahead, and smooths the
    path. Where the arm starts is unknown, but near the suite's ready pose, and planned along.
 2. The arm alone (arm_simulation.py) plays the plan. What the model leaves out (position and
-   orientation disturb each other) is corrected on the way by feedback of position and velocity. What was
-   commanded are the actions.
+   orientation disturb each other) is corrected on the way by feedback of position and velocity.
+   What was commanded are the actions.
 
 Nothing here sees the evaluated simulation: neither its state nor its objects.
 """
