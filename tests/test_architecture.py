@@ -178,7 +178,7 @@ def test_help_is_quick() -> None:
 
 
 def test_exported_names() -> None:
-    assert len(armsight.__all__) <= 14
+    assert len(armsight.__all__) <= 15
     for name in armsight.__all__:
         value = getattr(armsight, name)
         assert name == "__version__" or value.__doc__, f"{name} has no docstring"

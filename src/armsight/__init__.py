@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from armsight.camera.camera_file import read_camera_file
     from armsight.errors import ArmsightError
     from armsight.estimate.estimator import Estimator
+    from armsight.estimate.several_robots import SeveralRobots
     from armsight.estimate.track import Tracker
     from armsight.fit.calibrate_camera import CameraCalibration, calibrate_camera
     from armsight.robots import Robot, available_robots, load_robot
@@ -32,6 +33,7 @@ _HOMES = {
     "Estimate": "armsight.state",
     "Estimator": "armsight.estimate.estimator",
     "Robot": "armsight.robots",
+    "SeveralRobots": "armsight.estimate.several_robots",
     "Tracker": "armsight.estimate.track",
     "available_robots": "armsight.robots",
     "calibrate_camera": "armsight.fit.calibrate_camera",
@@ -48,6 +50,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Robot",
+    "SeveralRobots",
     "Tracker",
     "__version__",
     "available_robots",

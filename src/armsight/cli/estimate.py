@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from armsight.cli._inputs import Input, check_target, find_inputs
 from armsight.cli._report import printable, table, video_summary
 from armsight.errors import ArmsightError, BadIntrinsicsError, ConfigError
 from armsight.estimate.estimator import Estimator
+from armsight.estimate.several_robots import SeveralRobots
 from armsight.files import atomic_write
 from armsight.outputs.documents import dumps, failure, video_head
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from armsight.cli._video import ReadFrames, VideoResult
 
 INTERRUPTED = 130
+FRAMES_TO_TELL_ROBOTS, FRAMES_APART = 4, 15
+"""So many frames of a video tell which robot it shows, every so many."""
 STATIC_CAMERA = {"auto": None, "yes": True, "no": False}
 
 
@@ -64,8 +68,8 @@ class Job:
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str))
-@click.option("--robot", default="panda", show_default=True,
-              help="Robot name, weights folder, or Hugging Face Hub id.")  # fmt: skip
+@click.option("--robot", help="Robot name, weights folder, or Hugging Face Hub id.  [default: all"
+              " robots whose weights come with the package]")  # fmt: skip
 @click.option("--K", "K", metavar="fx,fy,cx,cy", help="Camera intrinsics [px].")
 @click.option("--camera", type=click.Path(path_type=Path),
               help="Camera file: K.txt, JSON, or OpenCV/ROS YAML.")  # fmt: skip
@@ -85,7 +89,7 @@ class Job:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
     images: tuple[str, ...],
-    robot: str,
+    robot: str | None,
     K: str | None,
     camera: Path | None,
     fov: float | None,
@@ -119,7 +123,11 @@ def command(
     )
     if job.box is not None and any(one.is_video for one in job.inputs):
         raise ConfigError("--box is a place in images; videos are searched frame by frame")
-    estimator = Estimator.from_pretrained(robot).with_outline(outline is not False)
+    estimator: Estimator | SeveralRobots
+    if robot is None:
+        estimator = SeveralRobots.from_pretrained().with_outline(outline is not False)
+    else:
+        estimator = Estimator.from_pretrained(robot).with_outline(outline is not False)
     single = len(job.inputs) == 1 and not Path(images[0]).is_dir()
     if as_json and not single:
         click.echo("[", nl=False)
@@ -127,7 +135,7 @@ def command(
         if as_json and i:
             click.echo(",")
         if one.is_video:
-            run_video(job, estimator, one)
+            run_video(job, one_kind(estimator, one.path), one)
         else:
             run_image(job, estimator, one)
         if job.exit_code == INTERRUPTED:
@@ -137,7 +145,24 @@ def command(
     sys.exit(job.exit_code)
 
 
-def run_image(job: Job, estimator: Estimator, one: Input) -> None:
+def one_kind(estimator: Estimator | SeveralRobots, video: Path) -> Estimator:
+    """The estimator of the robot that a video shows, told from a few of its frames."""
+    if isinstance(estimator, Estimator):
+        return estimator
+    first = next(iter(estimator.estimators.values()))
+    if len(estimator.estimators) == 1:
+        return first
+    from armsight.data.video import VideoReader
+
+    try:
+        with VideoReader(video) as reader:
+            frames = islice(reader, 0, FRAMES_TO_TELL_ROBOTS * FRAMES_APART, FRAMES_APART)
+            return estimator.most_seen([frame.pixels for frame in frames])
+    except ArmsightError:
+        return first  # which will meet the same error, where it is reported
+
+
+def run_image(job: Job, estimator: Estimator | SeveralRobots, one: Input) -> None:
     """Estimate one image and write its files; errors are reported, the next image goes on."""
     try:
         targets = [job.target(f"{one.name}.json"), job.target(f"{one.name}.overlay.png")]
@@ -152,12 +177,14 @@ def run_image(job: Job, estimator: Estimator, one: Input) -> None:
             from armsight.viz.overlay import draw_overlay
 
             size = (image.width, image.height)
-            drawn = draw_overlay(image.pixels, estimate, estimator.robot, full_size=size)
+            known = estimator.robot if isinstance(estimator, Estimator) else None
+            drawn = draw_overlay(image.pixels, estimate, known, full_size=size)
             with atomic_write(targets[1]) as path:
                 Image.fromarray(drawn).save(path)
     except ArmsightError as error:
         job.fail(error)
-        document = failure(str(one.path), estimator.robot.name, error)
+        name = estimator.robot.name if isinstance(estimator, Estimator) else None
+        document = failure(str(one.path), name, error)
     else:
         if not job.as_json:
             written = targets if job.overlay else targets[:1]

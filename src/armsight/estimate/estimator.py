@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -28,9 +27,10 @@ from armsight.camera.image import ImageLike, LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.answer import Tuning, answer
+from armsight.estimate.arm_area import arm_area, lies_in
 from armsight.estimate.look import Look
 from armsight.estimate.pretrained import weights_folder
-from armsight.estimate.search import FEWEST_KEYPOINTS, next_box, search
+from armsight.estimate.search import next_box, search
 from armsight.estimate.session import Session
 from armsight.robots import Robot, load_robot
 from armsight.state import Estimate
@@ -39,13 +39,9 @@ Array = NDArray[np.floating]
 AnyImage: TypeAlias = "ImageLike | LoadedImage"
 
 MOST_HYPOTHESES = 1024
-BLANK_MARGIN = 1.2
 SAME_ARM_OVERLAP = 0.5
 """A further find that overlaps an earlier one by more is the same arm, blanked in the wrong
 place."""
-SAME_ARM_SHARE = 0.4
-"""Share of a further find's keypoints within arms that were read, from which on it is what was
-left of them."""
 MOST_ARMS = 4
 """So many arms of one image are read at most."""
 
@@ -224,7 +220,7 @@ class Estimator:
         """
         arms, boxes = [first], [seen.box]
         while len(arms) < MOST_ARMS:
-            blanked = tuple(_hull(arm) for arm in arms)
+            blanked = tuple(arm_area(arm) for arm in arms)
             # A second arm is about as large as the first: one look at the frame will do.
             seen = self.find(
                 [image], [camera], hypotheses, [blanked], in_parts=False, with_border=False
@@ -234,7 +230,7 @@ class Estimator:
             if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
                 break
             another = answer(self.robot, self.tuning, image, camera, seen)
-            if another.T_cam_base is None or _lies_in(another, blanked):
+            if another.T_cam_base is None or lies_in(another, blanked):
                 break
             arms.append(another)
             boxes.append(seen.box)
@@ -301,29 +297,3 @@ def _one_K_each(K: ArrayLike | None, count: int, many: bool) -> list[ArrayLike |
             "one for each"
         )
     return list(np.asarray(K))
-
-
-def _lies_in(estimate: Estimate, hulls: Sequence[Array]) -> bool:
-    """Whether most of an arm's keypoints (its origins too) lie where other arms were blanked."""
-    assert estimate.keypoints_2d is not None
-    points = estimate.keypoints_2d[np.isfinite(estimate.keypoints_2d).all(axis=1)]
-    inside = [
-        any(
-            len(hull) > 0 and cv2.pointPolygonTest(hull.astype(np.float32), point, False) >= 0
-            for hull in hulls
-        )
-        for point in points.tolist()
-    ]
-    return sum(inside) > SAME_ARM_SHARE * max(1, len(inside))
-
-
-def _hull(estimate: Estimate) -> Array:
-    """The convex hull (N, 2) [px] of an arm's keypoints, a little enlarged."""
-    assert estimate.keypoints_2d is not None
-    points = estimate.keypoints_2d[np.isfinite(estimate.keypoints_2d).all(axis=1)]
-    if len(points) < FEWEST_KEYPOINTS:
-        return np.zeros((0, 2))
-    hull = cv2.convexHull(points.astype(np.float32)).reshape(-1, 2).astype(float)
-    centre = hull.mean(axis=0)
-    enlarged: Array = centre + BLANK_MARGIN * (hull - centre)
-    return enlarged

@@ -13,9 +13,13 @@ DIGITS = 6
 """Decimals in the rows of a video: micrometres and microradians, at a third of the size"""
 
 
-def failure(image: str, robot: str, error: Exception) -> dict[str, Any]:
-    """An `Estimate`'s JSON for an image that could not be read: no answers, and the error."""
-    nothing = Estimate(robot, False, 0.0, (), ()).to_json()
+def failure(image: str, robot: str | None, error: Exception) -> dict[str, Any]:
+    """An `Estimate`'s JSON for an image that could not be read: no answers, and the error.
+
+    Args:
+        robot: that was asked for; None for any.
+    """
+    nothing = Estimate("", False, 0.0, (), ()).to_json()
     empty = dict.fromkeys(nothing)
     known = {"image": image, "robot": robot, "units": nothing["units"], "error": str(error)}
     return {**empty, **known}
