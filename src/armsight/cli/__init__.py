@@ -16,6 +16,7 @@ COMMANDS = {
     "estimate": "Read an arm's joint angles and camera pose from images or a video.",
     "extrinsics": "Find where a fixed camera stood, from frames and the robot's joints.",
     "actions": "Read the actions between the frames of a video.",
+    "live": "See an arm live on a local web page.",
     "serve": "Answer images over HTTP.",
     "audit": "Check a recorded data set's joint logs and cameras against its pictures.",
     "render": "Render a training or test set of a robot.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,7 @@ def make_app(
     limits: Limits | None = None,
     access: Access | None = None,
     more_routes: Sequence[BaseRoute] = (),
+    running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> Starlette:
     """The application that `armsight serve` runs.
 
@@ -134,13 +135,15 @@ def make_app(
         threads: images that are read at a time.
         limits, access: what is allowed, and to whom.
         more_routes: of pages that use the same API.
+        running: entered while the server runs.
     """
     limits, access = limits or Limits(), access or Access()
     desk = Desk(estimators, threads, limits)
 
     @asynccontextmanager
     async def open_desk(app: Starlette) -> AsyncIterator[None]:
-        yield
+        async with running():
+            yield
         desk.close()
 
     return Starlette(
