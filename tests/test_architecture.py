@@ -60,7 +60,7 @@ BELOW = {
         "errors",
         "files",
     },
-    "outputs": {"outputs", "data", "robots", "viz", "state", "errors", "files"},
+    "outputs": {"outputs", "camera", "data", "robots", "viz", "state", "errors", "files"},
     "web": {
         "web",
         "camera",
