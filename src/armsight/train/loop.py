@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Generator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from armsight.train.optimiser import (
 from armsight.train.pose.encoded import remember, remembered_batches
 from armsight.train.run_log import RunLog
 from armsight.train.stop import StopFlag
-from armsight.train.task import backbone_of, build_model, encoder_of
+from armsight.train.task import TrainingTask, backbone_of, build_model, encoder_of
 from armsight.train.tasks import find_task
 
 FREE_TO_CHANGE = (
@@ -76,35 +78,14 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     task = find_task(config)
     with accelerator.main_process_first():  # one renames, the others find it done
         folder = recover_checkpoint(out / "checkpoint")
-    saved = read_info(folder) if folder else None
-    if saved:
-        _check_same(config, saved, out)
-    model = build_model(task, config, saved, announce=main)
-    model.train()
-    if config.frozen_blocks:
-        backbone_of(model).freeze_early(config.frozen_blocks)
-    if config.stage == "denoiser":
-        encoder_of(model).eval()
-    ema = Ema(model, config.ema_decay)
-    step, trained_s = 0, 0.0
-    if saved and folder:
-        step, trained_s = int(saved["step"]), float(saved.get("trained_s", 0.0))
-        model.load_state_dict(read_tensors(folder, "model"))
-        ema.load(read_tensors(folder, "ema"))
-    optimiser = make_optimiser(model, config)
-    if step:
-        restore_optimiser(optimiser, model, read_tensors(out / "checkpoint", "optimiser"), step)
+    run = _begin(task, config, out, folder, announce=main)
+    model, ema, step = run.model, run.ema, run.step
     objective = task.objective(model, config)
     objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    objective, optimiser = accelerator.prepare(objective, optimiser)
+    objective, optimiser = accelerator.prepare(objective, run.optimiser)
     rank = accelerator.process_index
     last = min(config.steps, until_step or config.steps)
-    if config.cached_batches and step < last:
-        # Before anything listens to Ctrl-C: until here there is nothing to lose.
-        units = remember(encoder_of(model), task.batches(config, 0, rank), config, rank)
-        source = remembered_batches(units, config, step, rank)
-    else:
-        source = task.batches(config, step, rank)
+    source = _batches(task, model, config, rank, step, last)
     losses: dict[str, Tensor] = {}
     with ExitStack() as stack:
         stack.enter_context(closing(source))
@@ -113,7 +94,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
         stopping = False
         # Waits for the first pictures, where they are being rendered.
         batch = _on_device(next(source), accelerator.device) if step < last else {}
-        begun = time.monotonic() - trained_s
+        begun = time.monotonic() - run.trained_s
         while step < last and not stopping:
             elapsed_s = time.monotonic() - begun
             for group in optimiser.param_groups:
@@ -147,6 +128,53 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return {"step": step, "losses": {k: float(v.detach()) for k, v in losses.items()}}
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is trained, new or as a checkpoint left it."""
+
+    model: Any
+    ema: Ema
+    optimiser: Any
+    step: int
+    trained_s: float
+
+
+def _begin(
+    task: TrainingTask, config: TrainConfig, out: Path, checkpoint: Path | None, *, announce: bool
+) -> _Run:
+    """A new run, or the one in `checkpoint`."""
+    saved = read_info(checkpoint) if checkpoint else None
+    if saved:
+        _check_same(config, saved, out)
+    model = build_model(task, config, saved, announce=announce)
+    model.train()
+    if config.frozen_blocks:
+        backbone_of(model).freeze_early(config.frozen_blocks)
+    if config.stage == "denoiser":
+        encoder_of(model).eval()
+    ema = Ema(model, config.ema_decay)
+    step, trained_s = 0, 0.0
+    if saved and checkpoint:
+        step, trained_s = int(saved["step"]), float(saved.get("trained_s", 0.0))
+        model.load_state_dict(read_tensors(checkpoint, "model"))
+        ema.load(read_tensors(checkpoint, "ema"))
+    optimiser = make_optimiser(model, config)
+    if step:
+        restore_optimiser(optimiser, model, read_tensors(out / "checkpoint", "optimiser"), step)
+    return _Run(model, ema, optimiser, step, trained_s)
+
+
+def _batches(
+    task: TrainingTask, model: Any, config: TrainConfig, rank: int, step: int, last: int
+) -> Generator[Any, None, None]:
+    """The batches from `step` on, perhaps from memory."""
+    if not config.cached_batches or step >= last:
+        return task.batches(config, step, rank)
+    # Before anything listens to Ctrl-C: until here there is nothing to lose.
+    units = remember(encoder_of(model), task.batches(config, 0, rank), config, rank)
+    return remembered_batches(units, config, step, rank)
 
 
 def _on_device(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:

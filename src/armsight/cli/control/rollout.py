@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from armsight.actions.keyframes import Keyframes
     from armsight.actions.sequence import ActionSequence
+    from armsight.control.outcome import Outcome
+    from armsight.control.rollout import Rollout
     from armsight.control.suite import SuiteTask
 
 BEST = "best"
@@ -103,9 +105,7 @@ def rollout(
             state, alike = find_state(simulation, frames.shown[0])
         scene = {"suite": suite, "task": chosen.name, "initial_state": state}
         sequence = replace(sequence, scene=scene)
-        with suppress(OSError):  # results of other actions would outlive a run that is killed
-            for name in ("rollout.json", "rollout.mp4"):
-                (out / name).unlink(missing_ok=True)
+        clear_results(out)
         write_actions(sequence, out / "actions.npz")
         judge = OutcomeWatch(simulation)
         target = out / "rollout.mp4" if film else None
@@ -114,21 +114,13 @@ def rollout(
             shown = frames.shown
         result = play(simulation, sequence, state, target, shown, judge)
         outcome = judge.outcome()
-    document: dict[str, Any] = {
+    document = {
         "source": str(source),
         **scene,
         "resemblance": alike,
-        "tones": dict(sequence.tones),
-        "route": sequence.route,
-        "stride": sequence.stride,
+        **facts_of(sequence),
         "seed": seed,
-        "num_actions": len(sequence),
-        "num_steps": result.num_steps,
-        "success": result.success,
-        "picked": outcome.picked,
-        "lifted_m": round(outcome.lifted, 4),
-        "distance_to_basket_m": round(outcome.distance, 4),
-        "what_happened": outcome.text(result.success),
+        **facts_of_play(result, outcome),
         "messages": [*sequence.messages, *doubts],
     }
     with atomic_write(out / "rollout.json") as path:
@@ -143,6 +135,35 @@ def rollout(
         f"{document['what_happened']}"
     )
     click.echo(f"wrote {out}", err=True)
+
+
+def facts_of(sequence: ActionSequence) -> dict[str, Any]:
+    """What was played, for rollout.json."""
+    return {
+        "tones": dict(sequence.tones),
+        "route": sequence.route,
+        "stride": sequence.stride,
+        "num_actions": len(sequence),
+    }
+
+
+def facts_of_play(result: Rollout, outcome: Outcome) -> dict[str, Any]:
+    """How it went, for rollout.json."""
+    return {
+        "num_steps": result.num_steps,
+        "success": result.success,
+        "picked": outcome.picked,
+        "lifted_m": round(outcome.lifted, 4),
+        "distance_to_basket_m": round(outcome.distance, 4),
+        "what_happened": outcome.text(result.success),
+    }
+
+
+def clear_results(out: Path) -> None:
+    """Take away what an earlier rollout left: it would outlive a run that is killed."""
+    with suppress(OSError):
+        for name in ("rollout.json", "rollout.mp4"):
+            (out / name).unlink(missing_ok=True)
 
 
 def find_task_of(

@@ -137,8 +137,6 @@ def _add_mesh_geom(like: Any, mesh: str, material: str) -> None:
 
 def _cut_into_colours(spec: Any, folder: Path) -> None:
     """Replace each mesh geom whose material has a palette texture by geoms of one colour each."""
-    import cv2
-
     mj = load_mujoco()
     pictures = {texture.name: texture.file for texture in spec.textures}
     materials = {m.name: m for m in spec.materials}
@@ -148,68 +146,91 @@ def _cut_into_colours(spec: Any, folder: Path) -> None:
     }
     if not any(palettes.values()):
         return
-    meshes = {mesh.name: mesh for mesh in spec.meshes}
-    made: set[str] = set()
-    painted: dict[str, list[bytes]] = {}
+    cutter = _ColourCutter(spec, folder, materials, palettes)
     for geom in [g for g in spec.geoms if g.type == mj.mjtGeom.mjGEOM_MESH]:
-        mesh = meshes[geom.meshname]
-        path = folder / spec.meshdir / mesh.file
-        moved = mesh.refpos.any() or mesh.refquat[1:].any()
-        scale = float(mesh.scale[0])
-        stretched = scale <= 0 or (mesh.scale != scale).any()
-        if moved or stretched or not has_texture_coordinates(path):
-            continue
-        plain = materials[geom.material].rgba if geom.material in materials else geom.rgba
-        palette = np.full((1, 1, 3), np.round(255 * plain[:3]), np.uint8)
-        if file := palettes.get(geom.material):
-            image = cv2.imread(str(folder / spec.texturedir / file))
-            if image is None:
-                raise DatasetError(f"cannot read the robot's palette {folder / file}")
-            palette = np.ascontiguousarray(image[..., ::-1], np.uint8)
-            if len(np.unique(palette.reshape(-1, 3), axis=0)) > MAX_COLOURS:
-                continue
-        parts = [
-            replace(part, vertices=part.vertices * scale)
-            for part in light_parts(path, palette, FACES_KEPT)
-        ]
-        # One mesh may be drawn in several paints.
-        paints = painted.setdefault(geom.meshname, [])
-        if palette.tobytes() not in paints:
-            paints.append(palette.tobytes())
-        which = paints.index(palette.tobytes())
-        base = f"{geom.meshname}~{which}" if which else geom.meshname
-        for i, part in enumerate(parts):
-            name = f"{base}_{i}"
-            material = f"{geom.meshname}_{part_class(part.colour)}"
-            if name not in made:
-                made.add(name)
-                spec.add_mesh(
-                    name=name,
-                    uservert=part.vertices.ravel(),
-                    usernormal=part.normals.ravel(),
-                    userface=part.faces.ravel(),
-                    inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-                )
-            if spec.material(material) is None:
-                spec.add_material(name=material, rgba=[*(np.array(part.colour) / 255), 1])
-            _add_mesh_geom(geom, name, material)
-        white = [part for part in parts if part_class(part.colour) == "white"]
-        if white and max(len(part.faces) for part in white) > MIN_FACES:
-            name = f"{base}_{DECALS}"
-            if name not in made:
-                largest = max(white, key=lambda part: len(part.faces))
-                vertices, faces = decals(largest, seed=len(made))
-                spec.add_mesh(
-                    name=name, uservert=vertices.ravel(), userface=faces.ravel(),
-                    inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-                )  # fmt: skip
-                spec.add_material(name=name, rgba=[0.1, 0.1, 0.1, 1])
-                made.add(name)
-            _add_mesh_geom(geom, name, name)
-        spec.delete(geom)
+        cutter.cut(geom)
     used = {geom.meshname for geom in spec.geoms}
     for item in [m for m in spec.meshes if m.name not in used]:
         spec.delete(item)
     worn = {geom.material for geom in spec.geoms}
     for item in [m for name, m in materials.items() if name not in worn]:
         spec.delete(item)
+
+
+class _ColourCutter:
+    """Puts geoms of one colour each in the place of geoms with a palette."""
+
+    def __init__(
+        self, spec: Any, folder: Path, materials: dict[str, Any], palettes: dict[str, str | None]
+    ) -> None:
+        self._spec, self._folder = spec, folder
+        self._materials, self._palettes = materials, palettes
+        self._meshes = {mesh.name: mesh for mesh in spec.meshes}
+        self._made: set[str] = set()
+        self._painted: dict[str, list[bytes]] = {}
+
+    def cut(self, geom: Any) -> None:
+        """Replace a geom; one that cannot be cut stays as it is."""
+        mesh = self._meshes[geom.meshname]
+        path = self._folder / self._spec.meshdir / mesh.file
+        moved = mesh.refpos.any() or mesh.refquat[1:].any()
+        scale = float(mesh.scale[0])
+        stretched = scale <= 0 or (mesh.scale != scale).any()
+        if moved or stretched or not has_texture_coordinates(path):
+            return
+        palette = self._palette(geom)
+        if len(np.unique(palette.reshape(-1, 3), axis=0)) > MAX_COLOURS:
+            return
+        parts = [
+            replace(part, vertices=part.vertices * scale)
+            for part in light_parts(path, palette, FACES_KEPT)
+        ]
+        # One mesh may be drawn in several paints.
+        paints = self._painted.setdefault(geom.meshname, [])
+        if palette.tobytes() not in paints:
+            paints.append(palette.tobytes())
+        which = paints.index(palette.tobytes())
+        base = f"{geom.meshname}~{which}" if which else geom.meshname
+        for i, part in enumerate(parts):
+            material = f"{geom.meshname}_{part_class(part.colour)}"
+            self._add_mesh(f"{base}_{i}", part.vertices, part.faces, part.normals)
+            if self._spec.material(material) is None:
+                rgba = [*(np.array(part.colour) / 255), 1]
+                self._spec.add_material(name=material, rgba=rgba)
+            _add_mesh_geom(geom, f"{base}_{i}", material)
+        self._add_decals(geom, f"{base}_{DECALS}", parts)
+        self._spec.delete(geom)
+
+    def _palette(self, geom: Any) -> NDArray[np.uint8]:
+        """The picture (H, W, 3) that the geom's texture coordinates point into."""
+        import cv2
+
+        if file := self._palettes.get(geom.material):
+            image = cv2.imread(str(self._folder / self._spec.texturedir / file))
+            if image is None:
+                raise DatasetError(f"cannot read the robot's palette {self._folder / file}")
+            return np.ascontiguousarray(image[..., ::-1], np.uint8)
+        known = geom.material in self._materials
+        plain = self._materials[geom.material].rgba if known else geom.rgba
+        return np.full((1, 1, 3), np.round(255 * plain[:3]), np.uint8)
+
+    def _add_decals(self, geom: Any, name: str, parts: list[Any]) -> None:
+        """Dark spots on the largest white part, where there is one worth it."""
+        white = [part for part in parts if part_class(part.colour) == "white"]
+        if not white or max(len(part.faces) for part in white) <= MIN_FACES:
+            return
+        if name not in self._made:
+            largest = max(white, key=lambda part: len(part.faces))
+            self._add_mesh(name, *decals(largest, seed=len(self._made)))
+            self._spec.add_material(name=name, rgba=[0.1, 0.1, 0.1, 1])
+        _add_mesh_geom(geom, name, name)
+
+    def _add_mesh(self, name: str, vertices: Any, faces: Any, normals: Any = None) -> None:
+        if name in self._made:
+            return
+        self._made.add(name)
+        shell = load_mujoco().mjtMeshInertia.mjMESH_INERTIA_SHELL
+        own = {} if normals is None else {"usernormal": normals.ravel()}
+        self._spec.add_mesh(
+            name=name, uservert=vertices.ravel(), userface=faces.ravel(), inertia=shell, **own
+        )

@@ -99,19 +99,25 @@ def make_robot_file(
         check_robot(data)
     except ValueError as error:
         raise ConfigError(f"no robot can be made of this: {error}") from error
-    arrays = {}
-    for link, (vertices, faces) in shapes.items():
-        light_vertices, light_faces = vertices, faces
-        if len(faces) > OUTLINE_FACES:
-            light_vertices, light_faces = simplified(vertices, faces, OUTLINE_FACES / len(faces))
-        small = len(light_vertices) <= np.iinfo(np.uint16).max
-        arrays[f"{link}.vertices"] = light_vertices.astype(np.float32)
-        arrays[f"{link}.faces"] = light_faces.astype(np.uint16 if small else np.uint32)
+    arrays = _light_meshes(shapes)
     with atomic_write(out / f"{name}.npz") as path:
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
     with atomic_write(out / f"{name}.json") as path:
         path.write_text(json.dumps(data, indent=1) + "\n")
     return out / f"{name}.json"
+
+
+def _light_meshes(shapes: dict[str, tuple[Array, NDArray[np.intp]]]) -> dict[str, NDArray[Any]]:
+    """The links' meshes for outlines, as they are stored."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for link, (vertices, faces) in shapes.items():
+        points, triangles = np.asarray(vertices), np.asarray(faces)
+        if len(faces) > OUTLINE_FACES:
+            points, triangles = simplified(vertices, faces, OUTLINE_FACES / len(faces))
+        small = len(points) <= np.iinfo(np.uint16).max
+        arrays[f"{link}.vertices"] = points.astype(np.float32)
+        arrays[f"{link}.faces"] = triangles.astype(np.uint16 if small else np.uint32)
+    return arrays
 
 
 def _surface_keypoints(
