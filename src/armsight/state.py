@@ -44,9 +44,12 @@ class Estimate:
     robot: str
     robot_found: bool
     confidence: float
-    """Belief in [0, 1] that this robot is in view and that the answer is about right."""
+    """Belief in [0, 1] that what can be seen of this robot lies where the answer says; less where
+    joints cannot be told. Of a refusal: that an answer would be right, under 0.5"""
     joint_names: tuple[str, ...]
     keypoint_names: tuple[str, ...]
+    presence: float | None = None
+    """Belief of the network in [0, 1] that this robot is in view"""
     joint_positions: Array | None = None
     """(J,) [rad]"""
     joint_std: Array | None = None
@@ -109,6 +112,7 @@ class Estimate:
             "robot": self.robot,
             "robot_found": self.robot_found,
             "confidence": self.confidence,
+            "presence": self.presence,
             "joint_names": list(self.joint_names),
             "joint_positions": _plain(self.joint_positions),
             "joint_std": _plain(self.joint_std),

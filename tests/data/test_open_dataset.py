@@ -74,6 +74,18 @@ def test_damaged_folders(tmp_path, damage, words):
         open_dataset(folder)
 
 
+def test_a_lens_may_bend_as_it_likes_outside_of_the_picture(tmp_path):
+    folder = write_ndds(tmp_path)
+
+    def far_out(data):
+        points = data["objects"][0]["keypoints"]
+        for point in points[: len(points) // 2 + 1]:
+            point["projected_location"] = [5000.0, -3000.0]
+
+    edit_json(folder / "000000.json", far_out)
+    assert open_dataset(folder, limit=1).frames[0].T_cam_base is not None
+
+
 def test_a_truncated_picture_is_found_when_it_is_loaded(tmp_path):
     folder = write_ndds(tmp_path)
     picture = folder / "000000.rgb.jpg"

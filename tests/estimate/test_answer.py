@@ -10,14 +10,10 @@ import pytest
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import ConfigError, WeightsError
-from armsight.estimate.answer import (
-    SOLVERS,
-    Tuning,
-    answer,
-    confidence,
-    refused_confidence,
-)
+from armsight.estimate.answer import SOLVERS, Tuning, answer
+from armsight.estimate.confidence import visible_part_right
 from armsight.estimate.look import Look
+from armsight.fit.uncertainty import FIT_VERSION
 from tests.charted_arm import ROBOT, make_arm
 
 ARM = make_arm()
@@ -120,7 +116,8 @@ def test_card_sets_thresholds_calibration_and_confidence() -> None:
     }
     tuning = Tuning.from_card(card)
     assert not answer(ROBOT, tuning, IMAGE, CAMERA, make_look()).robot_found
-    assert confidence({"presence_logit": 0.5}, tuning) == pytest.approx(0.5)
+    bias, weights = tuning.confidence_bias, tuning.confidence_weights
+    assert visible_part_right({"presence_logit": 0.5}, bias, weights) == pytest.approx(0.5)
     card["thresholds"] = {}
     plain = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_look())
     wide = answer(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_look())
@@ -136,7 +133,7 @@ def test_answers_without_confidence_are_no_answers() -> None:
     assert not estimate.robot_found
     assert estimate.joint_positions is None
     assert estimate.confidence < 0.01
-    assert f"no {ROBOT.name} found" in estimate.messages
+    assert f"no {ROBOT.name} found (presence 0.97)" in estimate.messages
 
 
 def test_prior_std_comes_from_the_card() -> None:
@@ -158,11 +155,45 @@ def test_broken_cards_are_named() -> None:
         Tuning.from_card({"thresholds": {"robot_found": "high"}})
 
 
-@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.93])
-def test_a_refusal_never_looks_sure(threshold: float) -> None:
-    tuning = Tuning(robot_found=threshold)
-    presences = np.linspace(0, threshold, 20)
-    confidences = [refused_confidence(float(p), tuning) for p in presences]
-    assert confidences[-1] == pytest.approx(0.5)
-    assert (np.diff(confidences) > 0).all()
-    assert confidences[0] < 1e-4
+def test_half_an_arm_is_found_though_some_joints_cannot_be_told() -> None:
+    """Keypoints of the forearm and the hand alone: their joints are known, the first are not."""
+    links = ("link5", "link6", "link7", "hand")
+    beyond = [any(link in name for link in links) for name in ROBOT.keypoint_names]
+    rng = np.random.default_rng(0)
+    spread = np.array([0.8, 0.8, 0.8, 0.5, 0.1, 0.1, 0.1])
+    guesses = ROBOT.clip(ARM.q + spread * rng.standard_normal((16, 7)))
+    look = make_look(keypoints_seen=np.where(beyond, 0.9, 0.05), hypotheses=guesses)
+    estimate = answer(ROBOT, Tuning(prior_std=0.8), IMAGE, CAMERA, look)
+    assert estimate.robot_found
+    assert estimate.presence == 0.97
+    assert estimate.joint_std is not None
+    assert estimate.joint_std[:2].min() > np.radians(25) > 2 * estimate.joint_std[5]
+    [message] = [one for one in estimate.messages if "cannot be told" in one]
+    assert "panda_joint1, panda_joint2" in message
+    assert "panda_joint6" not in message
+
+
+def test_a_refusal_says_how_sure_it_is_and_what_helps() -> None:
+    tuning = Tuning(robot_found=0.99)
+    empty = answer(ROBOT, tuning, IMAGE, CAMERA, make_look(presence=0.05))
+    assert empty.messages == ("animated", "no panda found (presence 0.05)")
+    assert empty.to_json()["presence"] == 0.05
+    arm_like = answer(ROBOT, tuning, IMAGE, CAMERA, make_look(presence=0.8))
+    assert "no panda found (presence 0.80)" in arm_like.messages
+    assert "--K" in arm_like.messages[-1]
+    assert "--box" in arm_like.messages[-1]
+    assert arm_like.confidence < 0.5
+
+
+def test_a_card_that_was_calibrated_for_another_fit_is_said() -> None:
+    now = answer(ROBOT, Tuning.from_card(_card(FIT_VERSION)), IMAGE, CAMERA, make_look())
+    before = answer(ROBOT, Tuning.from_card(_card(1)), IMAGE, CAMERA, make_look())
+    assert now.messages == ("animated", "camera note")
+    assert any("calibrated for version 1 of the fit" in message for message in before.messages)
+    unversioned = Tuning.from_card({"calibration": {"joint_scale": 1.0}})
+    assert unversioned.notes == Tuning.from_card(_card(1)).notes
+    assert Tuning.from_card({}).notes == ()
+
+
+def _card(version: int) -> dict[str, Any]:
+    return {"calibration": {"joint_scale": 1.0, "fit_version": version}}

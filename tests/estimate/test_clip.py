@@ -65,7 +65,7 @@ def test_an_arm_that_stays_away_is_not_made_up() -> None:
     found = [one.robot_found for one in estimates]
     assert all(found[:10])
     assert not any(found[30:])
-    assert "no panda found" in estimates[-1].messages
+    assert "no panda found (presence 0.02)" in estimates[-1].messages
 
 
 def test_windows_join(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_no_robot() -> None:
     assert estimate.T_cam_base is None
     assert estimate.samples is None
     assert estimate.confidence < 0.1
-    assert "no panda found" in estimate.messages
+    assert "no panda found (presence 0.02)" in estimate.messages
 
 
 @pytest.mark.parametrize("count", [2, 3])

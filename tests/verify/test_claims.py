@@ -15,11 +15,11 @@ from armsight.fit.contour import draw_contour
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import States
 from armsight.fit.measurements import Measurements, check_measurements
+from armsight.fit.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
 from armsight.geometry import project, transform_points
 from armsight.robots import load_robot
 from armsight.state import Estimate
 from armsight.verify.claims import ClaimVerifier, ImageEvidence, ImageFit, fit_keypoints
-from armsight.verify.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
 from armsight.vlm.drawing import Camera, default_camera, shaded
 from armsight.vlm.references import FOLDER
 from armsight.vlm.study import roc

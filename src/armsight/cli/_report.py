@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,25 @@ from armsight.state import Estimate
 if TYPE_CHECKING:
     from armsight.cli._video import VideoResult
 
+OF_ONE_FRAME = ("cannot be told from this picture", "field of view seen from the arm")
+
+
+def is_refusal(message: str) -> bool:
+    """Whether a message of an estimate says that the robot was not found."""
+    return re.fullmatch(r"no \S+ found( \(presence .*)?", message) is not None
+
+
+def for_a_video(messages: Iterable[str]) -> list[str]:
+    """An estimate's messages without what is true of its frame alone."""
+    kept = [message for message in messages if not any(one in message for one in OF_ONE_FRAME)]
+    return [message.partition(" (presence")[0] for message in kept]
+
 
 def table(estimate: Estimate) -> str:
     """Joint, angle and standard deviation [deg], where the base is, and what to know."""
     title = f"{estimate.image or 'image'}: "
     if not estimate.robot_found or estimate.joint_positions is None:
-        lines = [title + f"no {estimate.robot} found"]
+        lines = [title + next(filter(is_refusal, estimate.messages), f"no {estimate.robot} found")]
     else:
         lines = [title + f"{estimate.robot} found, confidence {estimate.confidence:.2f}"]
         lines += _joint_rows(estimate)
@@ -29,8 +44,8 @@ def table(estimate: Estimate) -> str:
             )
     for other in estimate.others:
         lines.append(f"  another {other.robot}, confidence {other.confidence:.2f}: see `others`")
-    skip = f"no {estimate.robot} found"
-    lines += [f"  note: {message}" for message in estimate.messages if message != skip]
+    notes = [message for message in estimate.messages if not is_refusal(message)]
+    lines += [f"  note: {message}" for message in notes]
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.cli._report import for_a_video
 from armsight.data.prefetch import prefetch
 from armsight.data.video import VideoFrame, VideoReader, VideoWriter
 from armsight.errors import BadVideoError, OutputError
@@ -179,7 +180,9 @@ def estimate_video(
                     result.intrinsics_source = (
                         result.intrinsics_source or estimate.intrinsics_source
                     )
-                    result.messages = tuple(dict.fromkeys((*result.messages, *estimate.messages)))
+                    result.messages = tuple(
+                        dict.fromkeys((*result.messages, *for_a_video(estimate.messages)))
+                    )
                 result.interrupted = stop.is_set()
         except BadVideoError as error:
             result.problem = error

@@ -18,7 +18,7 @@ from armsight.camera.crops import Box
 from armsight.camera.image import load_image
 from armsight.camera.parse import parse_box, parse_K
 from armsight.cli._inputs import Input, check_target, find_inputs
-from armsight.cli._report import printable, table, video_summary
+from armsight.cli._report import is_refusal, printable, table, video_summary
 from armsight.errors import ArmsightError, BadIntrinsicsError, ConfigError
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.several_robots import SeveralRobots
@@ -253,7 +253,7 @@ def report_video(job: Job, one: Input, result: VideoResult, written: list[Path])
     """Say how many frames were done, what is worth knowing, and what went wrong."""
     job.say(f"{one.path}: {result.frames} frames, arm found in {result.found}")
     for message in result.messages:
-        if not (result.found and message.startswith("no ") and message.endswith(" found")):
+        if not (result.found and is_refusal(message)):
             job.say(f"  note: {message}")
     if result.frames:
         job.say(f"  wrote {', '.join(map(str, written))}")

@@ -132,9 +132,13 @@ def _with_geometry(label: FrameLabels, robot: Robot, scale: float, tolerance: fl
             "be 4x4 with T_cam_base @ p_base = p_cam, in metres, OpenCV camera axes."
         )
     if frame.K is not None and frame.keypoints_2d is not None:
-        # 2 % of the picture: a lens that was not undistorted passes, another camera does not.
+        # 2 % of the picture: a lens that was not undistorted passes, another camera does not. Far
+        # outside of the picture a lens bends by any amount.
         error = np.linalg.norm(project(points, frame.K) - frame.keypoints_2d, axis=-1)
-        median = float(np.median(error[~np.isnan(error)])) if not np.isnan(error).all() else 0.0
+        size = np.array(frame.image_size)
+        inside = ((frame.keypoints_2d >= 0) & (frame.keypoints_2d < size)).all(axis=-1)
+        inside &= np.isfinite(error)
+        median = float(np.median(error[inside])) if inside.any() else 0.0
         if median > 0.02 * frame.image_size[0]:
             raise DatasetError(
                 f"{keypoints.source}: its 3D keypoints do not project onto its 2D keypoints "

@@ -12,13 +12,25 @@ from numpy.typing import NDArray
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import ConfigError, WeightsError
+from armsight.estimate.confidence import (
+    ARM_LIKE,
+    CONFIDENCE_BIAS,
+    CONFIDENCE_WEIGHTS,
+    cannot_tell,
+    confidence,
+    confidence_features,
+    doubted,
+    refusal,
+    refused_confidence,
+    visible_part_right,
+)
 from armsight.estimate.look import Look
 from armsight.fit.edges import EdgeMap
 from armsight.fit.measurements import Measurements, check_measurements
 from armsight.fit.refine_contour import refine
 from armsight.fit.residuals import linearise
 from armsight.fit.solve import Solution, solve, solve_keypoints
-from armsight.fit.uncertainty import Calibration
+from armsight.fit.uncertainty import FIT_VERSION, Calibration
 from armsight.geometry import project, transform_points
 from armsight.robots import Robot
 from armsight.state import Estimate
@@ -26,19 +38,6 @@ from armsight.state import Estimate
 Array = NDArray[np.floating]
 
 SOLVERS = ("outline", "both", "diffusion", "keypoints")
-TYPICAL_OUTLINE = 0.65
-"""`Solution.outline` of a middling answer; what was not looked at counts as such."""
-CONFIDENCE_BIAS = -3.0
-CONFIDENCE_WEIGHTS = {
-    "presence_logit": 0.5,
-    "consistency": 3.0,
-    "inlier_share": 2.0,
-    "log_residual_scale": -1.0,
-    "log_joint_std": -0.5,
-    "log_keypoint_std": 0.0,
-    "outline": 0.0,
-}
-"""Used until a card brings weights that were fitted on a validation set (`armsight calibrate`)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Tuning:
     keypoint_seen: float = 0.3
     """Probability from which on a keypoint counts as measured"""
     confident: float = 0.0
-    """Answers less confident than this count as 'no robot found'"""
+    """Answers whose visible part is less surely right than this are not given"""
     depth_scale: float = 3.0
     """The model's log depth stds are multiplied by this: a picture's depths err together"""
     prior_std: float = 0.3
@@ -65,6 +64,10 @@ class Tuning:
     diffusion: the hypotheses' own angles; keypoints: least squares without hypotheses"""
     confidence_bias: float = CONFIDENCE_BIAS
     confidence_weights: dict[str, float] = field(default_factory=lambda: CONFIDENCE_WEIGHTS)
+    doubt_power: float = 0.0
+    """How fast an answer's stds grow where it is less surely right, see `doubted`"""
+    notes: tuple[str, ...] = ()
+    """What every answer says of the calibration"""
 
     def __post_init__(self) -> None:
         """Raises ConfigError when there is no such solver."""
@@ -99,9 +102,22 @@ class Tuning:
                 outline_calibration=_read_calibration(outline, values),
                 confidence_bias=float(confidence.get("bias", CONFIDENCE_BIAS)),
                 confidence_weights={name: float(w) for name, w in weights.items()},
+                doubt_power=float(values.get("doubt_power", cls.doubt_power)),
+                notes=_calibration_notes(values),
             )
         except (TypeError, ValueError) as error:
             raise WeightsError(f"thresholds or calibration of the card: {error}") from error
+
+
+def _calibration_notes(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whether the calibration was made for another fit; none of a card without one."""
+    made_for = values.get("fit_version", 1)
+    if not values or made_for == FIT_VERSION:
+        return ()
+    return (
+        f"these weights were calibrated for version {made_for} of the fit, and this is version "
+        f"{FIT_VERSION}: stds and confidence may be off; run `armsight calibrate`",
+    )
 
 
 def _read_calibration(joints: Mapping[str, Any], values: Mapping[str, Any]) -> Calibration:
@@ -132,16 +148,20 @@ def answer(
         T_start: (4, 4) the camera's pose in the last frame of a video.
     """
     if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
-        return no_robot(robot, image, intrinsics, refused_confidence(look.presence, tuning))
+        sure = refused_confidence(look.presence, tuning.robot_found)
+        return no_robot(robot, image, intrinsics, look.presence, sure)
     solution, seen = solve_look(
         robot, tuning, intrinsics.K, look, T_start, image, intrinsics.log_focal_std
     )
-    sure = confidence(confidence_features(look, solution, seen), tuning)
+    features = confidence_features(look, solution, seen)
+    right = visible_part_right(features, tuning.confidence_bias, tuning.confidence_weights)
     # The threshold was fitted to the full solver's answers; one part alone is less consistent.
-    if tuning.solver in ("outline", "both") and sure < tuning.confident:
-        return no_robot(robot, image, intrinsics, min(sure, look.presence))
+    if tuning.solver in ("outline", "both") and right < tuning.confident:
+        return no_robot(robot, image, intrinsics, look.presence, min(right, look.presence))
+    solution = doubted(solution, right, tuning.doubt_power, robot.joint_limits)
     std = np.where(seen, look.keypoints_std, np.inf)
-    messages = (*image.messages, *intrinsics.messages)
+    messages = (*image.messages, *tuning.notes, *intrinsics.messages)
+    messages += cannot_tell(robot.joint_names, solution.joint_std)
     T = solution.T_cam_base
     keypoints_3d = None
     keypoints_2d = np.where(seen[:, None], look.keypoints_2d, np.nan)
@@ -158,7 +178,8 @@ def answer(
     return Estimate(
         robot=robot.name,
         robot_found=True,
-        confidence=sure,
+        confidence=confidence(right, solution.joint_std),
+        presence=look.presence,
         joint_names=robot.joint_names,
         keypoint_names=robot.keypoint_names,
         joint_positions=solution.joint_positions,
@@ -215,55 +236,27 @@ def solve_look(
     return solution, seen
 
 
-def no_robot(robot: Robot, image: LoadedImage, intrinsics: Intrinsics, presence: float) -> Estimate:
-    """The answer that this robot is not in view."""
+def no_robot(
+    robot: Robot, image: LoadedImage, intrinsics: Intrinsics, presence: float, confidence: float
+) -> Estimate:
+    """The answer that this robot is not in view, or not understood.
+
+    Args:
+        presence: of the robot, by the network.
+        confidence: that an answer would be right.
+    """
     return Estimate(
         robot=robot.name,
         robot_found=False,
-        confidence=presence,
+        confidence=confidence,
+        presence=presence,
         joint_names=robot.joint_names,
         keypoint_names=robot.keypoint_names,
         K=intrinsics.K,
         intrinsics_source=intrinsics.source,
-        messages=(*image.messages, f"no {robot.name} found"),
+        messages=(*image.messages, *refusal(robot.name, presence, presence >= ARM_LIKE)),
         image=image.name,
     )
-
-
-def refused_confidence(presence: float, tuning: Tuning) -> float:
-    """Presence as a confidence: 1/2 at the threshold, less below it, so that no refusal looks sure.
-
-    The presence of the raw network is not calibrated; its odds are taken relative to those of
-    `tuning.robot_found`.
-    """
-    p, threshold = np.clip([presence, tuning.robot_found], 1e-6, 1 - 1e-6)
-    odds = p / (1 - p) * (1 - threshold) / threshold
-    return float(odds / (1 + odds))
-
-
-def confidence_features(
-    look: Look, solution: Solution, seen: NDArray[np.bool_]
-) -> dict[str, float]:
-    """The numbers that tell right answers from wrong ones; see `Tuning.confidence_weights`."""
-    presence = np.clip(look.presence, 1e-6, 1 - 1e-6)
-    # In units of the box, so that far and near arms count alike.
-    spread = look.keypoints_std[seen] / (look.box[2] - look.box[0])
-    return {
-        "presence_logit": float(np.log(presence / (1 - presence))),
-        "consistency": float(solution.consistency),
-        "inlier_share": float(solution.inliers.sum() / max(1, seen.sum())),
-        "log_residual_scale": float(np.log(max(solution.residual_scale, 0.1))),
-        "log_joint_std": float(np.log(np.mean(solution.joint_std) + 1e-3)),
-        "log_keypoint_std": float(np.log(np.median(spread) if seen.any() else 1.0)),
-        "outline": solution.outline - TYPICAL_OUTLINE if solution.outline else 0.0,
-    }
-
-
-def confidence(features: dict[str, float], tuning: Tuning) -> float:
-    """Logistic regression on the features, in [0, 1]."""
-    weights = tuning.confidence_weights
-    logit = tuning.confidence_bias + sum(weights[name] * features[name] for name in weights)
-    return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
 def projected_std(robot: Robot, K: Array, solution: Solution) -> Array:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera.intrinsics import Intrinsics
-from armsight.estimate.answer import Tuning, refused_confidence
+from armsight.estimate.answer import Tuning
 from armsight.estimate.clip_reading import FrameReading
+from armsight.estimate.confidence import ARM_LIKE, refusal, refused_confidence
 from armsight.fit.clip.path import JointPath
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.uncertainty import Calibration
@@ -126,14 +127,19 @@ def _confidence(std: Array) -> float:
 def _no_robot(
     robot: Robot, reading: FrameReading, tuning: Tuning, intrinsics: Intrinsics
 ) -> Estimate:
-    sure = min(refused_confidence(reading.look.presence, tuning), 1 - LEAST_CONFIDENT)
+    presence = reading.look.presence
+    sure = min(refused_confidence(presence, tuning.robot_found), 1 - LEAST_CONFIDENT)
     return Estimate(
         robot=robot.name,
         robot_found=False,
         confidence=sure,
+        presence=presence,
         joint_names=robot.joint_names,
         keypoint_names=robot.keypoint_names,
         K=intrinsics.K,
         intrinsics_source=intrinsics.source,
-        messages=(*intrinsics.messages, f"no {robot.name} found"),
+        messages=(
+            *intrinsics.messages,
+            *refusal(robot.name, presence, presence >= ARM_LIKE),
+        ),
     )

@@ -28,6 +28,7 @@ from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.answer import Tuning, answer
 from armsight.estimate.arm_area import arm_area, lies_in
+from armsight.estimate.confidence import SURE
 from armsight.estimate.look import Look
 from armsight.estimate.pretrained import weights_folder
 from armsight.estimate.search import next_box, search
@@ -195,12 +196,13 @@ class Estimator:
         if box is not None:
             return estimates
         for i, estimate in enumerate(estimates):
-            if not estimate.robot_found and looks[i].presence >= self.tuning.robot_found:
+            if looks[i].presence >= self.tuning.robot_found and estimate.confidence < SURE:
                 looks[i], estimates[i] = self._halves(images[i], cameras[i], hypotheses) or (
                     looks[i],
                     estimate,
                 )
-            if estimates[i].T_cam_base is not None:
+            # What is left when a doubtful arm is blanked is mostly the rest of it.
+            if estimates[i].T_cam_base is not None and estimates[i].confidence >= SURE:
                 estimates[i] = self._with_others(
                     estimates[i], looks[i], images[i], cameras[i], hypotheses
                 )
@@ -230,7 +232,9 @@ class Estimator:
             if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
                 break
             another = answer(self.robot, self.tuning, image, camera, seen)
-            if another.T_cam_base is None or lies_in(another, blanked):
+            if another.T_cam_base is None or another.confidence < SURE:
+                break
+            if lies_in(another, blanked):
                 break
             arms.append(another)
             boxes.append(seen.box)
@@ -243,7 +247,10 @@ class Estimator:
     def _halves(
         self, image: LoadedImage, camera: Intrinsics, hypotheses: int
     ) -> tuple[Look, Estimate] | None:
-        """The best answer to either half of a picture: two arms side by side confuse one look."""
+        """The surest answer to either half of a picture: two arms side by side confuse one look.
+
+        None where neither is sure.
+        """
         middle, right, bottom = image.width / 2 - 0.5, image.width - 0.5, image.height - 0.5
         blanks = [
             (np.array([[x0, -0.5], [x1, -0.5], [x1, bottom], [x0, bottom]]),)
@@ -251,7 +258,7 @@ class Estimator:
         ]
         looks = self.find([image] * 2, [camera] * 2, hypotheses, blanks)
         answers = [(seen, answer(self.robot, self.tuning, image, camera, seen)) for seen in looks]
-        found = [one for one in answers if one[1].robot_found]
+        found = [one for one in answers if one[1].robot_found and one[1].confidence >= SURE]
         return max(found, key=lambda one: one[1].confidence, default=None)
 
     def find(

@@ -17,6 +17,7 @@ from armsight.camera.image import ImageLike, LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import ConfigError
 from armsight.estimate.arm_area import arm_area, lies_in
+from armsight.estimate.confidence import SURE
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.look import View, look
 from armsight.estimate.pretrained import available_weights
@@ -133,6 +134,8 @@ def _surest_with_others(arms: list[Estimate]) -> Estimate:
     one place, the surer one is kept."""
     kept: list[Estimate] = []
     for arm in sorted(arms, key=lambda arm: -arm.confidence):
+        if kept and arm.confidence < SURE:
+            break  # a doubtful answer beside another says nothing
         areas = [arm_area(other) for other in kept if other.robot != arm.robot]
         if not lies_in(arm, areas):
             kept.append(arm)

@@ -12,6 +12,7 @@ from armsight.camera.crops import box_around, overlap
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.answer import answer
+from armsight.estimate.confidence import SURE
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.estimate.look import Look, View, look
 from armsight.estimate.search import SAME_BOX
@@ -68,7 +69,9 @@ class Tracker:
         estimate = self._follow(image, self._intrinsics)
         if estimate is None:
             estimate = self._search(image, self._intrinsics)
-        self._last = estimate if estimate.T_cam_base is not None else None
+        # A doubtful answer is no place to start from: the whole frame is searched again.
+        sure = estimate.T_cam_base is not None and estimate.confidence >= SURE
+        self._last = estimate if sure else None
         return self._intrinsics.as_taken(estimate)
 
     def _follow(self, image: LoadedImage, camera: Intrinsics) -> Estimate | None:

@@ -17,10 +17,12 @@ from armsight.fit.contour_fit import BELIEF, SCALES, align, information
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior, States, data_cost, joined, residual_scale
 from armsight.fit.measurements import Measurements
+from armsight.fit.one_joint import OFFSETS, keeping_the_far_part, one_joint_off
 from armsight.fit.residuals import linearise
 from armsight.fit.solution import Solution, distinct
 from armsight.fit.uncertainty import Calibration, inverse_information, mode_spread
 from armsight.geometry import make_transform
+from armsight.robots import Robot
 
 Array = NDArray[np.floating]
 
@@ -37,6 +39,14 @@ DOUBTFUL, MOST_DOUBTFUL = 0.63, 8
 """Where the best outline lies no nearer to the edges than this, more answers are tried"""
 MOST_AGAIN = 3
 """So many of the best are drawn again where they have come to lie, and moved on"""
+LAST_JOINTS = 3
+"""So many joints, the last ones, are tried at other angles: a wrist looks alike from many sides"""
+ELSEWHERE = np.radians(8.0)
+"""Nearer angles lead back to the same answer"""
+THINNED = 4
+"""Of so many points of the outline one is looked at in all these tries"""
+AT_LIMIT = np.radians(0.5)
+"""A joint so near its limit may be held there by it"""
 FIRST, AGAIN = SCALES[:-1], SCALES[1:]
 """Scales of the fit: drawn again an outline is near, and needs no widest one"""
 
@@ -69,6 +79,8 @@ def refine(
     found = found[:MOST_AGAIN]
     for count in (MOST_AGAIN, 1):
         if found.any:
+            if count == 1:
+                found = with_one_joint_elsewhere(own, edges, scale, found)
             best = found[:count]
             again = follow(own, edges, scale, best.states, best.priors, rounds=(AGAIN,))
             if again.any:
@@ -174,6 +186,44 @@ def follow(
     value = _explained(measured, scale, states, edge_alignment) - BELIEF * belief
     found = Aligned(states, contour, value, edge_alignment, priors)
     return found[np.argsort(-value, kind="stable")]
+
+
+def with_one_joint_elsewhere(
+    measured: Measurements, edges: EdgeMap, scale: float, found: Aligned
+) -> Aligned:
+    """The answers, and such as differ from the best in one joint of the wrist or one at its limit.
+
+    The same search tells that one joint of a claim is wrong (armsight.verify.claims).
+    """
+    robot, best = measured.robot, found[:1]
+    joints = _doubtful_joints(robot, best.states.q[0])
+    tries = one_joint_off(robot, best.states, joints)
+    tries = joined(tries, keeping_the_far_part(robot, best.states, tries, joints))
+    alignment = best.contour.thinned(THINNED).edge_alignment(edges, tries)
+    belief = best.priors.cost(tries.q) + measured.focal_cost(tries.log_focal)
+    value = _explained(measured, scale, tries, alignment) - BELIEF * belief
+    off = np.abs(tries.q - best.states.q).max(-1)
+    here = value[off.argmin()]
+    value[off < ELSEWHERE] = -np.inf
+    value = value.reshape(2, len(joints), len(OFFSETS)).swapaxes(0, 1).reshape(len(joints), -1)
+    chosen = value.argmax(-1)
+    worth = value.max(-1) > here
+    if not worth.any():
+        return found
+    camera, offset = np.divmod(chosen, len(OFFSETS))
+    index = np.ravel_multi_index(
+        (camera, np.arange(len(joints)), offset), (2, len(joints), len(OFFSETS))
+    )[worth]
+    priors = best.priors[np.zeros(len(index), dtype=int)]
+    more = follow(measured, edges, scale, tries[index], priors, rounds=(AGAIN,))
+    return found.with_others(more)
+
+
+def _doubtful_joints(robot: Robot, q: Array) -> list[int]:
+    """The last joints, and those at a limit."""
+    count = len(q)
+    near = np.abs(robot.joint_limits.T - q).min(0) < AT_LIMIT
+    return [j for j in range(count) if near[j] or j >= count - LAST_JOINTS]
 
 
 def explained(

@@ -13,6 +13,9 @@ from armsight.fit.residuals import Linearisation
 
 Array = NDArray[np.floating]
 
+FIT_VERSION = 2
+"""Goes up with each change of the fit after which calibrations made before no longer hold"""
+
 PRIOR_DOF = 5.0
 """The stated stds count for so many degrees of freedom when the residuals' size is estimated."""
 
@@ -54,6 +57,17 @@ class Calibration:
         corrected = np.hypot(self.joint_scale * std, self.joint_floor)
         clipped: Array = np.minimum(corrected, np.ptp(joint_limits, axis=-1) / np.sqrt(12))
         return clipped
+
+
+def widened(covariance: Array, factor: float, joint_limits: Array) -> Array:
+    """Every std of a covariance (J + 7, J + 7) times `factor`; no joint's becomes more than that of
+    an angle uniform within its limits."""
+    std = np.sqrt(np.diag(covariance))
+    widest = np.full(len(std), np.inf)
+    widest[: len(joint_limits)] = np.ptp(joint_limits, axis=-1) / np.sqrt(12)
+    scale = np.minimum(factor, np.maximum(widest / np.maximum(std, 1e-12), 1.0))
+    scaled: Array = covariance * scale[:, None] * scale
+    return scaled
 
 
 def posterior_covariance(

@@ -131,34 +131,40 @@ def calibration_table(found: dict[str, Any]) -> str:
     """What `armsight calibrate` put on the card, and what it measured."""
     thresholds, values = found["thresholds"], found["calibration"]
     measured = values["measured"]
-    rows = [["on the validation set", "refused", "false answers", "other robots answered"]]
-    for label, name in (("found_by_presence", "by presence alone"), ("found", "as on the card")):
-        rates = measured[label]
-        rows.append([
-            name,
-            *(f"{100 * rates[kind]:.1f} %"
-              for kind in ("refused", "false_answers", "other_robots_found")),
-        ])  # fmt: skip
+    rates = measured["found"]
+    rows = [
+        ["on the validation set", "found", "confidence >= 0.5"],
+        ["the robot", _percent(1 - rates["refused"]), _percent(rates["robots_sure"])],
+        ["no robot", _percent(rates["false_answers"]), _percent(rates["false_sure_answers"])],
+        [
+            "other robots",
+            _percent(rates["other_robots_found"]),
+            _percent(rates["other_robots_found_and_sure"]),
+        ],
+    ]
     stds, sure = measured["two_std_coverage"], measured["confidence"]
     degrees = ", ".join(f"{57.29578 * value:.2f}" for value in values["outline"]["joint_floor"])
     return "\n".join([
-        *(
-            f"{name}: {value:.5g}"
-            + (f" ({measured['confident_because']})" if name == "confident" else "")
-            for name, value in thresholds.items()
-        ),
+        *(f"{name}: {value:.5g}" for name, value in thresholds.items()),
         f"depth_scale: {values['depth_scale']:.3g}",
         f"prior_std: {values['prior_std']:.3g} rad",
+        f"doubt_power: {values['doubt_power']:.3g}",
         f"keypoint_scale: {values['keypoint_scale']:.2f}",
         f"joint_scale: {', '.join(f'{value:.2f}' for value in values['outline']['joint_scale'])}",
         f"joint_floor [deg]: {degrees}",
+        f"camera_scale: {', '.join(f'{v:.2f}' for v in values['outline']['camera_scale'])}",
         "",
         *columns(rows),
-        f"other robots answered with confidence >= 0.5: "
-        f"{100 * measured['found']['other_robots_found_and_sure']:.1f} %",
+        f"sure and wrong: {_percent(rates['robots_sure_and_wrong'])} of the robots",
         *_budget_lines(measured),
         f"within +-2 std: {100 * stds['before']:.1f} % before, "
-        f"{100 * stds['cross_validated']:.1f} % cross-validated",
+        f"{_percent(stds['after'])} after; of right answers {_percent(stds['right_answers'])}, of "
+        f"wrong ones {_percent(stds['wrong_answers'])}",
+        *(
+            f"{name.replace('_', ' ')} within +-2 std: {_percent(part['before'])} before, "
+            f"{_percent(part['after'])} after"
+            for name, part in measured["camera_two_std_coverage"].items()
+        ),
         f"confidence: log loss {sure['log_loss_before']:.3f} before, "
         f"{sure['log_loss_cross_validated']:.3f} cross-validated; right answers above wrong ones "
         f"in {100 * sure['auc_cross_validated']:.1f} %",
@@ -168,8 +174,12 @@ def calibration_table(found: dict[str, Any]) -> str:
     ])  # fmt: skip
 
 
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def _budget_lines(measured: dict[str, Any]) -> list[str]:
-    """What is wrong more often than it may be (calibration_confidence.py)."""
+    """What is wrong more often than it may be (evaluate/calibration/confidence.py)."""
     names = {
         "refused": "robots refused",
         "false_answers": "pictures without a robot answered",

@@ -36,16 +36,16 @@ from armsight.fit.gauss_newton import (
     residual_scale,
 )
 from armsight.fit.measurements import Measurements, check_measurements
-from armsight.fit.pnp import MIN_KEYPOINTS, camera_candidates
-from armsight.fit.refine_contour import explained, follow
-from armsight.fit.residuals import linearise
-from armsight.state import Estimate
-from armsight.verify.one_joint import (
+from armsight.fit.one_joint import (
     OFFSETS,
     keeping_the_far_part,
     one_joint_free,
     one_joint_off,
 )
+from armsight.fit.pnp import MIN_KEYPOINTS, camera_candidates
+from armsight.fit.refine_contour import explained, follow
+from armsight.fit.residuals import linearise
+from armsight.state import Estimate
 
 Array = NDArray[np.floating]
 

@@ -25,6 +25,8 @@ SHIFT_DEG = 15.0
 """of one joint, each in its turn: wrong claims that tell what a threshold finds"""
 NAMES = {"picture": "claim_wrong", "camera known": "claim_wrong_camera_known"}
 """Kinds of scores (judge.py) and their thresholds' names on the card"""
+MOST_CLAIMED = 330
+"""Frames on which thresholds are fitted; more would take longer than all else"""
 DEFAULTS = {"picture": 2.7, "camera known": 2.4}
 """For cards without them"""
 
@@ -82,11 +84,12 @@ def fit_thresholds(
 
 
 def claimable(datasets: Sequence[Dataset]) -> list[Any]:
-    """The frames that show the robot and say its joint angles."""
-    return [
+    """The frames that show the robot and say its joint angles, at most MOST_CLAIMED, spread out."""
+    frames = [
         frame for dataset in datasets for frame in dataset.frames
         if frame.robot_in_view and frame.joint_positions is not None
     ]  # fmt: skip
+    return frames[:: max(1, -(-len(frames) // MOST_CLAIMED))]
 
 
 def conformal_quantile(scores: Sequence[float], rate: float) -> float:

@@ -52,7 +52,8 @@ def draw_panel(canvas: Pixels, estimate: Estimate, mask: NDArray[np.uint8] | Non
 def panel_lines(estimate: Estimate) -> list[str]:
     """The panel's text: one line for each joint [deg], or why there is no answer."""
     if not estimate.robot_found or estimate.joint_positions is None:
-        return [f"no {estimate.robot} found"]
+        sure = "" if estimate.presence is None else f" (presence {estimate.presence:.2f})"
+        return [f"no {estimate.robot} found{sure}"]
     lines = [f"{estimate.robot}  confidence {estimate.confidence:.2f}"]
     angles = np.degrees(estimate.joint_positions)
     stds = np.full(len(angles), np.nan)

@@ -25,8 +25,7 @@ from armsight.cli.evaluate.options import progress_bar
               help="At which `armsight ask --verify` may call true claims wrong.")  # fmt: skip
 @click.option("--max-refused", type=click.FloatRange(0, 1, min_open=True, max_open=True),
               default=0.02, show_default=True, metavar="RATE",
-              help="Share of the robot's pictures that may be refused because the answer is "
-              "unsure.")  # fmt: skip
+              help="Warn where more of the robot's pictures are refused.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many frames of each.")
 @click.option("--dry-run", is_flag=True, help="Leave the card as it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -52,7 +51,7 @@ def command(
     from armsight.estimate.estimator import Estimator
     from armsight.evaluate.calibration.calibrate import calibrate
     from armsight.evaluate.calibration.card import refuse_test_set, source, update_card
-    from armsight.evaluate.calibration.frames import observe
+    from armsight.evaluate.calibration.frames import UNKNOWN_FOCAL_FRAMES, observe, spread
     from armsight.reports.table import calibration_table
     from armsight.verify.threshold import claimable, fit_thresholds
 
@@ -70,10 +69,13 @@ def command(
                 f"{shown} frames of {path} show {robot.name}; give them to --with-robot"
             )
         datasets.append(dataset)
-    with progress_bar(sum(len(dataset.frames) for dataset in datasets), "looking") as bar:
-        seen = observe(estimator, datasets, bar.update)
+    frames = [frame for dataset in datasets for frame in dataset.frames]
+    some = spread([frame for frame in frames if frame.robot_in_view], UNKNOWN_FOCAL_FRAMES)
+    with progress_bar(len(frames) + len(some), "looking") as bar:
+        seen = observe(estimator, frames, bar.update)
+        unknown = observe(estimator, some, bar.update, assume_intrinsics=True)
     click.echo("fitting", err=True)
-    found = calibrate(estimator, seen, max_refused)
+    found = calibrate(estimator, seen, max_refused, unknown)
     estimator = estimator.with_tuning(Tuning.from_card(found))
     with progress_bar(len(claimable(datasets)), "judging claims") as bar:
         thresholds, measured = fit_thresholds(estimator, datasets, false_alarms, bar.update)

@@ -6,9 +6,10 @@ at every frame once; all fits then work on what it saw.
 1. Presence thresholds: robots that are refused against false answers.
 2. Scale of the keypoints' stds, on keypoints whose truth is known.
 3. `depth_scale`, `keypoint_seen` and `prior_std` by trial: which give the best joints and camera.
-4. Scale and floor of each joint's std, so that two of them hold 95.4 % of the errors.
-5. Confidence: logistic regression for "this answer is right", and from which one on answers are
-   given (calibration_confidence.py).
+4. Scale and floor of each joint's std, and scales of the camera's, so that two of them hold 95.4 %
+   of the errors of right answers.
+5. Confidence: logistic regression for "what can be seen lies where the answer says".
+6. `doubt_power`: how fast stds grow where that is less sure, so that two hold the errors of all.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ from armsight.errors import DatasetError
 from armsight.estimate.answer import Tuning
 from armsight.estimate.estimator import Estimator
 from armsight.evaluate.calibration import fits
-from armsight.evaluate.calibration.confidence import MAX_REFUSED, fit_confidence
-from armsight.evaluate.calibration.frames import Seen, Solved, keypoint_ratios, solve_one
+from armsight.evaluate.calibration.confidence import (
+    MAX_REFUSED,
+    cross_visible_right,
+    fit_confidence,
+)
+from armsight.evaluate.calibration.frames import Seen, Solved, keypoint_ratios, solve_one, spread
+from armsight.evaluate.calibration.stds import camera_coverage, fit_calibration, fit_doubt
 from armsight.evaluate.poses.metrics import ADD_THRESHOLD_M
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS
-from armsight.fit.uncertainty import Calibration
+from armsight.fit.uncertainty import FIT_VERSION, Calibration
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]
@@ -39,7 +45,7 @@ ALLOWED = 0.01
 """Share of robots that presence may refuse, and of empty pictures that it may answer."""
 MOST_FIRST_LOOK = 0.2
 """Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
-TRIAL_FRAMES = 200
+TRIAL_FRAMES = 80
 """Each is solved some fifteen times, outline and all: what is best without it is not with it."""
 SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5)
 DEPTH_TRIALS = (1.5, 2.0, 3.0, 4.5, 7.0)
@@ -47,14 +53,18 @@ PRIOR_TRIALS = (0.1, 0.15, 0.2, 0.3, 0.45)
 
 
 def calibrate(
-    estimator: Estimator, seen: Sequence[Seen], max_refused: float = MAX_REFUSED
+    estimator: Estimator,
+    seen: Sequence[Seen],
+    max_refused: float = MAX_REFUSED,
+    unknown_focal: Sequence[Seen] = (),
 ) -> dict[str, Any]:
     """`thresholds` and `calibration` for the card; `calibration.measured` says what they bring.
 
     Args:
         estimator: whose weights they are.
         seen: frames with the robot, labelled; without it, and with other robots, if any.
-        max_refused: share of the robots that may be refused, see `choose_confident`.
+        max_refused: more of the robots refused than this is said.
+        unknown_focal: frames with the robot, looked at as if their intrinsics were unknown.
 
     Raises:
         DatasetError: fewer than FEWEST_FRAMES frames show the robot and say its joint angles, or
@@ -78,24 +88,33 @@ def calibrate(
     least = min(presence.value, fits.highest_threshold(_presences(there), ALLOWED / 2))
     solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]
     own = [s for s in solved if s.is_robot and s.seen.look.presence >= presence.value]
-    plain = [solve_one(robot, replace(tuning, solver="both"), s.seen) for s in own]
-    without_outline, _ = _fit_stds(robot, tuning, plain)
-    with_outline, stds = _fit_stds(robot, tuning, own)
+    guessed = [solve_one(robot, tuning, s) for s in unknown_focal if _is_found(s, presence.value)]
+    only_keypoints = replace(tuning, solver="both")
+    plain = [solve_one(robot, only_keypoints, s.seen) for s in own]
+    plain_guessed = [solve_one(robot, only_keypoints, s.seen) for s in guessed]
+    without_outline, with_outline = (
+        fit_calibration(robot, tuning, _right(robot, some), _right(robot, unknown))
+        for some, unknown in ((plain, plain_guessed), (own, guessed))
+    )
     tuning = replace(tuning, calibration=without_outline, outline_calibration=with_outline)
-    tuning, confidence = fit_confidence(robot, tuning, solved, there, without, max_refused)
+    visible = cross_visible_right(robot, tuning, solved)
+    of_own = np.array([any(s is one for one in own) for s in solved])
+    tuning, stds = fit_doubt(robot, tuning, own, visible[of_own])
+    tuning, confidence = fit_confidence(robot, tuning, solved, visible, there, without, max_refused)
     joints = np.array([s.joint_errors_deg[:NUM_SCORED_JOINTS].mean() for s in own])
     adds = np.array([s.add(robot) for s in own])
     return {
         "thresholds": {
             "first_look": _rounded(tuning.first_look),
             "robot_found": _rounded(tuning.robot_found),
-            "confident": _rounded(tuning.confident),
             "keypoint_seen": tuning.keypoint_seen,
         },
         "calibration": {
+            "fit_version": FIT_VERSION,
             "keypoint_scale": _rounded(scale),
             "depth_scale": tuning.depth_scale,
             "prior_std": tuning.prior_std,
+            "doubt_power": tuning.doubt_power,
             **_joints(tuning.calibration),
             "outline": _joints(tuning.outline_calibration),
             "confidence": {
@@ -111,6 +130,7 @@ def calibrate(
                 "keypoints": {"residual_over_std_before": _rounded(scale), "n": len(ratios)},
                 "trials": trials,
                 "two_std_coverage": stds,
+                "camera_two_std_coverage": camera_coverage(tuning, own, guessed, visible[of_own]),
                 "mean_joint_error_deg": _rounded(joints.mean()),
                 "add_auc": _rounded(100 * np.clip(1 - adds / ADD_THRESHOLD_M, 0, 1).mean()),
             },
@@ -128,7 +148,8 @@ def _first_look(found: Sequence[Seen]) -> float:
 
 def _try_out(robot: Robot, tuning: Tuning, found: Sequence[Seen]) -> tuple[Tuning, dict[str, Any]]:
     """The values that solve best, where they are better than chance would have it."""
-    some = [s for s in found if s.frame.T_cam_base is not None][:TRIAL_FRAMES]
+    some = [s for s in found if s.frame.T_cam_base is not None]
+    some = spread(some, TRIAL_FRAMES)
     report: dict[str, Any] = {"frames": len(some)}
     if len(some) < FEWEST_FRAMES:
         return tuning, report
@@ -153,38 +174,21 @@ def _joints(calibration: Calibration) -> dict[str, list[float]]:
     return {
         "joint_scale": [_rounded(v) for v in calibration.joint_scale],
         "joint_floor": [_rounded(v) for v in calibration.joint_floor],
+        "camera_scale": [_rounded(v) for v in calibration.camera_scale],
     }
 
 
-def _fit_stds(
-    robot: Robot, tuning: Tuning, own: Sequence[Solved]
-) -> tuple[Calibration, dict[str, Any]]:
-    """The calibration for answers like `own`, and what it brings."""
-    errors = np.radians([s.joint_errors_deg for s in own])
-    stds = np.array([s.solution.joint_std for s in own])
-    part = fits.folds(len(own))
-    held = np.zeros_like(stds)
-    for fold in range(fits.FOLDS):
-        rows = part == fold
-        held[rows] = _calibration(tuning, errors[~rows], stds[~rows]).joint_std(
-            stds[rows], robot.joint_limits
-        )
-    report = {
-        "before": _coverage(errors, stds),
-        "cross_validated": _coverage(errors, held),
-        "by_joint": [_coverage(e, s) for e, s in zip(errors.T, held.T, strict=True)],
-    }
-    return _calibration(tuning, errors, stds), report
+def _right(robot: Robot, answers: Sequence[Solved]) -> list[Solved]:
+    """Those that are right, or all where these are too few: stds are for right answers, and wrong
+    ones are told by their confidence."""
+    right = [s for s in answers if s.is_right(robot)]
+    return right if len(right) >= FEWEST_FRAMES else list(answers)
 
 
-def _calibration(tuning: Tuning, errors: Array, stds: Array) -> Calibration:
-    pairs = [fits.fit_std(e, s) for e, s in zip(errors.T, stds.T, strict=True)]
-    scale, floor = np.array(pairs).T
-    return Calibration(scale, floor, keypoint_scale=tuning.calibration.keypoint_scale)
-
-
-def _coverage(errors: Array, stds: Array) -> float:
-    return _rounded(np.mean(np.abs(errors) <= fits.NUM_STD * stds))
+def _is_found(seen: Seen, presence: float) -> bool:
+    frame = seen.frame
+    there = frame.robot_in_view and frame.joint_positions is not None
+    return there and seen.look.presence >= presence
 
 
 def _presences(seen: Sequence[Seen]) -> Array:

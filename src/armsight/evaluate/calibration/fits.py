@@ -44,17 +44,14 @@ def choose_threshold(positives: Array, negatives: Array, allowed: float = 0.01) 
         allowed: share of each that may be wrong.
 
     Where a range of thresholds allows no more errors than that on both sides, the middle of that
-    range, on the scale of log odds; otherwise the one whose worse side is best.
+    range, on the scale of log odds; otherwise the lowest that keeps the negatives' share.
     """
     high = highest_threshold(positives, allowed)
     low = -highest_threshold(-negatives, allowed) if len(negatives) else 0.0
     if low < high:
         value = min(high, max(_middle(low, high), float(np.nextafter(low, 1))))
     else:
-        tried = np.unique(np.concatenate([positives, negatives]))
-        refused = np.searchsorted(np.sort(positives), tried) / len(positives)
-        false = 1 - np.searchsorted(np.sort(negatives), tried) / len(negatives)
-        value = float(tried[np.argmin(np.maximum(refused, false))])
+        value = float(np.nextafter(low, 1))
     return rates(positives, negatives, value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from armsight.camera.crops import whole_frame
 from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
-from armsight.data.frame import Dataset, Frame
+from armsight.data.frame import Frame
 from armsight.estimate.answer import Tuning, solve_look
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.look import Look, View, look
@@ -25,9 +26,16 @@ Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 RIGHT_JOINTS_DEG = 10.0
-"""An answer is right below this mean joint error where no 3D truth tells its ADD."""
+"""An answer is right below this mean joint error where no 3D truth tells where the arm is."""
+RIGHT_SHARE = 0.04
+"""An answer is right where what is in view lies within this share of the arm's reach: 50 mm of a
+Panda's 1.25 m"""
 GROSS_JOINTS_DEG = 20.0
 """Mean joint errors above this are all equally bad to `Solved.loss`."""
+
+
+UNKNOWN_FOCAL_FRAMES = 150
+"""Frames looked at a second time as if their focal length was unknown: for its std"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Seen:
     """Presence in the whole frame"""
     look: Look
     """The last look, taken whatever `first` was"""
+    log_focal_std: float = 0.0
+    """How far the focal length of K may be off; 0: it is known"""
 
 
 @dataclass(frozen=True)
@@ -75,38 +85,63 @@ class Solved:
         ours = transform_points(T, robot.keypoints(self.solution.joint_positions)[:n])
         return float(np.linalg.norm(ours - true, axis=-1).mean())
 
+    def visible_error(self, robot: Robot) -> float:
+        """[m] mean distance of the keypoints that are in the picture, those of the surface too."""
+        frame, T = self.seen.frame, self.solution.T_cam_base
+        if T is None or frame.T_cam_base is None or frame.joint_positions is None:
+            return float("inf")
+        true = transform_points(frame.T_cam_base, robot.keypoints(frame.joint_positions))
+        ours = transform_points(T, robot.keypoints(self.solution.joint_positions))
+        inside = keypoints_in_frame(project(true, self.seen.K), frame.image_size)
+        distances = np.linalg.norm(ours - true, axis=-1)
+        return float(distances[inside].mean()) if inside.any() else float("inf")
+
     def is_right(self, robot: Robot) -> bool:
-        """The robot is in view, and where the answer says."""
+        """The robot is in view, and what can be seen of it lies where the answer says."""
         if not self.is_robot:
             return False
         if self.seen.frame.T_cam_base is not None:
-            return self.add(robot) < ADD_THRESHOLD_M
+            return self.visible_error(robot) < RIGHT_SHARE * robot.reach
         return float(self.joint_errors_deg[:NUM_SCORED_JOINTS].mean()) < RIGHT_JOINTS_DEG
 
     def loss(self, robot: Robot) -> float:
-        """What trials compare, in [0, 2]: ADD and mean joint error, gross errors cut off."""
+        """What trials compare, in [0, 2]: where what is in view lies, and the mean joint error,
+        gross errors cut off."""
         joints = float(self.joint_errors_deg[:NUM_SCORED_JOINTS].mean())
-        return min(self.add(robot) / ADD_THRESHOLD_M, 1.0) + min(joints / GROSS_JOINTS_DEG, 1.0)
+        place = self.visible_error(robot) / ADD_THRESHOLD_M
+        return min(place, 1.0) + min(joints / GROSS_JOINTS_DEG, 1.0)
+
+
+def spread(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of them, evenly spread."""
+    return list(items[:: max(1, -(-len(items) // most))])
 
 
 def observe(
-    estimator: Estimator, datasets: Sequence[Dataset], progress: Callable[[int], None]
+    estimator: Estimator,
+    frames: Sequence[Frame],
+    progress: Callable[[int], None],
+    assume_intrinsics: bool = False,
 ) -> list[Seen]:
-    """Look at every frame of the data sets; pictures without intrinsics get assumed ones.
+    """Look at every frame; pictures without intrinsics get assumed ones.
 
     The looks are taken with the default thresholds, whatever the card says now, so that
     calibrating twice gives the same numbers.
+
+    Args:
+        progress: called with 1 for each frame.
+        assume_intrinsics: as if none of the frames had any.
     """
     plain = estimator.with_tuning(Tuning(first_look=0.0))
     count = estimator.session.num_hypotheses
     everything = []
-    for frame in (frame for dataset in datasets for frame in dataset.frames):
+    for frame in frames:
         image = load_image(frame.load_image())
-        camera = find_intrinsics(image, frame.K, None, None)
+        camera = find_intrinsics(image, None if assume_intrinsics else frame.K, None, None)
         box = whole_frame(image.width, image.height)
         first = look(plain.session, [View(image, camera.K, box)], 0)[0].presence
         last = plain.find([image], [camera], count, [()])[0]
-        everything.append(Seen(frame, camera.K, first, last))
+        everything.append(Seen(frame, camera.K, first, last, camera.log_focal_std))
         progress(1)
     return everything
 
@@ -114,7 +149,12 @@ def observe(
 def solve_one(robot: Robot, tuning: Tuning, seen: Seen) -> Solved:
     """One frame's answer under some tuning."""
     image = load_image(seen.frame.load_image()) if tuning.solver == "outline" else None
-    return Solved(seen, *solve_look(robot, tuning, seen.K, seen.look, image=image))
+    return Solved(
+        seen,
+        *solve_look(
+            robot, tuning, seen.K, seen.look, image=image, log_focal_std=seen.log_focal_std
+        ),
+    )
 
 
 def keypoint_ratios(robot: Robot, seen: Sequence[Seen], threshold: float) -> Array:

@@ -11,11 +11,9 @@ import numpy as np
 
 from armsight.data.frame import Dataset, Frame
 from armsight.errors import DatasetError
+from armsight.estimate.confidence import SURE
 from armsight.evaluate.poses.pose import FORMAT, describe
 from armsight.reports.figures import Figures, rate
-
-SURE = 0.5
-"""An answer with a confidence below this says by itself that it may be wrong"""
 
 
 def name_frames(datasets: Sequence[Dataset]) -> list[Dataset]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from armsight.fit.gauss_newton import States
+from armsight.fit.one_joint import OFFSETS, keeping_the_far_part, one_joint_free, one_joint_off
 from armsight.geometry import make_transform
 from armsight.robots import load_robot
-from armsight.verify.one_joint import OFFSETS, keeping_the_far_part, one_joint_free, one_joint_off
 from tests.fit.seen_arms import view
 
 ROBOT = load_robot("panda")

@@ -1,6 +1,8 @@
-"""A claim about joint angles with one of them off."""
+"""An answer or a claim with one of its joint angles off."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,18 @@ def one_joint_free(joints: int) -> NDArray[np.bool_]:
     return free
 
 
-def one_joint_off(robot: Robot, held: States) -> States:
-    """A claim (B = 1) with each joint in turn off by each of OFFSETS (B = J * OFFSETS)."""
-    off = np.eye(len(robot.joint_names))[:, None] * OFFSETS[:, None]
-    q = robot.clip(held.q + off.reshape(-1, len(robot.joint_names)))
+def one_joint_off(robot: Robot, held: States, joints: Sequence[int] | None = None) -> States:
+    """A state (B = 1) with each joint in turn off by each of OFFSETS.
+
+    Args:
+        joints: which ones, J of them; all by default.
+
+    Returns:
+        B = J * OFFSETS states, the offsets of the first joint first.
+    """
+    every = np.eye(len(robot.joint_names))
+    off = (every if joints is None else every[list(joints)])[:, None] * OFFSETS[:, None]
+    q = robot.clip(held.q + off.reshape(-1, len(every)))
     return States(
         q,
         held.R.repeat(len(q), 0),
@@ -32,13 +42,16 @@ def one_joint_off(robot: Robot, held: States) -> States:
     )
 
 
-def keeping_the_far_part(robot: Robot, held: States, tries: States) -> States:
+def keeping_the_far_part(
+    robot: Robot, held: States, tries: States, joints: Sequence[int] | None = None
+) -> States:
     """The states of `one_joint_off` seen by cameras that see what lies beyond that joint as before.
 
-    A camera that was fitted to a claim with one wrong joint often sees the hand where it is, and
+    A camera that was fitted to an arm with one wrong joint often sees the hand where it is, and
     the base where it is not: joint and camera have to turn together then.
     """
-    links = np.repeat(robot.joint_links, len(OFFSETS))
+    moved = np.asarray(robot.joint_links)[slice(None) if joints is None else list(joints)]
+    links = np.repeat(moved, len(OFFSETS))
     rows = np.arange(len(links))
     turned, place = (part[0, links] for part in link_frames(robot.chain, held.q, np))
     turned_now, place_now = (part[rows, links] for part in link_frames(robot.chain, tries.q, np))
