@@ -20,7 +20,7 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
            "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py",
            "bench/measure.py", "cli/estimate.py", "cli/actions.py", "cli/bench.py",
-           "cli/_inputs.py", "cli/_report.py", "outputs/documents.py",
+           "cli/_inputs.py", "cli/_report.py", "outputs",
            "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
            "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {"huggingface_hub", "onnx", "pyarrow", "mujoco", "fast_simplification", "trimesh"}

@@ -177,20 +177,23 @@ from armsight.cli._video import estimate_video, follow
 from armsight.data import video
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
+from armsight.outputs.files import video_files
+from armsight.outputs.sink import Sinks
 from pathlib import Path
 
 estimator = Estimator.from_pretrained(sys.argv[1])
 peaks = []
 
-def note(row):
-    if note.count % 100 == 50:
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    note.count += 1
+class Noted(Sinks):
+    def write(self, shot, estimate):
+        super().write(shot, estimate)
+        if shot.index % 100 == 50:
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
-note.count = 0
 folder = Path(sys.argv[3])
 targets = {"rows": folder / "a.jsonl", "csv": folder / "a.csv", "overlay": folder / "a.overlay.mp4"}
-estimate_video(Path(sys.argv[2]), follow(Tracker(estimator)), estimator.robot, targets, note)
+open_sink = lambda fps: Noted([video_files(targets, fps, estimator.robot)])
+estimate_video(Path(sys.argv[2]), follow(Tracker(estimator)), open_sink)
 print(peaks[1], peaks[-1])
 """
 

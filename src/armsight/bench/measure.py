@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
     from armsight.cli._video import estimate_video, follow
     from armsight.data.video import VideoWriter
     from armsight.estimate.track import Tracker
+    from armsight.outputs.files import video_files
 
     width, height = VIDEO_SIZE
     side = min(picture.width / width, picture.height / height)
@@ -124,7 +126,8 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
             "overlay": out / "clip.overlay.mp4",
         }
         start = time.perf_counter()
-        estimate_video(clip, follow(Tracker(estimator)), estimator.robot, targets, len, quiet=True)
+        sinks = partial(video_files, targets, robot=estimator.robot)
+        estimate_video(clip, follow(Tracker(estimator)), sinks, quiet=True)
         return frames / (time.perf_counter() - start)
 
 

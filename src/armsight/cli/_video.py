@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import signal
 import sys
 import threading
@@ -11,28 +10,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TypeAlias
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.image import load_image
 from armsight.cli._report import for_a_video
 from armsight.data.prefetch import prefetch
-from armsight.data.video import VideoFrame, VideoReader, VideoWriter
-from armsight.errors import BadVideoError, OutputError
+from armsight.data.video import VideoFrame, VideoReader
+from armsight.errors import BadVideoError
 from armsight.estimate.clip import ClipReader, clip_reader
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
-from armsight.outputs.documents import csv_head, csv_row, dumps, frame_row
-from armsight.robots import Robot
+from armsight.outputs.sink import Shot, Sink
 from armsight.state import Estimate
-from armsight.viz.overlay import draw_overlay
 
 Array = NDArray[np.floating]
-
-PARTIAL = ".partial"
-"""Added to names while they grow; a killed run leaves readable files under these names."""
 
 
 @dataclass
@@ -48,54 +43,6 @@ class VideoResult:
     problem: Exception | None = None
     interrupted: bool = False
     messages: tuple[str, ...] = ()
-
-
-class VideoOutputs:
-    """The files of one video's results, written as they come, named when they are whole."""
-
-    def __init__(self, targets: dict[str, Path], fps: float, robot: Robot) -> None:
-        """Open `targets`: `rows` (JSON lines), `csv`, and perhaps `overlay` (MP4)."""
-        self._robot = robot
-        self._targets = targets
-        self._growing = {
-            key: path.with_name(f".{path.stem}{PARTIAL}{path.suffix}")
-            for key, path in targets.items()
-        }
-        try:
-            self._rows: TextIO = self._growing["rows"].open("w", encoding="utf-8")
-            self._csv: TextIO = self._growing["csv"].open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise OutputError(f"cannot write {targets['rows']}: {error.strerror}") from error
-        self._table = csv.writer(self._csv, lineterminator="\n")
-        self._video: VideoWriter | None = None
-        if "overlay" in targets:
-            self._video = VideoWriter(self._growing["overlay"], fps)
-
-    def write(self, frame: VideoFrame, estimate: Estimate, row: str) -> None:
-        """Add one frame; rows are on disk when this returns."""
-        try:
-            if frame.index == 0:
-                self._table.writerow(csv_head(estimate))
-            self._table.writerow(csv_row(frame.index, frame.time, estimate))
-            self._rows.write(row + "\n")
-            self._rows.flush()
-            self._csv.flush()
-        except OSError as error:
-            raise OutputError(f"cannot write {self._targets['rows']}: {error.strerror}") from error
-        if self._video is not None:
-            drawn = draw_overlay(frame.pixels, estimate, self._robot)
-            self._video.write(drawn, frame.time)
-
-    def close(self, keep: bool) -> None:
-        """Close the files; `keep` gives them their names, else they are removed."""
-        for file in (self._rows, self._csv, self._video):
-            if file is not None:
-                file.close()
-        for key, path in self._growing.items():
-            if keep:
-                path.replace(self._targets[key])
-            else:
-                path.unlink(missing_ok=True)
 
 
 Answered: TypeAlias = "Iterator[tuple[Estimate, VideoFrame]]"
@@ -142,39 +89,29 @@ def _good_frames(reader: VideoReader) -> Iterator[VideoFrame]:
 
 
 def estimate_video(
-    path: Path,
-    read: ReadFrames,
-    robot: Robot,
-    targets: dict[str, Path],
-    each: Callable[[str], Any],
-    *,
-    quiet: bool = False,
+    path: Path, read: ReadFrames, open_sink: Callable[[float], Sink], *, quiet: bool = False
 ) -> VideoResult:
     """Track an arm through a video; what was done before an error or an interrupt is kept.
 
     Args:
         path: the video.
         read: from frames to estimates, in order: `follow` or `in_windows`.
-        robot: for the overlay.
-        targets: files to write, see `VideoOutputs`; none if empty.
-        each: called with each frame's row, as JSON text.
+        open_sink: from frames a second to what takes the estimates, in a thread of its own.
         quiet: no progress bar.
     """
     result = VideoResult()
     with VideoReader(path) as reader, ThreadPoolExecutor(1, "write") as writing:
         result.fps = reader.fps
-        outputs = VideoOutputs(targets, reader.fps, robot) if targets else None
+        sink = open_sink(reader.fps)
         pending: list[Future[None]] = []
         try:
             with _interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
                 shown = _with_progress(frames, path.name, reader.num_frames, quiet)
                 for estimate, frame in read(_until(stop, shown)):
-                    row = dumps(frame_row(frame.index, frame.time, estimate))
-                    if outputs is not None:
-                        pending.append(writing.submit(outputs.write, frame, estimate, row))
-                        if len(pending) > 4:
-                            pending.pop(0).result()
-                    each(row)
+                    shot = Shot(load_image(frame.pixels), frame.index, frame.time)
+                    pending.append(writing.submit(sink.write, shot, estimate))
+                    if len(pending) > 4:
+                        pending.pop(0).result()
                     result.frames += 1
                     result.found += estimate.robot_found
                     result.intrinsics_source = (
@@ -191,8 +128,7 @@ def estimate_video(
                 for future in pending:
                     future.result()
             finally:
-                if outputs is not None:
-                    outputs.close(keep=result.frames > 0)
+                sink.close(keep=result.frames > 0)
     return result
 
 

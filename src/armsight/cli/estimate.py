@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from armsight.camera.camera_file import CameraFile, read_camera_file
 from armsight.camera.crops import Box
@@ -23,7 +23,10 @@ from armsight.errors import ArmsightError, BadIntrinsicsError, ConfigError
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.several_robots import SeveralRobots
 from armsight.files import atomic_write
-from armsight.outputs.documents import dumps, failure, video_head
+from armsight.outputs.documents import dumps, failure, frame_row, video_head
+from armsight.outputs.files import OverlayPicture, PictureDocument, video_files
+from armsight.outputs.sink import Shot, Sink, Sinks
+from armsight.state import Estimate
 
 if TYPE_CHECKING:
     from armsight.cli._video import ReadFrames, VideoResult
@@ -171,16 +174,11 @@ def run_image(job: Job, estimator: Estimator | SeveralRobots, one: Input) -> Non
             image, job.K, job.hypotheses, camera=job.camera, fov_deg=job.fov_deg, box=job.box
         )
         document = estimate.to_json()
-        with atomic_write(targets[0]) as path:
-            path.write_text(dumps(document) + "\n", encoding="utf-8")
+        sinks: list[Sink] = [PictureDocument(targets[0])]
         if job.overlay:
-            from armsight.viz.overlay import draw_overlay
-
-            size = (image.width, image.height)
             known = estimator.robot if isinstance(estimator, Estimator) else None
-            drawn = draw_overlay(image.pixels, estimate, known, full_size=size)
-            with atomic_write(targets[1]) as path:
-                Image.fromarray(drawn).save(path)
+            sinks.append(OverlayPicture(targets[1], known))
+        Sinks(sinks).write(Shot(image), estimate)
     except ArmsightError as error:
         job.fail(error)
         name = estimator.robot.name if isinstance(estimator, Estimator) else None
@@ -197,14 +195,6 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     """Estimate each frame of one video; the same rows go to the files and, as JSON, out."""
     from armsight.cli._video import VideoResult, estimate_video
 
-    first = True
-
-    def print_row(row: str) -> None:
-        nonlocal first
-        if job.as_json:
-            click.echo(("" if first else ",\n") + row, nl=False)
-            first = False
-
     if job.as_json:
         head = dumps(video_head(one.path, estimator.robot))
         click.echo(head[:-1] + ', "frames": [', nl=False)
@@ -217,7 +207,7 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
         make_folder(job.out)
         read, notes = choose_reader(job, estimator, one.path)
-        result = estimate_video(one.path, read, estimator.robot, targets, print_row)
+        result = estimate_video(one.path, read, partial(open_sinks, job, estimator, targets))
         result.messages = (*notes, *result.messages)
     except ArmsightError as caught:
         job.fail(caught)
@@ -228,6 +218,28 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     if job.as_json:
         tail = dumps(video_summary(result, targets if result.frames else {}, error))
         click.echo(f"], {tail[1:]}", nl=False)
+
+
+class PrintedRows:
+    """Rows of a video on standard output, as the items of a JSON list."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def write(self, shot: Shot, estimate: Estimate) -> None:
+        """Print a frame's row."""
+        row = dumps(frame_row(shot.index, shot.time, estimate))
+        click.echo((",\n" if self._begun else "") + row, nl=False)
+        self._begun = True
+
+    def close(self, keep: bool) -> None:
+        """The list's end is for whoever began it."""
+
+
+def open_sinks(job: Job, estimator: Estimator, targets: dict[str, Path], fps: float) -> Sink:
+    """What takes the estimates of a video."""
+    files = video_files(targets, fps, estimator.robot)
+    return Sinks([PrintedRows(), files] if job.as_json else [files])
 
 
 def choose_reader(job: Job, estimator: Estimator, path: Path) -> tuple[ReadFrames, tuple[str, ...]]:
