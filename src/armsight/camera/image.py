@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from armsight.camera.crops import cut
+from armsight.camera.jpeg import is_damaged_jpeg
 from armsight.errors import BadImageError
 
 Pixels = NDArray[np.uint8]
@@ -121,7 +122,8 @@ def _from_stream(file: BinaryIO, what: str, name: str | None) -> LoadedImage:
             # Between Pillow's warning and its error lie pictures that we can still read.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as image:
-                return _from_pillow(image, what, name, file)
+                loaded = _from_pillow(image, what, name, file)
+                kind = image.format
     except UnidentifiedImageError:
         heic = head[4:8] == b"ftyp" or what.lower().endswith((".heic", ".heif"))
         hint = " (save HEIC as JPEG first)" if heic else ""
@@ -135,6 +137,14 @@ def _from_stream(file: BinaryIO, what: str, name: str | None) -> LoadedImage:
         ) from None
     except DAMAGE as error:
         raise BadImageError(f"{what} is damaged and cannot be read: {error}") from error
+    if kind in ("JPEG", "MPO"):
+        file.seek(0)
+        if is_damaged_jpeg(file.read()):
+            raise BadImageError(
+                f"{what} is damaged: its data do not decode, and what viewers show of it is in "
+                "part made up. Fetch it again, or save what is left of it as a new file"
+            )
+    return loaded
 
 
 def _from_pillow(
