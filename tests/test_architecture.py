@@ -23,7 +23,15 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "cli/_inputs.py", "cli/_report.py", "outputs",
            "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
            "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
-OPTIONAL = {"huggingface_hub", "onnx", "pyarrow", "mujoco", "fast_simplification", "trimesh"}
+OPTIONAL = {
+    "rerun",
+    "huggingface_hub",
+    "onnx",
+    "pyarrow",
+    "mujoco",
+    "fast_simplification",
+    "trimesh",
+}
 """Imported inside functions, with a clear error where missing."""
 
 BELOW = {
@@ -60,7 +68,17 @@ BELOW = {
         "errors",
         "files",
     },
-    "outputs": {"outputs", "camera", "data", "robots", "viz", "state", "errors", "files"},
+    "outputs": {
+        "outputs",
+        "camera",
+        "data",
+        "robots",
+        "viz",
+        "geometry",
+        "state",
+        "errors",
+        "files",
+    },
     "web": {
         "web",
         "camera",

@@ -82,10 +82,11 @@ def test_a_picture(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_opened_leaves_nothing_behind(tmp_path: Path) -> None:
-    targets = {"rows": tmp_path / "clip.jsonl", "csv": tmp_path / "nowhere" / "clip.csv"}
-    with pytest.raises(OutputError, match="nowhere"):
+    targets = {"rows": tmp_path / "clip.jsonl", "csv": tmp_path / "taken" / "clip.csv"}
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match="taken"):
         video_files(targets, 10.0, ROBOT)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
 
 
 class FullDisk(io.StringIO):

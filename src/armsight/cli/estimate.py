@@ -25,7 +25,8 @@ from armsight.estimate.several_robots import SeveralRobots
 from armsight.files import atomic_write
 from armsight.outputs.documents import dumps, failure, frame_row, video_head
 from armsight.outputs.files import OverlayPicture, PictureDocument, video_files
-from armsight.outputs.sink import Shot, Sink, Sinks
+from armsight.outputs.rerun import RerunSink
+from armsight.outputs.sink import Borrowed, Shot, Sink, Sinks
 from armsight.state import Estimate
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Job:
     camera: CameraFile | None
     fov_deg: float | None
     box: Box | None
+    viewer: RerunSink | None = None
+    """Takes the pictures of all inputs"""
     exit_code: int = 0
     documents: list[dict[str, Any]] = field(default_factory=list)
 
@@ -89,6 +92,8 @@ class Job:
               show_default=True, help="Videos: whether the camera stands still. Then all frames"
               " share its pose, and joints are read both ways in time.")  # fmt: skip
 @click.option("--overlay/--no-overlay", default=True, help="Write overlay pictures.")
+@click.option("--rerun", is_flag=False, flag_value="", metavar="[FILE.rrd]",
+              help="Show all in Rerun, or write it to a file for Rerun.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
     images: tuple[str, ...],
@@ -102,6 +107,7 @@ def command(
     outline: bool | None,
     static_camera: str,
     overlay: bool,
+    rerun: str | None,
     as_json: bool,
 ) -> None:
     """Read an arm's joint angles and camera pose from IMAGES.
@@ -126,6 +132,8 @@ def command(
     )
     if job.box is not None and any(one.is_video for one in job.inputs):
         raise ConfigError("--box is a place in images; videos are searched frame by frame")
+    if rerun is not None:
+        job.viewer = RerunSink(rerun)
     estimator: Estimator | SeveralRobots
     if robot is None:
         estimator = SeveralRobots.from_pretrained().with_outline(outline is not False)
@@ -145,6 +153,8 @@ def command(
             break
     if as_json:
         click.echo("" if single else "]")
+    if job.viewer is not None:
+        job.viewer.close(keep=True)
     sys.exit(job.exit_code)
 
 
@@ -178,6 +188,8 @@ def run_image(job: Job, estimator: Estimator | SeveralRobots, one: Input) -> Non
         if job.overlay:
             known = estimator.robot if isinstance(estimator, Estimator) else None
             sinks.append(OverlayPicture(targets[1], known))
+        if job.viewer is not None:
+            sinks.append(job.viewer)
         Sinks(sinks).write(Shot(image), estimate)
     except ArmsightError as error:
         job.fail(error)
@@ -238,8 +250,12 @@ class PrintedRows:
 
 def open_sinks(job: Job, estimator: Estimator, targets: dict[str, Path], fps: float) -> Sink:
     """What takes the estimates of a video."""
-    files = video_files(targets, fps, estimator.robot)
-    return Sinks([PrintedRows(), files] if job.as_json else [files])
+    sinks: list[Sink] = [video_files(targets, fps, estimator.robot)]
+    if job.as_json:
+        sinks.append(PrintedRows())
+    if job.viewer is not None:
+        sinks.append(Borrowed(job.viewer))
+    return Sinks(sinks)
 
 
 def choose_reader(job: Job, estimator: Estimator, path: Path) -> tuple[ReadFrames, tuple[str, ...]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from armsight.camera.image import load_image
 from armsight.camera.parse import parse_K
 from armsight.cli._notes import say
 from armsight.cli._progress import counting
@@ -27,6 +28,8 @@ from armsight.errors import (
 from armsight.files import atomic_write
 from armsight.fit.calibrate_camera import VERDICTS, CameraCalibration, calibrate_camera
 from armsight.outputs.documents import dumps
+from armsight.outputs.rerun import RerunSink
+from armsight.outputs.sink import Shot
 from armsight.robots import Robot, load_robot
 
 Array = NDArray[np.floating]
@@ -55,11 +58,13 @@ NOT_FINE = 1
 @click.option("--episodes", metavar="LIST", help="Its episodes, such as 0-3,7.  [default: all]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder for extrinsics.json, camera.yaml and a sheet of overlays.")  # fmt: skip
+@click.option("--rerun", is_flag=False, flag_value="", metavar="[FILE.rrd]",
+              help="Show all in Rerun, or write it to a file for Rerun.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
     source: Path, robot: str, joints: Path | None, K_text: str | None, camera: Path | None,
     fov: float | None, camera_key: str | None, state_key: str | None, episodes: str | None,
-    out: Path | None, as_json: bool,
+    out: Path | None, rerun: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find where the fixed camera of SOURCE stood, from its frames and the robot's joints.
 
@@ -72,6 +77,7 @@ def command(
         raise BadIntrinsicsError("give only one of --K, --camera and --fov")
     if out is not None and out.is_file():
         raise OutputError(f"--out {out} is a file; name a folder")
+    viewer = None if rerun is None else RerunSink(rerun)
     known = load_robot(robot)
     say(known.notes)
     chosen = None if episodes is None else _episodes(episodes)
@@ -87,10 +93,14 @@ def command(
         if out is not None:
             name = "" if recording.episode is None else f"episode_{recording.episode:06d}"
             _write(out / name, recording, indices, known, found, document)
+        if viewer is not None:
+            _show(viewer, recording, indices, known, found)
         if not as_json:
             click.echo(_table(recording, indices, found, document["notes"]))
             if out is not None:
                 click.echo(f"  wrote {out / name}")
+    if viewer is not None:
+        viewer.close(keep=bool(documents))
     if not documents:
         raise DatasetError(f"{source} holds no recording")
     if as_json:
@@ -234,6 +244,21 @@ def _sheet(
             outlined_frame(frame, caption, robot, q, found.T_cam_base, found.K, SHEET_WIDTH)
         )
     return contact_sheet(pictures, SHEET_COLUMNS)
+
+
+def _show(
+    viewer: RerunSink, recording: Recording, indices: list[int], robot: Robot,
+    found: CameraCalibration,
+) -> None:  # fmt: skip
+    """The frames that were looked at, with the log's joints and the camera that was found."""
+    joints = np.full((len(indices), len(robot.joint_names)), np.nan)
+    if recording.log is not None:
+        joints = _joints_at(recording, indices, found.time_offset or 0.0)
+        joints = joints + found.joint_zero_offsets
+    times = recording.frame_times
+    for i, frame, q in zip(indices, recording.frames(indices), joints, strict=True):
+        shot = Shot(load_image(frame), i, float(i if times is None else times[i]))
+        viewer.write_known(shot, robot, q, found.T_cam_base, found.K)
 
 
 def _joints_at(recording: Recording, indices: list[int], time_offset: float) -> Array:

@@ -35,6 +35,7 @@ class GrowingFile:
         """
         self.target = target
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(
                 prefix=f".{target.stem}{PARTIAL}", suffix=target.suffix, dir=target.parent
             )

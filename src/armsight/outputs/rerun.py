@@ -33,6 +33,8 @@ from armsight.viz.silhouette import outline, silhouette
 Array = NDArray[np.floating]
 
 SUFFIX = ".rrd"
+VIEWER = ""
+"""In place of a file: open the viewer"""
 LONGEST = 1280
 """Longer side [px] of the pictures that are kept"""
 QUALITY = 85
@@ -45,11 +47,11 @@ CAMERA, PICTURE = "world/camera", "world/camera/picture"
 class RerunSink:
     """A Rerun recording; one for all pictures of a call."""
 
-    def __init__(self, target: Path | None, robot: Robot | None) -> None:
+    def __init__(self, target: str | Path, robot: Robot | None = None) -> None:
         """Begin a recording.
 
         Args:
-            target: a .rrd file; None opens the viewer.
+            target: a .rrd file, or `VIEWER`.
             robot: that is drawn; None for each estimate's own.
 
         Raises:
@@ -57,20 +59,23 @@ class RerunSink:
             MissingExtraError: Rerun is not installed.
             OutputError: the file cannot be written.
         """
-        self._rerun, blueprints = _import_rerun()
+        if target != VIEWER and Path(target).suffix != SUFFIX:
+            raise ConfigError(
+                f"--rerun is {str(target)!r}; give the name of a {SUFFIX} file, or put --rerun "
+                "last to open the viewer"
+            )
+        self._rerun, self._blueprints = _import_rerun()
         self._robot = robot
-        self._drawn: Robot | None = None
+        self._begun: set[str] = set()
+        self._shown: str | None = None
         self._frames = 0
         self._file: GrowingFile | None = None
         self._recording = self._rerun.RecordingStream("armsight")
-        if target is not None:
-            if target.suffix != SUFFIX:
-                raise ConfigError(f"--rerun is {str(target)!r}; give the name of a {SUFFIX} file")
-            self._file = GrowingFile(target)
-            self._recording.save(self._file.path)
-        else:
+        if target == VIEWER:
             self._recording.spawn()
-        self._blueprints = blueprints
+        else:
+            self._file = GrowingFile(Path(target))
+            self._recording.save(self._file.path)
         z_up = self._rerun.ViewCoordinates.RIGHT_HAND_Z_UP
         self._recording.log("world", z_up, static=True)
 
@@ -81,17 +86,16 @@ class RerunSink:
         robot = self._robot or load_robot(estimate.robot)
         self._begin_robot(robot)
         image = shot.image
-        K = None if estimate.K is None else estimate.K
+        K = estimate.K
         self._log_picture(image, K)
         self._recording.log("confidence", self._rerun.Scalars(estimate.confidence))
         for message in estimate.messages:
             self._recording.log("notes", self._rerun.TextLog(message))
         if not estimate.robot_found or estimate.joint_positions is None:
-            for place in ("world/arm", f"{PICTURE}/arm"):
-                self._recording.log(place, self._rerun.Clear(recursive=True))
+            self._clear()
             return
-        self._log_joints(robot, estimate.joint_positions, estimate.joint_std)
         self._log_arm(robot, estimate.joint_positions)
+        self._log_joints(robot, estimate.joint_positions, estimate.joint_std)
         if estimate.T_cam_base is not None and K is not None:
             self._log_camera(estimate.T_cam_base)
             self._log_outline(robot, estimate.joint_positions, estimate.T_cam_base, image, K)
@@ -111,9 +115,10 @@ class RerunSink:
         self._begin_robot(robot)
         self._log_picture(shot.image, K)
         if not np.isfinite(joint_positions).all():
+            self._clear()
             return
-        self._log_joints(robot, joint_positions, None)
         self._log_arm(robot, joint_positions)
+        self._log_joints(robot, joint_positions, None)
         if T_cam_base is not None:
             self._log_camera(T_cam_base)
             self._log_outline(robot, joint_positions, T_cam_base, shot.image, K)
@@ -130,28 +135,42 @@ class RerunSink:
         self._recording.set_time("time", duration=time)
 
     def _begin_robot(self, robot: Robot) -> None:
-        """Meshes and curves of a robot, once; a layout that shows them."""
-        if self._drawn is not None and self._drawn.name == robot.name:
+        """Curves of a robot, and a layout that shows them, once."""
+        if robot.name in self._begun:
             return
-        rr = self._rerun
-        if self._drawn is not None:
-            self._recording.log("world/arm", rr.Clear(recursive=True))
-        self._drawn = robot
+        self._begun.add(robot.name)
+        for name in robot.joint_names:
+            for part, colour, width in (("angle", CYAN, 2.0), ("upper", GREY, 1.0),
+                                        ("lower", GREY, 1.0)):  # fmt: skip
+                label = name if part == "angle" else f"{'+' if part == 'upper' else '-'} 1 std"
+                lines = self._rerun.SeriesLines(colors=[colour], widths=[width], names=[label])
+                self._recording.log(f"joints/{name}/{part}", lines, static=True)
+        self._recording.send_blueprint(_layout(self._blueprints, robot))
+
+    def _show_meshes(self, robot: Robot) -> None:
+        """Meshes where another robot, or none, was shown before.
+
+        They are not static: what is static cannot be cleared while no arm is found.
+        """
+        if self._shown == robot.name:
+            return
+        self._clear()
+        self._shown = robot.name
         for name, (vertices, faces) in robot.link_shapes().items():
-            mesh = rr.Mesh3D(
+            mesh = self._rerun.Mesh3D(
                 vertex_positions=vertices.astype(np.float32),
                 triangle_indices=faces.astype(np.uint32),
                 vertex_normals=_normals(vertices, faces),
                 albedo_factor=GREY,
             )
-            self._recording.log(f"world/arm/{name}/mesh", mesh, static=True)
-        for name in robot.joint_names:
-            for part, colour, width in (("angle", CYAN, 2.0), ("upper", GREY, 1.0),
-                                        ("lower", GREY, 1.0)):  # fmt: skip
-                label = name if part == "angle" else f"{'+' if part == 'upper' else '-'} 1 std"
-                lines = rr.SeriesLines(colors=[colour], widths=[width], names=[label])
-                self._recording.log(f"joints/{name}/{part}", lines, static=True)
-        self._recording.send_blueprint(_layout(self._blueprints, robot))
+            self._recording.log(f"world/arm/{name}", mesh)
+
+    def _clear(self) -> None:
+        """Take away the arm that is shown, and break its curves off."""
+        if self._shown is not None:
+            for place in ("world/arm", f"{PICTURE}/arm", "joints"):
+                self._recording.log(place, self._rerun.Clear(recursive=True))
+        self._shown = None
 
     def _log_picture(self, image: LoadedImage, K: Array | None) -> None:
         rr, pixels = self._rerun, image.pixels
@@ -160,9 +179,7 @@ class RerunSink:
             pixels = cv2.resize(  # type: ignore[assignment]
                 pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA
             )
-        _, encoded = cv2.imencode(
-            ".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-        )
+        _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         height, width = pixels.shape[:2]
         if K is not None:
             camera = rr.Pinhole(
@@ -182,6 +199,7 @@ class RerunSink:
         self._recording.log(CAMERA, pose)
 
     def _log_arm(self, robot: Robot, joint_positions: Array) -> None:
+        self._show_meshes(robot)
         frames = robot.forward_kinematics(joint_positions)
         for name, frame in zip(robot.link_names, frames, strict=True):
             pose = self._rerun.Transform3D(translation=frame[:3, 3], mat3x3=frame[:3, :3])
@@ -204,7 +222,7 @@ class RerunSink:
             return
         width = min(image.width, LONGEST * image.width // max(image.width, image.height))
         points = (estimate.keypoints_2d + 0.5) * width / image.width
-        known = np.isfinite(points).all(axis=1)
+        known = np.asarray(np.isfinite(points).all(axis=1))
         bones = [points[[a, b]] for a, b in robot.skeleton if known[a] and known[b]]
         rr = self._rerun
         lines = rr.LineStrips2D(bones, colors=[(255, 215, 60)], radii=[1.5], draw_order=21)
@@ -264,4 +282,5 @@ def _normals(vertices: Array, faces: NDArray[np.int64]) -> NDArray[np.float32]:
     for i in range(3):
         np.add.at(normals, faces[:, i], across)
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(lengths, 1e-12)).astype(np.float32)
+    unit: NDArray[np.float32] = (normals / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return unit

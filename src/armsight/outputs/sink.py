@@ -58,3 +58,17 @@ class Sinks:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+class Borrowed:
+    """A sink that takes more than one source: closing it is left to its owner."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, shot: Shot, estimate: Estimate) -> None:
+        """Hand on."""
+        self._sink.write(shot, estimate)
+
+    def close(self, keep: bool) -> None:
+        """Nothing: the owner closes it."""
