@@ -19,7 +19,7 @@ sequence = model.predict_action_chunk(sys.argv[1], stride)
 write_actions(sequence, "actions.npz")
 actions = read_actions("actions.npz")
 
-meaning = actions.meaning
+meaning = actions.spec
 print(f"{len(actions)} actions of {meaning.controller} at {meaning.control_hz:g} Hz")
 print(f"axes of the {meaning.frame}; gripper: {meaning.gripper_sign}")
 

@@ -21,7 +21,8 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py",
            "bench/measure.py", "cli/estimate.py", "cli/actions.py", "cli/bench.py",
            "cli/_inputs.py", "cli/_report.py", "outputs",
-           "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "state.py", "errors.py",
+           "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "action_spec.py", "state.py",
+           "errors.py",
            "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {
     "rerun",
@@ -41,11 +42,13 @@ BELOW = {
     "errors": set(),
     "files": {"errors"},
     "cpus": set(),
+    "action_spec": set(),
     "network": {"cpus", "errors"},
     "camera": {"geometry", "state", "errors"},
     "fit": {"camera", "robots", "geometry", "errors"},
     "estimate": {"camera", "fit", "network", "robots", "geometry", "state", "errors"},
     "actions": {
+        "action_spec",
         "actions",
         "camera",
         "estimate",
@@ -94,7 +97,7 @@ BELOW = {
     "parallel": {"errors"},
     "reports": {"errors", "files"},
     "viz": {"viz", "robots", "geometry", "state", "errors", "files"},
-    "models": {"models", "robots", "geometry", "state", "errors", "files"},
+    "models": {"action_spec", "models", "robots", "geometry", "state", "errors", "files"},
 }
 """What each part may import of armsight; parts that are not named may import anything."""
 

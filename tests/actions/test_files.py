@@ -36,7 +36,7 @@ def test_the_same_comes_back(sequence: ActionSequence, tmp_path: Path, suffix: s
         np.testing.assert_array_equal(found, expected, err_msg=name)
         assert found.dtype == expected.dtype, name
     assert read.metadata() == sequence.metadata()
-    assert read.meaning == sequence.meaning
+    assert read.spec == sequence.spec
     assert os.listdir(tmp_path) == [f"a{suffix}"]
 
 
@@ -133,8 +133,8 @@ def test_other_versions_and_missing_parts(sequence: ActionSequence, tmp_path: Pa
     path = tmp_path / "a.npz"
     with pytest.raises(DatasetError, match="format 'armsight-action-sequence/9'"):
         read_actions(edited(sequence, path, format="armsight-action-sequence/9"))
-    with pytest.raises(DatasetError, match="lacks 'gripper_sign'"):
-        read_actions(edited(sequence, path, gripper_sign=...))
+    with pytest.raises(DatasetError, match="lacks 'card'"):
+        read_actions(edited(sequence, path, card=...))
 
 
 def test_arrays_that_contradict_each_other(sequence: ActionSequence) -> None:

@@ -79,7 +79,7 @@ def test_the_view_from_above_has_equal_scales(sequence: ActionSequence) -> None:
     """x ahead is up, y to the left is left."""
     ee = np.zeros((len(sequence), 3))
     ee[:, 0], ee[:, 1] = np.linspace(0, 0.1, len(ee)), np.linspace(0, 0.2, len(ee))
-    path = lines(draw_actions(replace(sequence, ee_position=ee)))[-1]
+    path = lines(draw_actions(replace(sequence, states={**sequence.states, "ee_position": ee})))[-1]
     (dx, dy) = path[-1] - path[0]
     assert dx < 0
     assert dy < 0
@@ -93,7 +93,7 @@ def test_sequences_that_stand_still_can_be_drawn(tmp_path: Path) -> None:
         sequence,
         actions=np.zeros((2, 7)),
         std=np.zeros((2, 7)),
-        ee_position=np.zeros((2, 3)),
+        states={**sequence.states, "ee_position": np.zeros((2, 3))},
         task='<task> & "quotes"',
     )
     svg = draw_actions(still)

@@ -31,11 +31,13 @@ def test_batches_change_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     strides = np.array([1, 2, 3, 4, 5, 6, 7, 8, 1, 2])
     whole = session.read(images, consecutive(10), strides, 3)
     assert whole.actions.shape == (10, 3, STEPS, 7)
-    assert whole.ee_rotation.shape == (10, 3, STEPS, 3, 3)
+    assert whole.states["ee_rotation"].shape == (10, 3, STEPS, 3, 3)
     monkeypatch.setattr(module, "LARGEST_BATCH", 4)
     parts = session.read(images, consecutive(10), strides, 3)
-    for name in ("actions", "ee_position", "gripper_opening", "presence"):
-        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    np.testing.assert_array_equal(parts.actions, whole.actions)
+    np.testing.assert_array_equal(parts.presence, whole.presence)
+    for name in ("ee_position", "gripper_opening"):
+        np.testing.assert_array_equal(parts.states[name], whole.states[name])
 
 
 def test_noise(folder: Path) -> None:

@@ -8,8 +8,9 @@ import onnxruntime
 import pytest
 import torch
 
+from armsight.action_spec import libero_object_spec
 from armsight.errors import WeightsError
-from armsight.models.action_model import STEP_CHANNELS, ActionModelConfig, ActionNetwork
+from armsight.models.action_model import ActionModelConfig, ActionNetwork
 from armsight.models.checkpoint import load_pose_model, save_checkpoint, save_start
 from armsight.models.denoisers import DENOISERS, DenoiserConfig
 from armsight.models.export import export_checkpoint, export_onnx
@@ -41,8 +42,8 @@ def run(graph, path, inputs):
 def make_action_model(denoiser="transformer"):
     torch.manual_seed(0)
     config = ActionModelConfig(
-        robot="panda", keypoint_names=("a", "b", "c"), suite="libero_object", control_hz=20.0,
-        max_stride=4, step_offset=(0.1,) * STEP_CHANNELS, step_scale=(0.5,) * STEP_CHANNELS,
+        robot="panda", keypoint_names=("a", "b", "c"), max_stride=4,
+        action_spec=libero_object_spec().with_statistics((0.1,) * 17, (0.5,) * 17),
         input_size=64, denoiser=DenoiserConfig(denoiser, 32, 2, 2),
     )  # fmt: skip
     model = ActionNetwork(config).eval()
@@ -63,7 +64,7 @@ def test_the_action_graph_agrees_with_torch(denoiser, tmp_path):
         with torch.no_grad():
             expected = graph(*inputs)
         got = run(graph, tmp_path / "model.onnx", inputs)
-        for name, ours, theirs in zip(ActionGraph.OUTPUTS, expected, got, strict=True):
+        for name, ours, theirs in zip(graph.OUTPUTS, expected, got, strict=True):
             np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4, rtol=1e-4, err_msg=name)
     rotation = expected[3].numpy()
     eye = np.broadcast_to(np.eye(3), rotation.shape)
@@ -78,7 +79,7 @@ def test_an_action_checkpoint_becomes_weights_with_their_own_card(tmp_path):
     export_checkpoint(tmp_path / "c", tmp_path / "w", num_inference_steps=2, num_hypotheses=4)
     card = json.loads((tmp_path / "w" / "model.json").read_text())
     assert (card["format"], card["task"], card["max_stride"]) == (
-        "armsight-actions/1", "libero_object", 4,
+        "armsight-actions/2", "libero_object", 4,
     )  # fmt: skip
     with pytest.raises(WeightsError, match="of kind 'actions', not 'pose'"):
         load_pose_model(tmp_path / "c")

@@ -7,14 +7,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.actions.sequence import ARRAYS, FORMAT, ActionSequence, Meaning
+from armsight.action_spec import ActionSpec, libero_object_spec
+from armsight.actions.sequence import ARRAYS, FORMAT, ActionSequence
 from armsight.data.parquet import pyarrow
 from armsight.errors import ArmsightError, BadShapeError, DatasetError
 from armsight.files import atomic_write
@@ -26,15 +26,10 @@ _ZIP_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, RuntimeError,
 """What NumPy and zipfile raise in the middle of a broken file"""
 KEY = b"armsight"
 """Name of the metadata in a Parquet file's schema"""
-COLUMNS = {
-    "actions": "action",
-    "std": "action_std",
-    "ee_position": "ee_position",
-    "ee_position_std": "ee_position_std",
-    "ee_rotation": "ee_rotation",
-    "gripper_opening": "gripper_opening",
-}
-"""Arrays with one row per control step, and their columns; `action` is LeRobot's name"""
+COLUMNS = {"actions": "action", "std": "action_std"}
+"""Columns whose names are not the arrays' own; `action` is LeRobot's name"""
+OFF_TABLE = ("keyframe_steps", "presence", "pairs", "pair_actions")
+"""Arrays with one row per keyframe or pair: small, and beside the table"""
 
 
 def write_actions(sequence: ActionSequence, path: str | Path) -> Path:
@@ -71,18 +66,23 @@ def read_actions(path: str | Path) -> ActionSequence:
             "write it again with `armsight actions`"
         )
     try:
-        meaning = {one.name: metadata[one.name] for one in fields(Meaning)}
-        for name in ("action_names", "action_scale"):
-            meaning[name] = tuple(meaning[name])
+        spec = _read_spec(metadata)
+        states, stds = {}, {}
+        for part in spec.parts:
+            states[part.name] = arrays[part.name]
+            if (name := f"{part.name}_std") in arrays:
+                stds[part.name] = arrays[name]
         return ActionSequence(
             **{name: arrays[name] for name in ARRAYS},
+            states=states,
+            states_std=stds,
             **{name: metadata[name] for name in ("task", "robot", "route", "source", "stride")},
-            meaning=Meaning(**meaning),
+            spec=spec,
             card=metadata["card"],
             **{name: metadata.get(name, {}) for name in ("tones", "scene")},  # not in older files
             messages=tuple(metadata["messages"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{path} lacks {error}; write it again with `armsight actions`"
         ) from error
@@ -90,8 +90,21 @@ def read_actions(path: str | Path) -> ActionSequence:
         raise DatasetError(f"{path} is damaged: {error}") from error
 
 
+def _read_spec(metadata: Mapping[str, Any]) -> ActionSpec:
+    """What an action is; files from before there was a specification are of LIBERO."""
+    if "action_spec" in metadata:
+        return ActionSpec.from_json(metadata["action_spec"])
+    return libero_object_spec(
+        metadata["task"],
+        metadata["robot"],
+        metadata["control_hz"],
+        metadata["action_names"],
+        metadata["action_scale"],
+    )
+
+
 def _write_npz(sequence: ActionSequence, path: Path) -> None:
-    arrays: dict[str, Any] = {name: getattr(sequence, name) for name in ARRAYS}
+    arrays: dict[str, Any] = sequence.arrays()
     metadata = np.array(json.dumps(sequence.metadata()))
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, metadata=metadata, **arrays)
@@ -115,12 +128,13 @@ def _write_parquet(sequence: ActionSequence, path: Path) -> None:
         "timestamp": pa.array(sequence.times),
         "is_keyframe": pa.array(sequence.is_keyframe),
     }
-    for name, column in COLUMNS.items():
-        array = np.ascontiguousarray(getattr(sequence, name))
-        values = pa.array(array.reshape(-1))
+    for name, array in sequence.arrays().items():
+        if name in OFF_TABLE:
+            continue
+        values = pa.array(np.ascontiguousarray(array).reshape(-1))
         for size in array.shape[:0:-1]:
             values = pa.FixedSizeListArray.from_arrays(values, size)
-        columns[column] = values
+        columns[COLUMNS.get(name, name)] = values
     # What has one row per keyframe or pair is small, and goes beside the table.
     document = {**sequence.metadata(), **_off_table(sequence)}
     table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(document)})
@@ -130,9 +144,7 @@ def _write_parquet(sequence: ActionSequence, path: Path) -> None:
 
 def _off_table(sequence: ActionSequence) -> dict[str, Any]:
     document = sequence.to_json()
-    return {
-        name: document[name] for name in ("keyframe_steps", "presence", "pairs", "pair_actions")
-    }
+    return {name: document[name] for name in OFF_TABLE}
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -144,13 +156,17 @@ def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             raise DatasetError(f"{path} holds no actions of armsight: its metadata lack 'armsight'")
         document = json.loads(text)
         arrays: dict[str, Array] = {}
-        for name, column in COLUMNS.items():
+        names = {column: name for name, column in COLUMNS.items()}
+        for column in table.column_names:
+            if column in ("step", "timestamp", "is_keyframe"):
+                continue
             values = table[column].combine_chunks()
             shape = [table.num_rows]
             while pa.types.is_fixed_size_list(values.type):
                 shape.append(values.type.list_size)
                 values = values.flatten()
-            arrays[name] = values.to_numpy(zero_copy_only=False).reshape(shape)
+            array = values.to_numpy(zero_copy_only=False).reshape(shape)
+            arrays[names.get(column, column)] = array
         arrays["keyframe_steps"] = np.array(document["keyframe_steps"], np.int64)
         arrays["pairs"] = np.array(document["pairs"], np.int64)
         arrays["presence"] = np.array(document["presence"], float)

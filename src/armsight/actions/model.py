@@ -13,12 +13,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.action_spec import StatePart
 from armsight.actions.ensemble import (
     Weights,
     ensemble_std,
@@ -32,7 +34,7 @@ from armsight.actions.files import padded
 from armsight.actions.hypotheses import average, chosen_hypotheses
 from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyframes
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
-from armsight.actions.sequence import DIMENSIONS, GRIPPER, ActionSequence, Meaning
+from armsight.actions.sequence import GRIPPER, ActionSequence
 from armsight.actions.session import ActionSession, Reading
 from armsight.actions.tones import adapt
 from armsight.errors import ConfigError, KeyframesError, MissingExtraError, WeightsError
@@ -48,6 +50,8 @@ DEFAULT_HYPOTHESES = 8
 REACH = 3
 """Control steps that pairs are to bridge where keyframes are closer; chosen on validation states"""
 PRESENCE_THRESHOLD = 0.5
+AHEAD_S = 0.6
+"""How long what follows must bear out a change of a binary command; chosen on validation states"""
 
 
 class ActionModel:
@@ -77,13 +81,7 @@ class ActionModel:
         self.default_route = str(card.get("default_route", "direct"))
         self.num_hypotheses = int(card.get("num_hypotheses", DEFAULT_HYPOTHESES))
         self.presence_threshold = float(card.get("presence_threshold", PRESENCE_THRESHOLD))
-        names, scale = tuple(card["action_names"]), tuple(map(float, card["action_scale"]))
-        if not len(names) == len(scale) == DIMENSIONS:
-            raise ValueError(f"{len(names)} action names and {len(scale)} scales, not {DIMENSIONS}")
-        control_hz = float(card["control_hz"])
-        if control_hz <= 0:
-            raise ValueError(f"control_hz is {control_hz}")
-        self.meaning = Meaning(action_names=names, action_scale=scale, control_hz=control_hz)
+        self.spec = self.session.spec
 
     @classmethod
     def from_pretrained(cls, name: str | Path, threads: int = 0) -> ActionModel:
@@ -108,6 +106,7 @@ class ActionModel:
         merge: str = "robust",
         weights: Weights | None = equal,
         match_tones: str = "auto",
+        cameras: Mapping[str, Frames | Keyframes] | None = None,
         tracker: Tracker | None = None,
         progress: Progress | None = None,
     ) -> ActionSequence:
@@ -130,6 +129,9 @@ class ActionModel:
             weights: of the overlap averaging; None for no averaging.
             match_tones: whether frames get the tones of the pictures that the weights know:
                 "auto" (where they are far off), "always" or "never"; see `tones.py`.
+            cameras: for weights of several cameras, what the others saw, by the camera's name
+                (`observation.images.wrist`, or `wrist`); `frames` are of the first, unless it is
+                named here. A camera that is left out is done without, with a message.
             tracker: for the route "track"; by default `armsight.control.track.track_path`.
             progress: sees the frames as they are read, then the batches of pairs.
 
@@ -158,8 +160,11 @@ class ActionModel:
         images, tones = adapt(
             keyframes.images, keyframes.inside, known.tones if known else None, match_tones
         )
-        reading = self.session.read(images, pairs.indices, pairs.strides, count, seed, progress)
-        messages = self._check_presence(reading.presence)
+        views, seen, blind = self._views(images, cameras or {}, progress)
+        reading = self.session.read(
+            views, pairs.indices, pairs.strides, count, seed, progress, seen
+        )
+        messages = (*self._check_presence(reading.presence), *blind)
         if note := tones.note(self.task):
             messages = (note, *messages)
         sequence = self._assemble(keyframes, pairs, reading, merge, weights, messages)
@@ -173,6 +178,34 @@ class ActionModel:
                 raise
             note = f"route direct, although the weights are better with route track: {error}"
             return replace(sequence, messages=(*sequence.messages, note))
+
+    def _views(
+        self,
+        images: NDArray[np.uint8],
+        others: Mapping[str, Frames | Keyframes],
+        progress: Progress | None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None, tuple[str, ...]]:
+        """Pictures of all cameras (N, cameras, S, S, 3), which are there, and notes."""
+        names = self.spec.cameras
+        places = [find_camera(name, names) for name in others]
+        if self.session.num_cameras == 1:
+            return images, None, ()
+        views = np.zeros((len(images), len(names), *images.shape[1:]), np.uint8)
+        seen = np.zeros(views.shape[:2], bool)
+        views[:, 0], seen[:, 0] = images, True
+        for place, frames in zip(places, others.values(), strict=True):
+            if place == 0:
+                raise ConfigError(f"{names[0]} is the camera of the frames themselves")
+            other = load_keyframes(frames, self.session.input_size, progress=progress)
+            if len(other) != len(images):
+                raise KeyframesError(
+                    f"{names[place]} has {len(other)} frames, and {names[0]} has {len(images)}; "
+                    "give as many of each camera, taken at the same moments"
+                )
+            views[:, place], seen[:, place] = other.images, True
+        without = [name for name, there in zip(names, seen[0], strict=True) if not there]
+        notes = (f"without the camera {', '.join(without)}, which the weights also know",)
+        return views, seen, notes if without else ()
 
     def _pairs(
         self,
@@ -196,8 +229,8 @@ class ActionModel:
         if 2 * len(missing) > len(presence):
             raise KeyframesError(
                 f"no {self.robot} in view in {len(missing)} of {len(presence)} frames; these "
-                f"weights know {self.task} (its agentview camera, upright). Frames straight out of "
-                "robosuite are upside down: give frames[:, ::-1]"
+                f"weights know {self.task} (its camera {self.spec.cameras[0]}, upright). Frames "
+                "straight out of robosuite are upside down: give frames[:, ::-1]"
             )
         if not len(missing):
             return ()
@@ -216,42 +249,59 @@ class ActionModel:
         messages: tuple[str, ...],
     ) -> ActionSequence:
         """Hypotheses to chunks, chunks to one sequence."""
+        spec = self.spec
+        spread_of = [part.name for part in spec.parts if not part.rotation and not part.scalar]
         chunks: dict[str, list[Array]] = {
-            name: [] for name in ("actions", "std", "position", "position_std", "turn", "opening")
+            name: []
+            for name in (*spec.outputs, "std", "votes", *(f"{name}_std" for name in spread_of))
         }
+        low, high, scale = (
+            np.array([getattr(one, name) for one in spec.actions])
+            for name in ("low", "high", "scale")
+        )
+        # Votes are about -1 or 1, whatever the two values of a binary dimension are.
+        middle, half = np.zeros(spec.num_actions), np.ones(spec.num_actions)
+        binary = list(spec.voted)
+        middle[binary], half[binary] = (high + low)[binary] / 2, (high - low)[binary] / 2
+        averaged = [i for i in range(spec.num_actions) if i not in spec.voted]
         for p, length in enumerate(pairs.lengths):
-            said = np.clip(reading.actions[p, :, :length], -1, 1)
-            position = reading.ee_position[p, :, :length]
-            keep = chosen_hypotheses(said[..., :GRIPPER], merge)
+            said = np.clip(reading.actions[p, :, :length], low, high)
+            keep = chosen_hypotheses((said / scale)[..., averaged or slice(None)], merge)
             chunks["actions"].append(average(said, keep))
+            chunks["votes"].append((chunks["actions"][-1] - middle) / half)
             chunks["std"].append(said.std(axis=0))
-            chunks["position"].append(average(position, keep))
-            chunks["position_std"].append(position.std(axis=0))
-            chunks["turn"].append(average(reading.ee_rotation[p, :, :length], keep))
-            chunks["opening"].append(average(reading.gripper_opening[p, :, :length], keep))
+            for name, values in reading.states.items():
+                own = values[p, :, :length]
+                chunks[name].append(average(own, keep))
+                if name in spread_of:
+                    chunks[f"{name}_std"].append(own.std(axis=0))
 
         starts, spread = pairs.starts, weights or equal
+        vote = partial(steady_votes, ahead=max(1, round(AHEAD_S * spec.rate_hz)))
 
         def joined(name: str, voted: tuple[int, ...] = ()) -> Array:
             if weights is None:
                 values = first_chunk(chunks[name], starts)
-                return temporal_ensemble([values], [0], voted=voted, vote=steady_votes)
-            return temporal_ensemble(chunks[name], starts, weights, voted=voted, vote=steady_votes)
+                return temporal_ensemble([values], [0], voted=voted, vote=vote)
+            return temporal_ensemble(chunks[name], starts, weights, voted=voted, vote=vote)
+
+        def joined_state(part: StatePart) -> Array:
+            values = joined(part.name)
+            return mean_rotation(values) if part.rotation else values
 
         # Neighbours are pairs of their own, whatever the span.
         neighbours = pairs.indices[:, 1] - pairs.indices[:, 0] == 1
         keys = np.append(starts[neighbours], pairs.horizon - 1)
         strides = set(np.diff(keys).tolist())
         return ActionSequence(
-            actions=joined("actions", (GRIPPER,)),
+            actions=joined("votes", spec.voted) * half + middle,
             std=ensemble_std(chunks["actions"], chunks["std"], starts, spread),
             keyframe_steps=keys,
-            ee_position=joined("position"),
-            ee_position_std=ensemble_std(
-                chunks["position"], chunks["position_std"], starts, spread
-            ),
-            ee_rotation=mean_rotation(joined("turn")),
-            gripper_opening=joined("opening"),
+            states={part.name: joined_state(part) for part in spec.parts},
+            states_std={
+                name: ensemble_std(chunks[name], chunks[f"{name}_std"], starts, spread)
+                for name in spread_of
+            },
             presence=reading.presence,
             pairs=pairs.indices,
             pair_actions=padded(chunks["actions"]),
@@ -259,10 +309,22 @@ class ActionModel:
             task=self.task,
             robot=self.robot,
             source=keyframes.source,
-            meaning=self.meaning,
+            spec=spec,
             card=self.card,
             messages=messages,
         )
+
+
+def find_camera(name: str, known: Sequence[str]) -> int:
+    """Which of the `known` cameras a full or short name means.
+
+    Raises:
+        ConfigError: none, or more than one.
+    """
+    found = [i for i, one in enumerate(known) if name in (one, one.rpartition(".")[2])]
+    if len(found) != 1:
+        raise ConfigError(f"no camera {name!r}; these weights know {', '.join(known) or 'none'}")
+    return found[0]
 
 
 def follow(sequence: ActionSequence, tracker: Tracker | None = None) -> ActionSequence:

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.actions.sequence import GRIPPER, ActionSequence
+from armsight.actions.sequence import ActionSequence
 
 Array = NDArray[np.floating]
 
@@ -51,38 +51,39 @@ def draw_actions(sequence: ActionSequence) -> str:
     """The plot as one SVG document that follows the viewer's light or dark colours."""
     names = sequence.action_names
     half = (WIDTH - 2 * MARGIN - GAP) / 2
-    height = TITLE + len(names) * (PANEL + GAP) + 26
+    rows = max(len(names), 0 if sequence.spec.has_end_effector else len(sequence.spec.states))
+    height = TITLE + rows * (PANEL + GAP) + 26
     times = sequence.times
     span = (0.0, float(times[-1]) if len(times) > 1 else 1.0)
     keys = times[sequence.keyframe_steps]
     parts: list[str] = []
     for i, name in enumerate(names):
         values, std = sequence.actions[:, i], sequence.std[:, i]
-        limits = (-1.15, 1.15) if i == GRIPPER else _limits(values, std)
+        voted = sequence.spec.actions[i].binary
+        limits = _two_ends(sequence, i) if voted else _limits(values, std)
         area = _area(0, i, half, span, limits)
-        ends = ("+1 close", "-1 open") if i == GRIPPER else None
-        unit = "" if i == GRIPPER else f"1 = {_scale(sequence, i)}"
+        ends = _ends(sequence, i) if voted else None
+        unit = "" if voted else _scale(sequence, i)
         parts.append(_panel(area, name, unit, keys, ends))
-        parts.append(_band(area, times, values, std, "--line", step=i == GRIPPER))
-    path = [
-        (axis, sequence.ee_position[:, i], sequence.ee_position_std[:, i])
-        for i, axis in enumerate("xyz")
-    ]
-    opening = sequence.gripper_opening
-    path.append(("opening", opening, np.zeros(len(opening))))
-    for i, (name, values, std) in enumerate(path):
+        parts.append(_band(area, times, values, std, "--line", step=voted))
+    path = _path_rows(sequence)
+    for i, (name, values, std, unit) in enumerate(path):
         area = _area(1, i, half, span, _limits(values, std))
-        parts.append(_panel(area, name, "m", keys))
+        parts.append(_panel(area, name, unit, keys))
         parts.append(_band(area, times, values, std, "--path"))
-    parts.append(_top_view(sequence, half, len(path), len(names)))
-    for column, heading in enumerate(("actions", "end effector, and the gripper's opening")):
+    if sequence.spec.has_end_effector:
+        parts.append(_top_view(sequence, half, len(path), len(names)))
+    ends_known = sequence.spec.has_end_effector
+    beside = "end effector, and the gripper's opening" if ends_known else "states"
+    for column, heading in enumerate(("actions", beside if path else "")):
         x = MARGIN + column * (half + GAP) + LABEL + (half - LABEL) / 2
         parts.append(_text(x, TITLE - 8, heading, "middle", ""))
         rows = len(names) if column == 0 else len(path)
         y = TITLE + rows * (PANEL + GAP) + (4 if column == 0 else 0)
         parts.append(_text(x, y, f"0 to {times[-1]:.2f} s; dots: keyframes", "middle", "soft"))
     title = f"{sequence.task}: {len(sequence)} actions at {sequence.control_hz:g} Hz"
-    note = f"{sequence.meaning.controller}, {sequence.meaning.frame} frame, route {sequence.route}"
+    where = f"{sequence.spec.frame} frame" if sequence.spec.frame else sequence.robot
+    note = f"{sequence.spec.controller or 'actions'}, {where}, route {sequence.route}"
     parts.insert(0, _text(MARGIN, 22, title, "start", "title"))
     parts.insert(1, _text(MARGIN, 38, f"{note}; bands: ± 1 std of hypotheses", "start", "soft"))
     return (
@@ -107,8 +108,40 @@ def _limits(values: Array, std: Array) -> tuple[float, float]:
 
 
 def _scale(sequence: ActionSequence, i: int) -> str:
-    scale = sequence.meaning.action_scale[i]
-    return f"{scale:g} m" if i < 3 else f"{scale:g} rad"
+    one = sequence.spec.actions[i]
+    return one.unit if one.command == 1 else f"1 = {one.command:g} {one.unit}"
+
+
+def _two_ends(sequence: ActionSequence, i: int) -> tuple[float, float]:
+    one = sequence.spec.actions[i]
+    pad = 0.075 * (one.high - one.low)
+    return one.low - pad, one.high + pad
+
+
+def _ends(sequence: ActionSequence, i: int) -> tuple[str, str]:
+    """What the two values of a binary dimension are called."""
+    one = sequence.spec.actions[i]
+    if sequence.spec.gripper_sign:
+        return "+1 close", "-1 open"
+    return f"{one.high:g}", f"{one.low:g}"
+
+
+def _path_rows(sequence: ActionSequence) -> list[tuple[str, Array, Array, str]]:
+    """Name, values, standard deviation and unit of what is drawn beside the actions."""
+    if not sequence.spec.has_end_effector:
+        if "states" not in sequence.states:
+            return []
+        values, std = sequence.states["states"], sequence.states_std["states"]
+        return [
+            (one.name, values[:, i], std[:, i], one.unit)
+            for i, one in enumerate(sequence.spec.states)
+        ]
+    rows = [
+        (axis, sequence.ee_position[:, i], sequence.ee_position_std[:, i], "m")
+        for i, axis in enumerate("xyz")
+    ]
+    opening = sequence.gripper_opening
+    return [*rows, ("opening", opening, np.zeros(len(opening)), "m")]
 
 
 def _panel(

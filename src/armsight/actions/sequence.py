@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.errors import BadShapeError
+from armsight.action_spec import LIBERO_ACTION_SCALE, ActionSpec, libero_object_spec
+from armsight.errors import BadShapeError, ConfigError
 
 Array = NDArray[np.floating]
 
-ACTION_NAMES = ("dx", "dy", "dz", "rx", "ry", "rz", "gripper")
-DIMENSIONS = len(ACTION_NAMES)
 GRIPPER = 6
-"""Index of the gripper's command"""
-ACTION_SCALE = (0.05, 0.05, 0.05, 0.5, 0.5, 0.5, 1.0)
+"""Index of the gripper's command in the actions of LIBERO"""
+ACTION_SCALE = LIBERO_ACTION_SCALE
 
 FORMAT = "armsight-action-sequence/1"
-ARRAYS = (
-    "actions",
-    "std",
-    "keyframe_steps",
-    "ee_position",
-    "ee_position_std",
-    "ee_rotation",
-    "gripper_opening",
-    "presence",
-    "pairs",
-    "pair_actions",
-)
-"""Fields of `ActionSequence` that are arrays"""
+ARRAYS = ("actions", "std", "keyframe_steps", "presence", "pairs", "pair_actions")
+"""Fields of `ActionSequence` that are arrays; each part of the states is another"""
 UNITS = {
     "actions": "1, in [-1, 1]; times action_scale: metres, radians (rotation vector), gripper",
     "action_scale": "m for dx dy dz, rad for rx ry rz",
@@ -42,24 +30,7 @@ UNITS = {
     "control_hz": "1/s",
     "stride": "control steps",
 }
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the numbers of an action are; travels with every file."""
-
-    controller: str = "OSC_POSE"
-    """robosuite's operational space controller: each action moves its goal by a step"""
-    frame: str = "robot base"
-    """Axes of the translation and the rotation vector"""
-    action_names: tuple[str, ...] = ACTION_NAMES
-    action_scale: tuple[float, ...] = ACTION_SCALE
-    """What an action of 1 commands: [m] for dx, dy, dz, [rad] for rx, ry, rz"""
-    gripper_sign: str = "-1 opens, +1 closes"
-    control_hz: float = 20.0
-    """Actions per second"""
-    end_effector: str = "grip site"
-    """The point whose path `ee_position` is"""
+"""Of sequences with an end effector's path"""
 
 
 @dataclass(frozen=True)
@@ -71,25 +42,21 @@ class ActionSequence:
     """
 
     actions: Array
-    """(N, 7) in [-1, 1], named by `meaning.action_names`"""
+    """(N, A), named by `spec.action_names`, in their units times `spec.action_scale`"""
     std: Array
-    """(N, 7) standard deviation of the model's hypotheses at each step"""
+    """(N, A) standard deviation of the model's hypotheses at each step"""
     keyframe_steps: NDArray[np.int64]
     """(K,) control steps at which the keyframes were seen; the first is 0"""
-    ee_position: Array
-    """(N, 3) [m] of the end effector in the robot's base frame"""
-    ee_position_std: Array
-    """(N, 3) [m] standard deviation of the hypotheses"""
-    ee_rotation: Array
-    """(N, 3, 3) axes of the end effector in the robot's base frame"""
-    gripper_opening: Array
-    """(N,) [m] distance between the fingers"""
     presence: Array
     """(K,) belief in [0, 1] that the robot is in view"""
     pairs: NDArray[np.int64]
     """(P, 2) pairs of keyframes"""
     pair_actions: Array
-    """(P, L, 7) what each pair said before averaging; NaN behind its end"""
+    """(P, L, A) what each pair said before averaging; NaN behind its end"""
+    states: Mapping[str, Array] = field(default_factory=dict)
+    """(N, ...) of each part of `spec.parts`: what else the model says of the robot"""
+    states_std: Mapping[str, Array] = field(default_factory=dict)
+    """(N, ...) standard deviation of the hypotheses; none for rotations and single numbers"""
     stride: int | None = None
     """Control steps from keyframe to keyframe; None where they differ"""
     task: str = ""
@@ -97,7 +64,8 @@ class ActionSequence:
     route: str = "direct"
     source: str | None = None
     """Where the keyframes came from"""
-    meaning: Meaning = field(default_factory=Meaning)
+    spec: ActionSpec = field(default_factory=libero_object_spec)
+    """What the numbers of an action are; travels with every file"""
     card: Mapping[str, Any] = field(default_factory=dict)
     """The model's card"""
     tones: Mapping[str, Any] = field(default_factory=dict)
@@ -114,19 +82,20 @@ class ActionSequence:
             BadShapeError: arrays do not fit together, or hold NaN or infinity.
         """
         steps, keyframes = len(self.actions), len(self.keyframe_steps)
-        width = len(self.meaning.action_names)
+        width = self.spec.num_actions
         shapes: dict[str, tuple[int, ...]] = {
             "actions": (steps, width),
             "std": (steps, width),
-            "ee_position": (steps, 3),
-            "ee_position_std": (steps, 3),
-            "ee_rotation": (steps, 3, 3),
-            "gripper_opening": (steps,),
+            **{part.name: (steps, *part.shape) for part in self.spec.parts},
+            **{f"{name}_std": self.states[name].shape for name in self.states_std},
             "presence": (keyframes,),
             "keyframe_steps": (keyframes,),
         }
+        arrays = self.arrays()
         for name, shape in shapes.items():
-            array = getattr(self, name)
+            if name not in arrays:
+                raise BadShapeError(f"{name} is missing")
+            array = arrays[name]
             if array.shape != shape:
                 raise BadShapeError(f"{name} has shape {array.shape}, not {shape}")
             if not np.isfinite(array).all():
@@ -146,15 +115,56 @@ class ActionSequence:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.actions, dtype=dtype, copy=True if copy is None else copy)
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Every array by its name in files."""
+        return {
+            **{name: getattr(self, name) for name in ARRAYS},
+            **self.states,
+            **{f"{name}_std": std for name, std in self.states_std.items()},
+        }
+
     @property
     def action_names(self) -> tuple[str, ...]:
-        """Names of the seven numbers."""
-        return self.meaning.action_names
+        """Names of an action's numbers."""
+        return self.spec.action_names
 
     @property
     def control_hz(self) -> float:
         """Actions per second."""
-        return self.meaning.control_hz
+        return self.spec.rate_hz
+
+    @property
+    def ee_position(self) -> Array:
+        """(N, 3) [m] of the end effector in the robot's base frame.
+
+        Raises:
+            ConfigError: the weights know no end effector, as for the properties below.
+        """
+        return self._part("ee_position")
+
+    @property
+    def ee_position_std(self) -> Array:
+        """(N, 3) [m] standard deviation of the hypotheses"""
+        self._part("ee_position")
+        return self.states_std["ee_position"]
+
+    @property
+    def ee_rotation(self) -> Array:
+        """(N, 3, 3) axes of the end effector in the robot's base frame"""
+        return self._part("ee_rotation")
+
+    @property
+    def gripper_opening(self) -> Array:
+        """(N,) [m] distance between the fingers"""
+        return self._part("gripper_opening")
+
+    def _part(self, name: str) -> Array:
+        if name not in self.states:
+            raise ConfigError(
+                f"these actions come without {name}: the weights of {self.task!r} know "
+                f"{', '.join(self.states) or 'no state'}"
+            )
+        return self.states[name]
 
     @property
     def times(self) -> Array:
@@ -177,7 +187,7 @@ class ActionSequence:
 
     def metadata(self) -> dict[str, Any]:
         """Everything but the arrays, ready for JSON."""
-        meaning = {one.name: getattr(self.meaning, one.name) for one in fields(Meaning)}
+        spec = self.spec
         return {
             "format": FORMAT,
             "task": self.task,
@@ -185,17 +195,32 @@ class ActionSequence:
             "route": self.route,
             "source": self.source,
             "stride": self.stride,
-            **{k: list(v) if isinstance(v, tuple) else v for k, v in meaning.items()},
-            "units": UNITS,
+            "controller": spec.controller,
+            "frame": spec.frame,
+            "action_names": list(spec.action_names),
+            "action_scale": list(spec.action_scale),
+            "gripper_sign": spec.gripper_sign,
+            "control_hz": spec.rate_hz,
+            "end_effector": spec.end_effector,
+            "units": UNITS if spec.has_end_effector else self._units(),
+            "action_spec": spec.to_json(),
             "card": dict(self.card),
             "tones": dict(self.tones),
             "scene": dict(self.scene),
             "messages": list(self.messages),
         }
 
+    def _units(self) -> dict[str, Any]:
+        return {
+            "actions": [one.unit for one in self.spec.actions],
+            "states": [one.unit for one in self.spec.states],
+            "control_hz": "1/s",
+            "stride": "control steps",
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The metadata and every array as lists; `pair_actions` without padding."""
-        arrays = {name: getattr(self, name).tolist() for name in ARRAYS if name != "pair_actions"}
+        arrays = {k: v.tolist() for k, v in self.arrays().items() if k != "pair_actions"}
         begin, end = self.keyframe_steps[self.pairs.T]
         said = zip(self.pair_actions, end - begin + 1, strict=True)
         pairs = [chunk[:length].tolist() for chunk, length in said]

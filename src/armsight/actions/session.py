@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.action_spec import ActionSpec, libero_object_spec
 from armsight.actions.first_pictures import read_first_pictures
 from armsight.actions.keyframes import Progress
+from armsight.errors import WeightsError
 from armsight.network import load_graph, read_card, run_graph
 
 Array = NDArray[np.floating]
 
-FORMAT = "armsight-actions/1"
+FORMAT, FIRST_FORMAT = "armsight-actions/2", "armsight-actions/1"
+"""Cards of the first format were of LIBERO alone, and hold no `action_spec`"""
 INPUTS = ("images", "pairs", "stride", "noise")
-OUTPUTS = ("actions", "ee_position", "ee_rotation", "gripper_opening", "presence")
-CARD_KEYS = ("task", "robot", "input_size", "max_stride", "control_hz", "action_names",
-             "action_scale")  # fmt: skip
+CARD_KEYS = ("task", "robot", "input_size", "max_stride")
+FIRST_CARD_KEYS = ("control_hz", "action_names", "action_scale")
 LARGEST_BATCH = 64
 """Pairs in one run of the network, which bounds the memory"""
 
@@ -32,15 +35,31 @@ class Reading:
     """
 
     actions: Array
-    """(P, H, T, 7) in [-1, 1]"""
-    ee_position: Array
-    """(P, H, T, 3) [m] in the robot's base frame"""
-    ee_rotation: Array
-    """(P, H, T, 3, 3)"""
-    gripper_opening: Array
-    """(P, H, T) [m]"""
+    """(P, H, T, A), see the weights' `ActionSpec`"""
+    states: Mapping[str, Array]
+    """(P, H, T, ...) of each part of the specification's states"""
     presence: Array
     """(N,) probability that the robot is in view"""
+
+
+def read_spec(card: Mapping[str, Any]) -> ActionSpec:
+    """What an action is, by the weights' card.
+
+    Raises:
+        TypeError, ValueError, KeyError: the card holds impossible values.
+    """
+    if card["format"] == FORMAT:
+        return ActionSpec.from_json(card["action_spec"])
+    missing = [key for key in FIRST_CARD_KEYS if key not in card]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(map(repr, missing))}")
+    return libero_object_spec(
+        str(card["task"]),
+        str(card["robot"]),
+        float(card["control_hz"]),
+        tuple(card["action_names"]),
+        tuple(map(float, card["action_scale"])),
+    )
 
 
 class ActionSession:
@@ -56,10 +75,20 @@ class ActionSession:
             WeightsError: files are missing, broken, or of another format.
         """
         self.folder = Path(folder)
-        self.card = read_card(self.folder, {FORMAT: ("model.onnx",)}, CARD_KEYS)
+        graphs = ("model.onnx",)
+        self.card = read_card(self.folder, {FORMAT: graphs, FIRST_FORMAT: graphs}, CARD_KEYS)
+        try:
+            self.spec = read_spec(self.card)
+        except (TypeError, ValueError, KeyError) as error:
+            raise WeightsError(
+                f"{self.folder / 'model.json'} is broken: {error}; export the weights again"
+            ) from error
         self.input_size = int(self.card["input_size"])
         self.first_pictures = read_first_pictures(self.folder)
-        self._model: Any = load_graph(self.folder / "model.onnx", INPUTS, OUTPUTS, threads)
+        self.num_cameras = max(1, len(self.spec.cameras))
+        self._outputs = ("presence", *self.spec.outputs)
+        inputs = (*INPUTS, "seen") if self.num_cameras > 1 else INPUTS
+        self._model: Any = load_graph(self.folder / "model.onnx", inputs, self._outputs, threads)
         noise = next(node for node in self._model.get_inputs() if node.name == "noise")
         self._noise_shape: tuple[int, int] = tuple(noise.shape[2:])
 
@@ -84,17 +113,20 @@ class ActionSession:
         hypotheses: int,
         seed: int = 0,
         progress: Progress | None = None,
+        seen: NDArray[np.bool_] | None = None,
     ) -> Reading:
         """Run the network.
 
         Args:
-            images: (N, S, S, 3) RGB.
+            images: (N, S, S, 3) RGB; (N, cameras, S, S, 3) for weights of several cameras.
             pairs: (P, 2) indices into the images, consecutive pairs in order.
             strides: (P,) control steps between the images of each pair.
             hypotheses: samples for each pair.
             seed: of the sampler's noise.
             progress: called with the batches and their number.
+            seen: (N, cameras) which camera's picture is there; all by default.
         """
+        there = np.ones((len(images), self.num_cameras), bool) if seen is None else seen
         parts: list[dict[str, Array]] = []
         presence = np.full(len(images), np.nan)
         batches = range(0, len(pairs), LARGEST_BATCH)
@@ -105,12 +137,13 @@ class ActionSession:
                 "images": images[low:high],
                 "pairs": batch - low,
                 "stride": strides[start : start + LARGEST_BATCH].astype(np.float32),
+                "seen": there[low:high].astype(np.float32),
                 "noise": np.stack(
                     [self.noise(start + p, hypotheses, seed) for p in range(len(batch))]
                 ),
             }
-            values = run_graph(self._model, OUTPUTS, feed)
+            values = run_graph(self._model, self._outputs, feed)
             presence[low:high] = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
             parts.append(values)
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Reading(presence=presence, **joined)
+        return Reading(joined.pop("actions"), joined, presence)

@@ -28,7 +28,7 @@ def stride_notes(
             f"--stride was not given: {used} control steps between frames, as the weights say"
         )
     if keyframes.fps:
-        shown = model.meaning.control_hz * every / keyframes.fps
+        shown = model.spec.rate_hz * every / keyframes.fps
         if abs(shown - used) > 0.25 * used:
             notes.append(
                 f"if the video plays in real time ({keyframes.fps:g} frames/s), its stride is "

@@ -165,25 +165,35 @@ def write_all(sequence: ActionSequence, targets: dict[str, Path]) -> ActionSeque
 
 def summary(sequence: ActionSequence, document: dict[str, Any]) -> str:
     """What a person wants to know at a glance."""
-    meaning = sequence.meaning
-    closed = sequence.actions[:, -1] > 0
-    turns = np.flatnonzero(np.diff(closed.astype(int))) + 1
-    gripper = ", ".join(
-        f"{'closes' if closed[t] else 'opens'} at {sequence.times[t]:.2f} s" for t in turns
-    )
+    spec = sequence.spec
     lines = [
         f"{sequence.source}: {len(sequence.keyframe_steps)} keyframes -> {len(sequence)} actions "
-        f"at {meaning.control_hz:g} Hz ({sequence.times[-1]:.2f} s), route {sequence.route}",
-        f"  {meaning.controller}, {meaning.frame} frame, {meaning.gripper_sign}",
-        f"  gripper: starts {'closed' if closed[0] else 'open'}{', ' if gripper else ''}{gripper}",
-        f"  {'':8}  scale       mean |action|  ± std",
+        f"at {spec.rate_hz:g} Hz ({sequence.times[-1]:.2f} s), route {sequence.route}"
     ]
-    for i, name in enumerate(sequence.action_names):
-        unit = "m" if i < 3 else "rad" if i < 6 else ""
-        scale = f"{meaning.action_scale[i]:g} {unit}"
+    if spec.controller:
+        lines.append(f"  {spec.controller}, {spec.frame} frame, {spec.gripper_sign}")
+    lines += [
+        f"  {spec.actions[i].name}: {_changes(sequence, i, bool(spec.gripper_sign))}"
+        for i in spec.voted
+    ]
+    width = max(8, *map(len, spec.action_names))
+    lines.append(f"  {'':{width}}  scale       mean |action|  ± std")
+    for i, one in enumerate(spec.actions):
+        scale = f"{one.command:g} {one.unit}" if one.command != 1 or not one.unit else one.unit
         mean, std = np.abs(sequence.actions[:, i]).mean(), sequence.std[:, i].mean()
-        lines.append(f"  {name:8}  {scale:10}  {mean:13.3f}  {std:5.3f}")
+        lines.append(f"  {one.name:{width}}  {scale:10}  {mean:13.3f}  {std:5.3f}")
     if "preview" in document:
         lines.append(f"  preview: {document['preview']['text']}")
     lines.append(f"  wrote {', '.join(document['files'].values())}")
     return "\n".join(lines)
+
+
+def _changes(sequence: ActionSequence, i: int, opens: bool) -> str:
+    """When a binary command changes."""
+    one = sequence.spec.actions[i]
+    upper = sequence.actions[:, i] > (one.low + one.high) / 2
+    turns = np.flatnonzero(np.diff(upper.astype(int))) + 1
+    words = ("opens", "closes") if opens else (f"to {one.low:g}", f"to {one.high:g}")
+    start = ("open", "closed") if opens else (f"at {one.low:g}", f"at {one.high:g}")
+    later = [f"{words[int(upper[t])]} at {sequence.times[t]:.2f} s" for t in turns]
+    return ", ".join([f"starts {start[int(upper[0])]}", *later])

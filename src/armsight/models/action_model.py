@@ -3,56 +3,69 @@
 1. Each keyframe passes the pose model's encoder once, however many pairs it belongs to.
 2. A pair's context: the keypoint and coarse tokens of both frames, and one token for the stride.
 3. A state is one token per control step, from the first keyframe to the last, both included:
-   the action, and the end effector's pose and the gripper's opening at that step.
+   the action and the state of the robot at that step, as the `ActionSpec` lists them.
 4. The denoisers, the diffusion and the sampler are those of the pose model.
 5. Pairs of stride s use the first s + 1 tokens; the others are not trained and mean nothing.
+6. Several cameras: each keyframe has a picture from each; a camera that is not there has no tokens
+   but its own embedding. Where no keypoints of the robot are known, the encoder's are free: they
+   learn from the actions alone where to look (a spatial softmax, Finn et al. 2016).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from armsight.action_spec import ActionSpec, libero_object_spec
 from armsight.models.encoder import Encoding
 from armsight.models.state_model import StateModel, StateModelConfig, measure
 from armsight.models.state_spec import StateSpec, TokenGroup
 
-ACTION_CHANNELS = 7
-"""OSC_POSE: translation, rotation vector, gripper; the suite's own units in [-1, 1]."""
-STEP_CHANNELS = ACTION_CHANNELS + 3 + 6 + 1
-"""... the end effector's position [m], two columns of its rotation, the gripper's opening [m]."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ActionModelConfig(StateModelConfig):
-    """An action model of one suite of tasks."""
+    """An action model of one data set or suite of tasks."""
 
     kind: ClassVar[str] = "actions"
-    suite: str
-    control_hz: float
+    action_spec: ActionSpec
     max_stride: int
-    step_offset: tuple[float, ...]
-    """(STEP_CHANNELS,) means over the training set"""
-    step_scale: tuple[float, ...]
-    """(STEP_CHANNELS,) standard deviations over the training set"""
+    free_keypoints: bool = False
+    """Nobody says where the keypoints are: they learn from the actions"""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "action_spec": asdict(self.action_spec)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        offset, scale = tuple(data["step_offset"]), tuple(data["step_scale"])
-        return super().from_json({**data, "step_offset": offset, "step_scale": scale})
+        data = dict(data)
+        if "action_spec" in data:
+            data["action_spec"] = ActionSpec.from_json(data["action_spec"])
+        else:  # checkpoints from before there was a specification are of LIBERO
+            suite, rate = data.pop("suite"), data.pop("control_hz")
+            spec = libero_object_spec(suite, data["robot"], rate)
+            data["action_spec"] = spec.with_statistics(
+                data.pop("step_offset"), data.pop("step_scale")
+            )
+        return super().from_json(data)
 
     @property
     def state_spec(self) -> StateSpec:
-        count = self.max_stride + 1
-        offset, scale = self.step_offset * count, self.step_scale * count
-        return StateSpec((TokenGroup("steps", count, STEP_CHANNELS, offset, scale),))
+        count, channels = self.max_stride + 1, self.action_spec.channels
+        offset = tuple(one.offset for one in channels) * count
+        scale = tuple(one.scale for one in channels) * count
+        return StateSpec((TokenGroup("steps", count, len(channels), offset, scale),))
+
+    @property
+    def num_cameras(self) -> int:
+        """Pictures of each keyframe."""
+        return max(1, len(self.action_spec.cameras))
 
     @property
     def num_fixed_tokens(self) -> int:
-        return 2 * len(self.keypoint_names) + 1
+        return 2 * self.num_cameras * len(self.keypoint_names) + 1
 
 
 class ActionNetwork(StateModel):
@@ -65,19 +78,28 @@ class ActionNetwork(StateModel):
         d = config.denoiser.width
         self.frame_embedding = nn.Parameter(0.02 * torch.randn(2, d))
         self.stride_embedding = nn.Embedding(config.max_stride + 1, d)
+        if config.num_cameras > 1:
+            self.camera_embedding = nn.Parameter(0.02 * torch.randn(config.num_cameras, d))
 
-    def context(self, encoding: Encoding, pairs: Tensor, stride: Tensor) -> Tensor:
+    def context(
+        self, encoding: Encoding, pairs: Tensor, stride: Tensor, seen: Tensor | None = None
+    ) -> Tensor:
         """Context tokens (P, C, d) of P pairs.
 
         Args:
-            encoding: of N keyframes.
+            encoding: of N keyframes; with several cameras, of N times that many pictures, those of
+                a keyframe side by side.
             pairs: (P, 2) int64, each pair's first and last keyframe.
             stride: (P,) control steps between them, 1 to max_stride.
+            seen: (N, cameras) 1 where a camera's picture is there; everywhere by default.
         """
         # A fixed camera: what there is to know about it, training has seen.
         camera = torch.zeros(len(encoding.keypoints_2d), 4, device=pairs.device)
-        keypoints = self.keypoint_tokens(measure(encoding, camera), encoding)
-        coarse = self.coarse_tokens(encoding)
+        measured = measure(encoding, camera)
+        if self.config.free_keypoints:  # places are learnt from the actions alone
+            measured = measured._replace(keypoints_2d=encoding.keypoints_2d)
+        keypoints = self.of_cameras(self.keypoint_tokens(measured, encoding), seen)
+        coarse = self.of_cameras(self.coarse_tokens(encoding), seen)
         first, last = pairs.unbind(1)
         stride_token = self.stride_embedding(stride.long().clamp(0, self.config.max_stride))
         return torch.cat(
@@ -91,21 +113,38 @@ class ActionNetwork(StateModel):
             1,
         )
 
+    def of_cameras(self, tokens: Tensor, seen: Tensor | None) -> Tensor:
+        """Tokens (N cameras, K, d) of pictures as those of keyframes (N, cameras K, d)."""
+        count = self.config.num_cameras
+        if count == 1:
+            return tokens
+        K, d = tokens.shape[1:]
+        tokens = tokens.reshape(-1, count, K, d)
+        if seen is not None:
+            tokens = tokens * seen[:, :, None, None]
+        return (tokens + self.camera_embedding[:, None]).flatten(1, 2)
 
-def split_steps(steps: Tensor) -> dict[str, Tensor]:
-    """Step tokens in physical units (..., T, STEP_CHANNELS) as named parts.
+
+def split_steps(steps: Tensor, spec: ActionSpec) -> dict[str, Tensor]:
+    """Step tokens in physical units (..., T, channels) as the named parts of `spec.outputs`.
 
     Returns:
-        actions (..., T, 7), ee_position (..., T, 3) [m], ee_rotation (..., T, 3, 3) orthonormal,
-        gripper_opening (..., T) [m].
+        actions (..., T, A), kept within their range, and each part (..., T, *part.shape);
+        rotations are orthonormal.
     """
-    a = ACTION_CHANNELS
-    return {
-        "actions": steps[..., :a].clamp(-1, 1),
-        "ee_position": steps[..., a : a + 3],
-        "ee_rotation": rotation_from_columns(steps[..., a + 3 : a + 9]),
-        "gripper_opening": steps[..., a + 9],
-    }
+    low = torch.tensor([one.low for one in spec.actions], device=steps.device)
+    high = torch.tensor([one.high for one in spec.actions], device=steps.device)
+    start = spec.num_actions
+    parts = {"actions": torch.minimum(torch.maximum(steps[..., :start], low), high)}
+    for part in spec.parts:
+        values = steps[..., start : start + part.size]
+        if part.rotation:
+            values = rotation_from_columns(values)
+        elif part.scalar:
+            values = values[..., 0]
+        parts[part.name] = values
+        start += part.size
+    return parts
 
 
 def rotation_from_columns(columns: Tensor) -> Tensor:

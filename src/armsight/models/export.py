@@ -32,8 +32,10 @@ from armsight.models.shared_model import SharedPoseModelConfig
 from armsight.robots import load_robot
 
 POSE_FORMAT = "armsight-weights/2"
-ACTION_FORMAT = "armsight-actions/1"
+ACTION_FORMAT = "armsight-actions/2"
 OPSET = 18
+DEFAULT_GAP_S = 0.15
+"""Between keyframes, where a user says nothing: 3 control steps at 20 Hz"""
 SMALLEST_HALVED = 256
 """Tensors with fewer numbers stay in single precision: they are biases and constants."""
 
@@ -189,16 +191,14 @@ def _pose_card(config: PoseModelConfig, encoder: Path) -> dict[str, Any]:
 
 
 def _action_card(config: ActionModelConfig) -> dict[str, Any]:
+    spec = config.action_spec
     return {
         "format": ACTION_FORMAT,
-        "task": config.suite,
+        "task": spec.dataset,
         "robot": config.robot,
         "max_stride": config.max_stride,
-        "control_hz": config.control_hz,
-        "controller": "OSC_POSE",
-        "action_names": ["dx", "dy", "dz", "rx", "ry", "rz", "gripper"],
-        "action_units": ["m", "m", "m", "rad", "rad", "rad", "-1 open, 1 close"],
-        "action_scale": [0.05, 0.05, 0.05, 0.5, 0.5, 0.5, 1.0],
-        "default_stride": min(3, config.max_stride),
-        "default_route": "track",
+        "default_stride": min(max(1, round(DEFAULT_GAP_S * spec.rate_hz)), config.max_stride),
+        # Only an end effector's path can be tracked by the simulated arm.
+        "default_route": "track" if spec.has_end_effector else "direct",
+        "action_spec": spec.to_json(),
     }

@@ -163,48 +163,60 @@ class DenoiserGraph(Graph):
 class ActionGraph(Graph):
     """Keyframes and the pairs among them to control steps."""
 
-    INPUTS: ClassVar[tuple[str, ...]] = ("images", "pairs", "stride", "noise")
-    OUTPUTS: ClassVar[tuple[str, ...]] = (
-        "presence",
-        "actions",
-        "ee_position",
-        "ee_rotation",
-        "gripper_opening",
-    )
-
     def __init__(self, model: ActionNetwork, num_inference_steps: int) -> None:
         super().__init__()
         self.model, self.num_inference_steps = model, num_inference_steps
+        self.spec, self.cameras = model.config.action_spec, model.config.num_cameras
+        cameras = ("seen",) if self.cameras > 1 else ()
+        # What a graph takes and says depends on its model.
+        self.INPUTS = ("images", "pairs", "stride", "noise", *cameras)  # type: ignore[misc]
+        self.OUTPUTS = ("presence", *self.spec.outputs)  # type: ignore[misc]
 
     def forward(
-        self, images: Tensor, pairs: Tensor, stride: Tensor, noise: Tensor
-    ) -> tuple[Tensor, ...]:
-        """images (N, S, S, 3) uint8 RGB, pairs (P, 2) int64, stride (P,), noise (P, H, T, D).
+        self, images: Tensor, pairs: Tensor, stride: Tensor, noise: Tensor,
+        seen: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        """images (N, S, S, 3) uint8 RGB, or (N, cameras, S, S, 3) with seen (N, cameras) 0 or 1;
+        pairs (P, 2) int64, stride (P,), noise (P, H, T, D).
 
         Returns:
-            presence (N,) logit that the robot is in view, actions (P, H, T, 7), ee_position
-            (P, H, T, 3) [m, robot base], ee_rotation (P, H, T, 3, 3), gripper_opening
-            (P, H, T) [m]. Of the T steps, the first stride + 1 mean something.
+            presence (N,) logit that the robot is in view, actions (P, H, T, A) and each part of
+            the specification's states (P, H, T, ...). Of the T steps, the first stride + 1 mean
+            something.
         """
-        encoding = self.model.encoder(images.permute(0, 3, 1, 2).float())
-        context = self.model.context(encoding, pairs, stride)
+        pixels = images.flatten(0, 1) if self.cameras > 1 else images
+        encoding = self.model.encoder(pixels.permute(0, 3, 1, 2).float())
+        presence = encoding.presence
+        if self.cameras > 1:  # the robot is in view if a camera that is there shows it
+            assert seen is not None
+            presence = presence.reshape(-1, self.cameras) - 1e4 * (1 - seen)
+            presence = presence.amax(1)
+        context = self.model.context(encoding, pairs, stride, seen)
         steps = self.model.sample(context, noise, self.num_inference_steps)["steps"]
-        return encoding.presence, *split_steps(steps).values()
+        return presence, *split_steps(steps, self.spec).values()
 
     def example_inputs(self, batch: int, hypotheses: int) -> tuple[Tensor, ...]:
         """Random inputs: `batch` pairs of neighbours."""
         g = torch.Generator().manual_seed(0)
         size, spec = self.model.config.input_size, self.model.spec
-        images = torch.randint(0, 256, (batch + 1, size, size, 3), generator=g, dtype=torch.uint8)
+        shape = (batch + 1, *((self.cameras,) if self.cameras > 1 else ()), size, size, 3)
+        images = torch.randint(0, 256, shape, generator=g, dtype=torch.uint8)
         noise = torch.randn(batch, hypotheses, spec.num_tokens, spec.dim, generator=g)
         first = torch.arange(batch)
         stride = 1.0 + first % self.model.config.max_stride
-        return images, torch.stack([first, first + 1], 1), stride, noise
+        inputs = (images, torch.stack([first, first + 1], 1), stride, noise)
+        if self.cameras == 1:
+            return inputs
+        seen = torch.ones(batch + 1, self.cameras)
+        seen[0, 0] = 0
+        return (*inputs, seen)
 
     def dynamic_axes(self) -> Axes:
         """Keyframes, pairs and hypotheses are free."""
         axes = {name: {0: "pairs"} for name in (*self.INPUTS, *self.OUTPUTS)}
         axes["images"] = axes["presence"] = {0: "frames"}
+        if self.cameras > 1:
+            axes["seen"] = {0: "frames"}
         return _with_hypotheses(axes, ("noise", *self.OUTPUTS[1:]))
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from armsight.data.lerobot import LeRobotReader
 from armsight.errors import DatasetError
-from armsight.models.action_model import STEP_CHANNELS
 from armsight.robots import load_robot
 from armsight.train.actions.batches import draw_action_batch, make_action_batch
 from armsight.train.actions.demonstrations import (
+    STEP_CHANNELS,
     Window,
     draw_window,
     pair_truth,

@@ -53,7 +53,7 @@ def test_a_resumed_run_has_the_same_loss_curve_though_its_data_grew(config, tmp_
     assert '"position_median_mm"' in lines
     grown = dataclasses.replace(config, data=config.data * 2)
     again = build_model(ActionTask(), grown, {"model": before.to_json()})
-    assert again.config.step_offset == before.step_offset
+    assert again.config.action_spec == before.action_spec
 
 
 def test_the_denoiser_learns_the_steps(config, start, tmp_path):

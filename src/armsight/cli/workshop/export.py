@@ -80,6 +80,8 @@ def missing_pictures(weights: Path) -> str | None:
     card = json.loads((weights / "model.json").read_text())
     if card["format"] != FORMAT or (weights / FILE).is_file():
         return None
+    if card["action_spec"]["controller"] != "OSC_POSE":  # only LIBERO's scenes can be drawn
+        return None
     return (
         f"{weights / FILE} is still missing: without it the tones of other renderers are not "
         "matched, and no task is doubted. Write it with\n  armsight control first-pictures "

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.action_spec import LIBERO_CAMERA as CAMERA
+from armsight.action_spec import libero_object_spec
 from armsight.data.lerobot import LeRobotReader
 from armsight.errors import DatasetError
 from armsight.geometry import project, transform_points
-from armsight.models.action_model import STEP_CHANNELS
 from armsight.robots import Robot
 
-CAMERA = "observation.images.agentview"
+STEP_CHANNELS = len(libero_object_spec().channels)
 SCALE_FLOOR = np.array([0.1] * 6 + [1.0] + [0.05] * 3 + [0.2] * 6 + [0.02])
 """Channels that hardly vary in the data are not blown up beyond these units."""
 
@@ -29,7 +30,7 @@ class Episode:
     """One demonstration of N control steps, F of them with a picture."""
 
     steps: NDArray[np.float32]
-    """(N, STEP_CHANNELS), see models.action_model"""
+    """(N, STEP_CHANNELS), see `libero_object_spec`"""
     frames: NDArray[np.uint8]
     """(F, H, W, 3) RGB"""
     rows: NDArray[np.int64]

@@ -5,14 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from armsight.models.action_model import ACTION_CHANNELS, ActionNetwork
+from armsight.models.action_model import ActionNetwork
 from armsight.train.config import TrainConfig
 from armsight.train.pose.encoded import encode
 from armsight.train.pose.objective import Losses, denoising_error, encoder_losses
-
-CHANNEL_WEIGHTS = (1.0,) * ACTION_CHANNELS + (10.0,) * 3 + (1.0,) * 6 + (2.0,)
-"""A millimetre is a hundredth of the path's spread: positions must count for more than their
-share, or the noise in the actions drowns them."""
 
 
 class ActionObjective(nn.Module):
@@ -26,11 +22,14 @@ class ActionObjective(nn.Module):
         """The weighted sum, and each loss by name. `seed` fixes every random draw."""
         g = torch.Generator().manual_seed(seed)
         frozen = self.config.stage == "denoiser"
+        free = self.model.config.free_keypoints
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             encoding = encode(self.model.encoder, batch)
-        losses: Losses = {} if frozen else encoder_losses(encoding, batch)
+        losses: Losses = {} if frozen or free else encoder_losses(encoding, batch)
         if self.config.stage != "encoder":
-            context = self.model.context(encoding, batch["pairs"], batch["stride"])
+            context = self.model.context(
+                encoding, batch["pairs"], batch["stride"], batch.get("seen")
+            )
             losses["denoise"] = self._denoise(context, batch, g)
         weights = self.config.loss_weights
         total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
@@ -38,7 +37,8 @@ class ActionObjective(nn.Module):
 
     def _denoise(self, context: Tensor, batch: dict[str, Tensor], g: torch.Generator) -> Tensor:
         x_0 = self.model.spec.normalise({"steps": batch["steps"]})
-        channels = torch.tensor(CHANNEL_WEIGHTS, device=x_0.device)
+        weights = [one.weight for one in self.model.config.action_spec.channels]
+        channels = torch.tensor(weights, device=x_0.device)
         steps = batch["step_weight"]
         weight = steps[..., None] * (channels / channels.sum())
         error = denoising_error(self.model, context, x_0, weight, self.config.noise_draws, g)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from armsight.action_spec import libero_object_spec
 from armsight.models.action_model import ActionModelConfig, ActionNetwork, split_steps
 from armsight.robots import load_robot
 from armsight.train.actions.batches import draw_action_batch, make_action_batch
@@ -28,8 +29,6 @@ from armsight.train.pose.augment import Backgrounds
 from armsight.train.pose.batches import Batch, prefetched
 from armsight.train.task import network_settings
 
-SUITE = "libero_object"
-CONTROL_HZ = 20.0
 VALIDATION_WINDOW, VALIDATION_EPISODES = 9, 60
 HYPOTHESES, STEPS = 4, 5
 
@@ -41,14 +40,14 @@ class ActionTask:
     def new_model(self, config: TrainConfig, like: dict[str, Any] | None) -> ActionNetwork:
         if like and like.get("kind") == ActionModelConfig.kind:
             # Weights mean something in the units they were trained in.
-            offset, scale = tuple(like["step_offset"]), tuple(like["step_scale"])
+            spec = ActionModelConfig.from_json(like).action_spec
         else:
-            offset, scale = step_statistics(_episodes(config.data, config.one_robot))
+            statistics = step_statistics(_episodes(config.data, config.one_robot))
+            spec = libero_object_spec(robot=config.one_robot).with_statistics(*statistics)
         return ActionNetwork(
             ActionModelConfig(
                 robot=config.one_robot, keypoint_names=load_robot(config.one_robot).keypoint_names,
-                suite=SUITE, control_hz=CONTROL_HZ, max_stride=config.max_stride,
-                step_offset=offset, step_scale=scale, **network_settings(config),
+                action_spec=spec, max_stride=config.max_stride, **network_settings(config),
             )
         )  # fmt: skip
 
@@ -95,7 +94,9 @@ class ActionTask:
             context = model.context(encoding, batch["pairs"], batch["stride"])
             shape = (len(context), HYPOTHESES, model.spec.num_tokens, model.spec.dim)
             sampled = model.sample(context, torch.randn(shape, generator=g), STEPS)["steps"]
-            parts, truth = split_steps(sampled.mean(1)), split_steps(batch["steps"])
+            spec = model.config.action_spec
+            parts = split_steps(sampled.mean(1), spec)
+            truth = split_steps(batch["steps"], spec)
             counts = batch["step_weight"] > 0
             miss = (parts["ee_position"] - truth["ee_position"]).norm(dim=-1)
             position.append(1000 * miss[counts])
