@@ -118,8 +118,7 @@ class Arm:
         self.look.objects = [self.block]
         self.scene.apply(self.look)
         return {
-            name: self.scene.draw(K, T, (SIZE, SIZE)).rgb
-            for name, (K, T) in self.cameras.items()
+            name: self.scene.draw(K, T, (SIZE, SIZE)).rgb for name, (K, T) in self.cameras.items()
         }
 
 
@@ -193,16 +192,18 @@ def panda_episode(arm: Arm, rng: np.random.Generator) -> tuple[dict[str, Array],
     zeros = np.zeros(len(goal))
     action = np.column_stack([step[:, :3], zeros, zeros, step[:, 3], gripper])
     opening = follow(np.where(gripper > 0, 0.02, 0.08)[:, None], np.array([0.08]), 0.6)[:, 0]
-    state = np.column_stack([reached[:, :3], zeros, zeros, reached[:, 3], opening / 2, -opening / 2])
+    state = np.column_stack(
+        [reached[:, :3], zeros, zeros, reached[:, 3], opening / 2, -opening / 2]
+    )
     q, rows_q = np.asarray(arm.robot.ready_positions, float), []
     low, high = np.array(arm.robot.joint_limits).T
     for x, y, z, turn in reached:
         R = Rotation.from_euler("z", turn).as_matrix() @ np.diag([1.0, -1.0, -1.0])
         R = R @ Rotation.from_euler("z", np.pi / 4).as_matrix()
 
-        def miss(
-            joints: Array, R: Array = R, at: Array = np.array([x, y, z]), before: Array = q
-        ) -> Array:
+        place = np.array([x, y, z])
+
+        def miss(joints: Array, R: Array = R, at: Array = place, before: Array = q) -> Array:
             T = arm.pose_of(joints)
             return np.concatenate(
                 [10 * (T[:3, 3] - at), (T[:3, :2] - R[:, :2]).ravel(), 0.01 * (joints - before)]
@@ -229,7 +230,8 @@ class TwoArms:
         import mujoco
 
         found = importlib.util.find_spec("gym_aloha")
-        assert found and found.origin, "pip install --no-deps gym-aloha==0.1.5"
+        if found is None or found.origin is None:
+            raise SystemExit("pip install --no-deps gym-aloha==0.1.5")
         path = Path(found.origin).parent / "assets" / "bimanual_viperx_transfer_cube.xml"
         self._mj, self.model = mujoco, mujoco.MjModel.from_xml_path(str(path))
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = 2 * SIZE
