@@ -158,7 +158,9 @@ def answer(
     # The threshold was fitted to the full solver's answers; one part alone is less consistent.
     if tuning.solver in ("outline", "both") and right < tuning.confident:
         return no_robot(robot, image, intrinsics, look.presence, min(right, look.presence))
-    solution = doubted(solution, right, tuning.doubt_power, robot.joint_limits)
+    solution = doubted(
+        solution, right, tuning.doubt_power, robot.joint_limits, intrinsics.log_focal_std
+    )
     std = np.where(seen, look.keypoints_std, np.inf)
     messages = (*image.messages, *tuning.notes, *intrinsics.messages)
     messages += cannot_tell(robot.joint_names, solution.joint_std)

@@ -41,6 +41,8 @@ UNTOLD_COST = 0.5
 """Share of the confidence that an answer without any joint that can be told loses"""
 LEAST_RIGHT = 0.01
 """An answer less surely right than this is not doubted any further"""
+ANY_TURN = np.pi / np.sqrt(3)
+"""[rad] std of an angle of which nothing is known"""
 SURE = 0.5
 """Confidence from which on an answer is more likely right than wrong"""
 ARM_LIKE = 0.3
@@ -81,25 +83,34 @@ def visible_part_right(
 
 
 def doubted(
-    solution: Solution, visible_right: float, power: float, joint_limits: Array
+    solution: Solution,
+    visible_right: float,
+    power: float,
+    joint_limits: Array,
+    log_focal_std: float = 0.0,
 ) -> Solution:
     """The solution with wider stds, the less surely it is right.
+
+    None becomes wider than what is known without the picture: an angle within the joint's limits,
+    any turn of the base, a place as far off as the base is.
 
     Args:
         visible_right: probability that what can be seen lies where the answer says; stds are
             multiplied by its reciprocal to the `power` (0: not at all).
         joint_limits: (J, 2) [rad]
+        log_focal_std: how far the focal length may be off.
     """
     factor = doubt(visible_right, power)
     if factor == 1.0:
         return solution
-    widest = np.maximum(np.ptp(joint_limits, axis=-1) / np.sqrt(12), solution.joint_std)
-    covariance = solution.covariance
-    return replace(
-        solution,
-        joint_std=np.minimum(factor * solution.joint_std, widest),
-        covariance=None if covariance is None else widened(covariance, factor, joint_limits),
-    )
+    widest = np.ptp(joint_limits, axis=-1) / np.sqrt(12)
+    std = np.minimum(factor * solution.joint_std, np.maximum(widest, solution.joint_std))
+    covariance, T = solution.covariance, solution.T_cam_base
+    if covariance is not None and T is not None:
+        place = np.full(3, np.linalg.norm(T[:3, 3]))
+        widest = np.concatenate([widest, np.full(3, ANY_TURN), place, [log_focal_std]])
+        covariance = widened(covariance, factor, widest)
+    return replace(solution, joint_std=std, covariance=covariance)
 
 
 def doubt(visible_right: float, power: float) -> float:

@@ -59,12 +59,10 @@ class Calibration:
         return clipped
 
 
-def widened(covariance: Array, factor: float, joint_limits: Array) -> Array:
-    """Every std of a covariance (J + 7, J + 7) times `factor`; no joint's becomes more than that of
-    an angle uniform within its limits."""
+def widened(covariance: Array, factor: float, widest: Array) -> Array:
+    """Every std of a covariance (M, M) times `factor`, to no more than `widest` (M,); those that
+    are wider already stay."""
     std = np.sqrt(np.diag(covariance))
-    widest = np.full(len(std), np.inf)
-    widest[: len(joint_limits)] = np.ptp(joint_limits, axis=-1) / np.sqrt(12)
     scale = np.minimum(factor, np.maximum(widest / np.maximum(std, 1e-12), 1.0))
     scaled: Array = covariance * scale[:, None] * scale
     return scaled
