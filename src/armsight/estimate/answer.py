@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import ConfigError, WeightsError
+from armsight.estimate.camera_doubt import camera_messages, with_camera_doubt
 from armsight.estimate.confidence import (
     ARM_LIKE,
     CONFIDENCE_BIAS,
@@ -176,11 +177,11 @@ def answer(
         keypoints_3d = transform_points(T, robot.keypoints(solution.joint_positions))
         keypoints_2d = project(keypoints_3d, K)
         keypoints_2d_std = projected_std(robot, K, solution)
-        messages = (*messages, *_field_of_view(K, image, solution))
+        messages = (*messages, *camera_messages(K, image, solution))
     return Estimate(
         robot=robot.name,
         robot_found=True,
-        confidence=confidence(right, solution.joint_std),
+        confidence=with_camera_doubt(confidence(right, solution.joint_std), solution),
         presence=look.presence,
         joint_names=robot.joint_names,
         keypoint_names=robot.keypoint_names,
@@ -271,17 +272,6 @@ def projected_std(robot: Robot, K: Array, solution: Solution) -> Array:
     J = linearise(everything, solution.joint_positions[None], T[:, :3, :3], T[:, :3, 3]).jacobian[0]
     variances = np.einsum("acn,ab,bcn->cn", J, solution.covariance, J)
     return np.asarray(np.sqrt(variances.mean(axis=0)))
-
-
-def _field_of_view(K: Array, image: LoadedImage, solution: Solution) -> tuple[str, ...]:
-    """What the fit found where the focal length was not known."""
-    assert solution.covariance is not None
-    std = float(np.sqrt(solution.covariance[-1, -1]))
-    if std == 0.0:
-        return ()
-    half = np.arctan(0.5 * max(image.width, image.height) / K[0, 0])
-    fov_deg, fov_std_deg = np.degrees([2 * half, np.sin(2 * half) * std])
-    return (f"field of view seen from the arm: {fov_deg:.0f} +- {fov_std_deg:.0f} deg",)
 
 
 def _with_centre(solution: Solution, centre_std: float) -> Array | None:

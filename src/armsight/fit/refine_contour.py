@@ -47,6 +47,8 @@ THINNED = 4
 """Of so many points of the outline one is looked at in all these tries"""
 AT_LIMIT = np.radians(0.5)
 """A joint so near its limit may be held there by it"""
+UNKNOWN_FOCAL_STD = 0.35
+"""Of the log of a focal length that is only guessed"""
 FIRST, AGAIN = SCALES[:-1], SCALES[1:]
 """Scales of the fit: drawn again an outline is near, and needs no widest one"""
 
@@ -106,7 +108,28 @@ def refine(
         modes=found.states,
         mode_costs=costs,
         outline=float(found.edge_alignment[0]),
+        focal_seen=None if own.log_focal_std else focal_length_seen(own, edges, scale, found[:1]),
     )
+
+
+def focal_length_seen(
+    measured: Measurements, edges: EdgeMap, scale: float, answer: Aligned
+) -> tuple[float, float]:
+    """Which focal length the picture would rather have than the one that is given for it.
+
+    Returns:
+        the log of its ratio to the given one, and by how much the log likelihood of keypoints and
+        edges, all on the points of one contour, is larger with it.
+    """
+    free = replace(measured, log_focal_std=UNKNOWN_FOCAL_STD)
+    everything = np.ones((1, answer.states.q.shape[1] + 7), dtype=bool)
+    moved = align(answer.contour, edges, free, scale, answer.states, everything)
+    held, seen = (
+        float(explained(free, edges, scale, answer.contour, states)[0])
+        for states in (answer.states, moved)
+    )
+    log_focal = float(moved.log_focal[0])
+    return log_focal, seen - held - float(free.focal_cost(moved.log_focal)[0])
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Solution:
     """log of the focal length over that of the K that was assumed"""
     outline: float = 0.0
     """In [0, 1]: how near the arm's outline lies to edges of the picture; 0: not looked at"""
+    focal_seen: tuple[float, float] | None = None
+    """Of a picture with a given focal length: see `refine_contour.focal_length_seen`"""
 
 
 def consistency(
