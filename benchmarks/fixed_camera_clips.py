@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from armsight import Estimator, Tracker
 from armsight.data.video import VideoFrame, VideoReader
-from armsight.estimate.clip import clip_reader
+from armsight.estimate.clips.reader import clip_reader
 from armsight.render.clips.clip import ClipMaker, ClipSettings
 from armsight.reports.intervals import bootstrap_interval, wilson_interval
 from armsight.reports.journal import Journal

@@ -21,7 +21,7 @@ from armsight.cli._report import for_a_video
 from armsight.data.prefetch import prefetch
 from armsight.data.video import VideoFrame, VideoReader
 from armsight.errors import BadVideoError
-from armsight.estimate.clip import ClipReader, clip_reader
+from armsight.estimate.clips.reader import ClipReader, clip_reader
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
 from armsight.outputs.sink import Shot, Sink
@@ -77,7 +77,7 @@ def find_reader(
     quiet: bool = False,
     **options: Any,
 ) -> tuple[ClipReader | None, str]:
-    """`armsight.estimate.clip.clip_reader` for a video file, up to where it breaks off."""
+    """`armsight.estimate.clips.reader.clip_reader` for a video file, up to where it breaks off."""
     with VideoReader(path) as reader, contextlib.closing(prefetch(_good_frames(reader))) as frames:
         shown = _with_progress(frames, f"{path.name}: camera", reader.num_frames, quiet)
         return clip_reader(estimator, shown, K, num_hypotheses, **options)

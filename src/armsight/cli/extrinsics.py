@@ -182,8 +182,8 @@ def _without_log(
     recording: Recording, images: Sequence[Pixels], indices: list[int], robot: Robot
 ) -> CameraCalibration:
     """For robots with weights: the joints are read from the pictures."""
+    from armsight.estimate.clips.photographed_camera import camera_from_pictures
     from armsight.estimate.estimator import Estimator
-    from armsight.estimate.photographed_camera import camera_from_pictures
 
     try:
         estimator = Estimator.from_pretrained(robot.name)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from armsight.camera.intrinsics import Intrinsics
 from armsight.estimate.answer import Tuning
-from armsight.estimate.clip_reading import FrameReading
+from armsight.estimate.clips.reading import FrameReading
 from armsight.estimate.confidence import ARM_LIKE, refusal, refused_confidence
 from armsight.fit.clip.path import JointPath
 from armsight.fit.clip.shared_camera import SharedCamera

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from armsight.errors import BadVideoError
-from armsight.estimate import clip
-from armsight.estimate.clip import ClipReader, clip_reader
-from armsight.estimate.clip_answer import HIDDEN
+from armsight.estimate.clips import reader as clip
+from armsight.estimate.clips.answer import HIDDEN
+from armsight.estimate.clips.reader import ClipReader, clip_reader
 from armsight.estimate.estimator import Estimator
 from tests.camera.test_still_camera import room, seen
 from tests.charted_arm import ABSENT, ROBOT, StubSession, chart, make_arm

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
-from armsight.estimate.clip_survey import shared_camera
+from armsight.estimate.clips.survey import shared_camera
 from armsight.estimate.estimator import Estimator
 from armsight.fit.clip.shared_camera import NUM_CAMERA
 from armsight.fit.extrinsics.calibration import CameraCalibration, FrameAlignment

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics
 from armsight.camera.still_camera import Background, Stillness, camera_stands_still, small_grey
-from armsight.estimate.clip_reading import (
+from armsight.estimate.clips.reading import (
     FrameReading,
     Steady,
     clip_keypoints,

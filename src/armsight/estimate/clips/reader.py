@@ -18,15 +18,15 @@ from armsight.camera.camera_file import CameraFile
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.camera.still_camera import Background, Stillness
-from armsight.estimate.clip_answer import frame_estimates
-from armsight.estimate.clip_reading import (
+from armsight.estimate.clips.answer import frame_estimates
+from armsight.estimate.clips.reading import (
     FrameReading,
     Steady,
     clip_keypoints,
     clip_samples,
     read_frames,
 )
-from armsight.estimate.clip_survey import BATCH, VideoFrame, shared_camera, survey
+from armsight.estimate.clips.survey import BATCH, VideoFrame, shared_camera, survey
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.fit.clip.path import JointPath, follow_path
 from armsight.fit.clip.shared_camera import SharedCamera

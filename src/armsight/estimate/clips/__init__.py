@@ -1,0 +1,1 @@
+"""Many frames of one camera that stands still, read by the network: one camera, smooth paths."""
