@@ -18,11 +18,10 @@ ALLOWED = {"numpy", "PIL", "cv2", "av", "onnxruntime", "click", "yaml", "armsigh
 """What the runtime may import besides the standard library."""
 RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "viz/overlay.py", "viz/panel.py", "viz/silhouette.py",
-           "data/video.py", "data/parquet.py", "data/prefetch.py", "cli/__init__.py",
-           "bench/measure.py", "cli/estimate.py", "cli/actions.py", "cli/bench.py",
+           "data/video.py", "data/parquet.py", "prefetch.py", "cli/__init__.py",
+           "bench/measure.py", "cli/estimate", "cli/actions.py", "cli/bench.py",
            "cli/_inputs.py", "cli/_report.py", "outputs",
-           "cli/_video.py", "cli/_notes.py", "cli/_progress.py", "action_spec.py", "state.py",
-           "errors.py",
+           "cli/_notes.py", "cli/_progress.py", "action_spec.py", "state.py", "errors.py",
            "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {
     "rerun",
@@ -46,7 +45,17 @@ BELOW = {
     "network": {"cpus", "errors"},
     "camera": {"geometry", "state", "errors"},
     "fit": {"camera", "robots", "geometry", "errors"},
-    "estimate": {"camera", "fit", "network", "robots", "geometry", "state", "errors"},
+    "prefetch": set(),
+    "estimate": {
+        "camera",
+        "fit",
+        "network",
+        "prefetch",
+        "robots",
+        "geometry",
+        "state",
+        "errors",
+    },
     "actions": {
         "action_spec",
         "actions",
@@ -89,6 +98,7 @@ BELOW = {
         "data",
         "estimate",
         "outputs",
+        "prefetch",
         "robots",
         "geometry",
         "state",
@@ -176,7 +186,7 @@ def test_arrows_point_one_way(part: str) -> None:
 def test_nothing_heavy_is_loaded_for_an_estimate() -> None:
     script = (
         "import sys, armsight\n"
-        "import armsight.cli.estimate, armsight.cli._video, armsight.cli.bench\n"
+        "import armsight.cli.estimate, armsight.cli.estimate._video, armsight.cli.bench\n"
         "import armsight.cli.actions\n"
         "for name in armsight.__all__: getattr(armsight, name)\n"
         f"print([name for name in {EXTRAS!r} if name in sys.modules])"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from armsight import network
-from armsight.errors import WeightsError
-from armsight.network import default_threads, load_graph, read_card, run_graph
+from armsight.errors import ConfigError, WeightsError
+from armsight.network import default_threads, load_graph, providers, read_card, run_graph
 from tests.fake_action_weights import pictures, write_fake_action_weights
 
 INPUTS, OUTPUTS = ("images", "pairs", "stride", "noise"), ("actions", "presence")
@@ -58,3 +58,30 @@ def test_cards(tmp_path: Path) -> None:
         (folder / "model.json").write_text(json.dumps({"format": found}))
         with pytest.raises(WeightsError, match=hint):
             read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ())
+
+
+def test_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(network.onnxruntime, "get_available_providers", lambda: there)
+    assert providers("auto") == providers("cuda") == there
+    assert providers("cpu") == ["CPUExecutionProvider"]
+    with pytest.raises(ConfigError, match=r"'openvino' needs onnxruntime-openvino.* cpu, cuda"):
+        providers("openvino")
+    with pytest.raises(ConfigError, match="unknown device 'abacus'; known: auto, cpu, cuda"):
+        providers("abacus")
+    there.remove("CUDAExecutionProvider")
+    assert providers("auto") == ["CPUExecutionProvider"]
+
+
+def test_a_device_whose_libraries_are_missing_is_no_silent_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime lists a provider of which it cannot load the libraries, and goes on without."""
+    path = write_fake_action_weights(tmp_path) / "model.onnx"
+    there = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(network.onnxruntime, "get_available_providers", lambda: there)
+    with (
+        pytest.warns(match="CUDAExecutionProvider"),
+        pytest.raises(ConfigError, match="'cuda' does not work here"),
+    ):
+        load_graph(path, INPUTS, OUTPUTS, device="cuda")

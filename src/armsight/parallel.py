@@ -61,6 +61,10 @@ class Workers(Generic[Task, Result]):
                 f"a worker process ended unexpectedly ({error}); perhaps the memory was short. Run "
                 f"the same command with fewer --workers; {self._kept} are kept."
             ) from error
+        finally:
+            # The pool itself forgets to when it is collected before its thread has looked.
+            for future in futures:
+                future.cancel()
 
     def __enter__(self) -> Workers[Task, Result]:
         return self

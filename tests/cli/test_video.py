@@ -173,7 +173,7 @@ def test_a_foreign_csv_is_not_overwritten(weights: Path, tmp_path: Path) -> None
 MEMORY = """
 import resource, sys
 import numpy as np
-from armsight.cli._video import estimate_video, follow
+from armsight.cli.estimate._video import estimate_video, follow
 from armsight.data import video
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker

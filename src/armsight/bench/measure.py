@@ -107,7 +107,7 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
 
     The video is the picture under a slowly moving camera.
     """
-    from armsight.cli._video import estimate_video, follow
+    from armsight.cli.estimate._video import estimate_video, follow
     from armsight.data.video import VideoWriter
     from armsight.estimate.track import Tracker
     from armsight.outputs.files import video_files

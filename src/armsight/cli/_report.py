@@ -12,7 +12,7 @@ import numpy as np
 from armsight.state import Estimate
 
 if TYPE_CHECKING:
-    from armsight.cli._video import VideoResult
+    from armsight.cli.estimate._video import VideoResult
 
 OF_ONE_FRAME = ("cannot be told from this picture", "field of view seen from the arm")
 

@@ -75,20 +75,24 @@ class Estimator:
         self._tuning = tuning or Tuning.from_card(session.card)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = "panda", *, threads: int = 0) -> Estimator:
+    def from_pretrained(
+        cls, name: str | Path = "panda", *, threads: int = 0, device: str = "auto"
+    ) -> Estimator:
         """Load weights.
 
         Args:
             name: a robot whose weights come with the package, a local folder that `armsight
                 export` wrote, or a Hugging Face Hub id `org/name` (extra `hub`).
             threads: CPU threads; 0 for half of the cores, at most four.
+            device: where the network runs: auto, cpu, cuda, tensorrt, openvino, coreml, directml.
 
         Raises:
             UnknownRobotError: there are no such weights.
             WeightsError: they are broken.
+            ConfigError: the device is unknown, or not there.
             MissingExtraError: a Hub id without the package for it.
         """
-        session = Session(weights_folder(name), threads)
+        session = Session(weights_folder(name), threads, device)
         own = session.folder / f"{session.card['robot']}.json"
         return cls(session, load_robot(own if own.is_file() else session.card["robot"]))
 

@@ -48,8 +48,8 @@ class Network(Protocol):
 class SharedEncoder:
     """`encoder.onnx`: crops to feature maps. The same crops are encoded once for all robots."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        self._graph = load_graph(path, ("image",), MAPS, threads)
+    def __init__(self, path: Path, threads: int, device: str) -> None:
+        self._graph = load_graph(path, ("image",), MAPS, threads, device)
         self._kept: OrderedDict[bytes, Arrays] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -66,10 +66,10 @@ class SharedEncoder:
             return self._kept[key]
 
 
-_encoders: WeakValueDictionary[tuple[str, int], SharedEncoder] = WeakValueDictionary()
+_encoders: WeakValueDictionary[tuple[str, int, str], SharedEncoder] = WeakValueDictionary()
 
 
-def shared_encoder(folder: Path, digest: str, threads: int) -> SharedEncoder:
+def shared_encoder(folder: Path, digest: str, threads: int, device: str) -> SharedEncoder:
     """The encoder that a robot's weights name by its SHA-256, loaded once in a process.
 
     It lies in the weights folder itself, or in the folder `encoder` beside it.
@@ -80,10 +80,10 @@ def shared_encoder(folder: Path, digest: str, threads: int) -> SharedEncoder:
     places = [folder / "encoder.onnx", folder.parent / "encoder" / "encoder.onnx"]
     for path in places:
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-            encoder = _encoders.get((digest, threads))
+            encoder = _encoders.get((digest, threads, device))
             if encoder is None:
-                encoder = SharedEncoder(path, threads)
-                _encoders[digest, threads] = encoder
+                encoder = SharedEncoder(path, threads, device)
+                _encoders[digest, threads, device] = encoder
             return encoder
     there = ", ".join(str(path) for path in places if path.is_file())
     raise WeightsError(
@@ -97,12 +97,12 @@ def shared_encoder(folder: Path, digest: str, threads: int) -> SharedEncoder:
 class ThreeGraphs:
     """Encoder, head and denoiser; see the module's docstring."""
 
-    def __init__(self, folder: Path, digest: str, threads: int) -> None:
-        self._encoder = shared_encoder(folder, digest, threads)
+    def __init__(self, folder: Path, digest: str, threads: int, device: str) -> None:
+        self._encoder = shared_encoder(folder, digest, threads, device)
         self._head = load_graph(
-            folder / "head.onnx", MAPS, (*PERCEIVED, *DEPTHS, FEATURES), threads
+            folder / "head.onnx", MAPS, (*PERCEIVED, *DEPTHS, FEATURES), threads, device
         )
-        self._denoiser = load_graph(folder / "denoiser.onnx", ("noise",), SAMPLED, threads)
+        self._denoiser = load_graph(folder / "denoiser.onnx", ("noise",), SAMPLED, threads, device)
         self.noise_shape = _noise_shape(self._denoiser)
 
     def run(
@@ -126,13 +126,19 @@ class OneGraph:
     `encoder.onnx`, the same graph cut off before the sampler, for looks that need no hypotheses.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, device: str) -> None:
         self._model = load_graph(
-            folder / "model.onnx", ("image", "camera", "noise"), (*PERCEIVED, *SAMPLED), threads
+            folder / "model.onnx",
+            ("image", "camera", "noise"),
+            (*PERCEIVED, *SAMPLED),
+            threads,
+            device,
         )
         self._first: Any = None
         if (folder / "encoder.onnx").is_file():
-            self._first = load_graph(folder / "encoder.onnx", ("image",), PERCEIVED, threads)
+            self._first = load_graph(
+                folder / "encoder.onnx", ("image",), PERCEIVED, threads, device
+            )
         given = {node.name for node in self._model.get_outputs()}
         self._perceived = (*PERCEIVED, *(name for name in DEPTHS if name in given))
         self.noise_shape = _noise_shape(self._model)

@@ -47,14 +47,16 @@ class Reading:
 class Session:
     """The network in a weights folder: its graphs (graphs.py) and its card, `model.json`."""
 
-    def __init__(self, folder: str | Path, threads: int = 0) -> None:
+    def __init__(self, folder: str | Path, threads: int = 0, device: str = "auto") -> None:
         """Load the weights.
 
         Args:
             folder: holds `model.json` and the graphs that `armsight export` wrote beside it.
             threads: CPU threads; 0 for `armsight.network.default_threads()`.
+            device: where the network runs, see `armsight.network.DEVICES`.
 
         Raises:
+            ConfigError: the device is unknown, or not there.
             WeightsError: files are missing, broken, or of another format.
         """
         self.folder = Path(folder)
@@ -64,9 +66,9 @@ class Session:
         self.num_video_hypotheses = int(self.card.get("num_video_hypotheses", VIDEO_HYPOTHESES))
         self._network: Network
         if self.card["format"] == ONE_GRAPH:
-            self._network = OneGraph(self.folder, threads)
+            self._network = OneGraph(self.folder, threads, device)
         else:
-            self._network = ThreeGraphs(self.folder, str(self.card.get("encoder")), threads)
+            self._network = ThreeGraphs(self.folder, str(self.card.get("encoder")), threads, device)
 
     def noise(self, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
         """The sampler's starting noise (H, T, D), the same for the same seed.

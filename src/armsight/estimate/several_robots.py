@@ -44,19 +44,25 @@ class SeveralRobots:
         self.estimators = {one.robot.name: one for one in estimators}
 
     @classmethod
-    def from_pretrained(cls, names: Sequence[str] = (), *, threads: int = 0) -> SeveralRobots:
+    def from_pretrained(
+        cls, names: Sequence[str] = (), *, threads: int = 0, device: str = "auto"
+    ) -> SeveralRobots:
         """Load the weights of several robots.
 
         Args:
             names: as for `Estimator.from_pretrained`; all that come with the package by default.
             threads: CPU threads; 0 for half of the cores, at most four.
+            device: where the network runs: auto, cpu, cuda, tensorrt, openvino, coreml, directml.
 
         Raises:
             UnknownRobotError: there are no such weights.
             WeightsError: they are broken.
+            ConfigError: the device is unknown, or not there.
         """
         names = tuple(names) or available_weights()
-        return cls([Estimator.from_pretrained(name, threads=threads) for name in names])
+        return cls(
+            [Estimator.from_pretrained(name, threads=threads, device=device) for name in names]
+        )
 
     def with_outline(self, outline: bool) -> SeveralRobots:
         """See `Estimator.with_outline`."""

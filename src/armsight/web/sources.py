@@ -14,9 +14,9 @@ import numpy as np
 from armsight.camera.image import SUFFIXES as IMAGE_SUFFIXES
 from armsight.camera.image import load_image
 from armsight.data import video
-from armsight.data.prefetch import prefetch
 from armsight.errors import BadImageError, BadVideoError
 from armsight.outputs.sink import Shot
+from armsight.prefetch import prefetch
 
 SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
 OPEN_MS = 10_000

@@ -35,9 +35,9 @@ def film(count: int, hidden: range = range(0)) -> Iterator[Shot]:
     return (Shot(n, n / 10, pictures[n in hidden]) for n in range(count))
 
 
-def reader_of(count: int, hidden: range = range(0)) -> ClipReader:
+def reader_of(count: int, hidden: range = range(0), **options: bool) -> ClipReader:
     estimator = Estimator(StubSession([ARM], keypoint_std=0.5), ROBOT)  # type: ignore[arg-type]
-    found, message = clip_reader(estimator, film(count, hidden), ARM.K, outline=False, still=True)
+    found, message = clip_reader(estimator, film(count, hidden), ARM.K, outline=False, still=True, **options)
     assert found is not None, message
     assert message == "camera stands still: one pose for all frames"
     return found
@@ -81,15 +81,23 @@ def test_windows_join(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.degrees(np.abs(joined - whole)).max() < 2
 
 
+def test_reading_ahead_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip, "WINDOW", 9)
+    monkeypatch.setattr(clip, "LOOK_AHEAD", 4)
+    in_turn, ahead = (list(reader_of(30, read_ahead=on)(film(30))) for on in (False, True))
+    assert [one.to_json() for one in ahead] == [one.to_json() for one in in_turn]
+
+
 def test_what_was_read_before_a_break_is_answered() -> None:
     def broken() -> Iterator[Shot]:
         yield from film(12)
         raise BadVideoError("breaks off")
 
-    answers = reader_of(20)(broken())
-    assert sum(one.robot_found for one in (next(answers) for _ in range(12))) == 12
-    with pytest.raises(BadVideoError, match="breaks off"):
-        next(answers)
+    for read_ahead in (False, True):
+        answers = reader_of(20, read_ahead=read_ahead)(broken())
+        assert sum(one.robot_found for one in (next(answers) for _ in range(12))) == 12
+        with pytest.raises(BadVideoError, match="breaks off"):
+            next(answers)
 
 
 def test_a_moving_camera_is_said() -> None:

@@ -30,6 +30,7 @@ from armsight.estimate.clips.survey import BATCH, VideoFrame, shared_camera, sur
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.fit.clip.path import JointPath, follow_path
 from armsight.fit.clip.shared_camera import SharedCamera
+from armsight.prefetch import prefetch
 from armsight.state import UNRELIABLE_SOURCES, Estimate
 
 Array = NDArray[np.floating]
@@ -48,6 +49,7 @@ def clip_reader(
     fov_deg: float | None = None,
     outline: bool = True,
     still: bool | None = None,
+    read_ahead: bool = False,
 ) -> tuple[ClipReader | None, str]:
     """A reader for a video whose camera stands still, and a message for people.
 
@@ -57,6 +59,7 @@ def clip_reader(
         K, num_hypotheses, camera, fov_deg: as for `Estimator.__call__`.
         outline: use the arm's contours, which is more exact and takes longer.
         still: whether the camera stands still; None: look.
+        read_ahead: see `ClipReader`.
 
     None where the camera moves, or the arm is hardly seen: `Tracker` reads such videos.
 
@@ -89,8 +92,9 @@ def clip_reader(
             f"camera is: {by_itself}"
         )
     reader = ClipReader(
-        estimator, found[0], intrinsics, hypotheses, outline=outline, background=background
-    )
+        estimator, found[0], intrinsics, hypotheses, outline=outline, background=background,
+        read_ahead=read_ahead,
+    )  # fmt: skip
     return reader, still_camera_message(found[0], intrinsics, seen.stillness)
 
 
@@ -106,14 +110,21 @@ class ClipReader:
         *,
         outline: bool = True,
         background: Background | None = None,
+        read_ahead: bool = False,
     ) -> None:
-        """Read with a camera from `shared_camera`; arguments as there."""
+        """Read with a camera from `shared_camera`; arguments as there.
+
+        Args:
+            read_ahead: let the network read the next window's frames while the joints of this one
+                are solved: the same answers, with two cores busy.
+        """
         self._estimator = estimator
         self._camera = camera
         self._intrinsics = intrinsics
         self._outline = outline
         self._hypotheses = num_hypotheses
         self._background = background
+        self._ahead = (WINDOW + LOOK_AHEAD) // BATCH if read_ahead else 0
 
     def __call__(self, frames: Iterable[VideoFrame]) -> Iterator[Estimate]:
         """The state in each frame, in order, one window after the other.
@@ -127,6 +138,8 @@ class ClipReader:
         before: tuple[Array, Array] | None = None
         error: Exception | None = None
         batches = self._batches(frames)
+        if self._ahead:
+            batches = prefetch(batches, self._ahead)
         while True:
             try:
                 batch_times, readings = next(batches)

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from armsight.camera.image import load_image
 from armsight.cli._report import for_a_video
-from armsight.data.prefetch import prefetch
 from armsight.data.video import VideoFrame, VideoReader
 from armsight.errors import BadVideoError
 from armsight.estimate.clips.reader import ClipReader, clip_reader
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
 from armsight.outputs.sink import Shot, Sink
+from armsight.prefetch import prefetch
 from armsight.state import Estimate
 
 Array = NDArray[np.floating]
@@ -105,7 +105,7 @@ def estimate_video(
         sink = open_sink(reader.fps)
         pending: list[Future[None]] = []
         try:
-            with _interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
+            with interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
                 shown = _with_progress(frames, path.name, reader.num_frames, quiet)
                 for estimate, frame in read(_until(stop, shown)):
                     shot = Shot(load_image(frame.pixels), frame.index, frame.time)
@@ -154,7 +154,7 @@ def _with_progress(
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[threading.Event]:
+def interruptible() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that the frame at hand is finished and kept.
 
     A second Ctrl-C ends the program at once.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from armsight.data.prefetch import prefetch
+from armsight.prefetch import prefetch
 
 
 def test_items_come_in_order() -> None:
