@@ -37,7 +37,9 @@ def film(count: int, hidden: range = range(0)) -> Iterator[Shot]:
 
 def reader_of(count: int, hidden: range = range(0), **options: bool) -> ClipReader:
     estimator = Estimator(StubSession([ARM], keypoint_std=0.5), ROBOT)  # type: ignore[arg-type]
-    found, message = clip_reader(estimator, film(count, hidden), ARM.K, outline=False, still=True, **options)
+    found, message = clip_reader(
+        estimator, film(count, hidden), ARM.K, outline=False, still=True, **options
+    )
     assert found is not None, message
     assert message == "camera stands still: one pose for all frames"
     return found
