@@ -1,5 +1,6 @@
 """The ONNX graph says what torch says."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -39,11 +40,13 @@ def run(graph, path, inputs):
     return session.run(list(graph.OUTPUTS), feed)
 
 
-def make_action_model(denoiser="transformer"):
+def make_action_model(denoiser="transformer", cameras=1):
     torch.manual_seed(0)
+    spec = libero_object_spec().with_statistics((0.1,) * 17, (0.5,) * 17)
+    spec = dataclasses.replace(spec, cameras=tuple(f"camera{i}" for i in range(cameras)))
     config = ActionModelConfig(
-        robot="panda", keypoint_names=("a", "b", "c"), max_stride=4,
-        action_spec=libero_object_spec().with_statistics((0.1,) * 17, (0.5,) * 17),
+        robot="panda", keypoint_names=("a", "b", "c"), max_stride=4, action_spec=spec,
+        free_keypoints=cameras > 1,
         input_size=64, denoiser=DenoiserConfig(denoiser, 32, 2, 2),
     )  # fmt: skip
     model = ActionNetwork(config).eval()
@@ -54,9 +57,9 @@ def make_action_model(denoiser="transformer"):
     return model
 
 
-@pytest.mark.parametrize("denoiser", DENOISERS)
-def test_the_action_graph_agrees_with_torch(denoiser, tmp_path):
-    model = make_action_model(denoiser)
+@pytest.mark.parametrize(("denoiser", "cameras"), [*((one, 1) for one in DENOISERS), ("mlp", 2)])
+def test_the_action_graph_agrees_with_torch(denoiser, cameras, tmp_path):
+    model = make_action_model(denoiser, cameras)
     graph = ActionGraph(model, 3)
     export_onnx(graph, tmp_path / "model.onnx", half=False)
     for pairs, hypotheses in ((1, 1), (2, 3), (5, 4)):

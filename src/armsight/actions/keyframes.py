@@ -174,3 +174,8 @@ def _fit(image: LoadedImage, size: int) -> Pixels:
     if image.pixels.shape[:2] == (size, size):
         return image.pixels
     return image.cut(whole_frame(image.width, image.height), size)
+
+
+def fit_square(pixels: Pixels, size: int) -> Pixels:
+    """A picture (H, W, 3) as the network takes it: (size, size, 3), whole, black at its sides."""
+    return _fit(load_image(pixels), size)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from armsight.action_spec import ActionSpec, libero_object_spec
 from armsight.models.encoder import Encoding
+from armsight.models.lite0 import TAPS
 from armsight.models.state_model import StateModel, StateModelConfig, measure
 from armsight.models.state_spec import StateSpec, TokenGroup
 
@@ -72,6 +73,9 @@ class ActionNetwork(StateModel):
     """See the module's docstring."""
 
     config: ActionModelConfig
+    usual_mean: Tensor
+    usual_scale: Tensor
+    usual_limit: Tensor
 
     def __init__(self, config: ActionModelConfig) -> None:
         super().__init__(config)
@@ -80,6 +84,25 @@ class ActionNetwork(StateModel):
         self.stride_embedding = nn.Embedding(config.max_stride + 1, d)
         if config.num_cameras > 1:
             self.camera_embedding = nn.Parameter(0.02 * torch.randn(config.num_cameras, d))
+        if config.free_keypoints:  # how its pictures usually look, see `presence`
+            C, channels = config.num_cameras, list(TAPS.values())[-1]
+            self.register_buffer("usual_mean", torch.zeros(C, channels))
+            self.register_buffer("usual_scale", torch.ones(C, channels))
+            self.register_buffer("usual_limit", torch.full((C,), 1e6))
+
+    def presence(self, encoding: Encoding) -> Tensor:
+        """(N cameras,) logit that a picture shows the robot, or a scene such as training's.
+
+        Without labelled pictures there is nothing but what is usual: a logit of 0 where the pooled
+        features are as far from their mean as `usual_limit` allows.
+        """
+        if not self.config.free_keypoints:
+            return encoding.presence
+        C = self.config.num_cameras
+        pooled = encoding.coarse_features.mean(1).reshape(-1, C, self.usual_mean.shape[1])
+        distance = (((pooled - self.usual_mean) / self.usual_scale) ** 2).mean(-1)
+        logit: Tensor = 5 * (1 - distance / self.usual_limit)
+        return logit.flatten()
 
     def context(
         self, encoding: Encoding, pairs: Tensor, stride: Tensor, seen: Tensor | None = None

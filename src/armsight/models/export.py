@@ -19,7 +19,7 @@ import torch
 
 from armsight.errors import WeightsError
 from armsight.files import atomic_write
-from armsight.models.action_model import ActionModelConfig
+from armsight.models.action_model import ActionModelConfig, ActionNetwork
 from armsight.models.checkpoint import (
     load_action_model,
     load_pose_model,
@@ -138,8 +138,7 @@ def export_checkpoint(
     settings = {"num_inference_steps": num_inference_steps, "num_hypotheses": num_hypotheses}
     if model_kind(info) == ActionModelConfig.kind:
         actions, _ = load_action_model(checkpoint)
-        export_onnx(ActionGraph(actions, num_inference_steps), out / "model.onnx", half=half)
-        _write_card(out, _action_card(actions.config), actions.config, settings, info, card)
+        export_action_model(actions, info, out, half=half, card=card, **settings)
         return [out]
     names: tuple[str | None, ...] = robots or (None,)
     if model_kind(info) == SharedPoseModelConfig.kind:
@@ -161,6 +160,27 @@ def export_checkpoint(
         _write_card(folder, own, model.config, settings, info, card)
         folders.append(folder)
     return folders
+
+
+def export_action_model(
+    model: ActionNetwork,
+    info: dict[str, Any],
+    out: Path,
+    *,
+    num_inference_steps: int,
+    num_hypotheses: int,
+    half: bool = True,
+    card: dict[str, Any] | None = None,
+) -> None:
+    """Write the graph and the card of an action model into `out`.
+
+    Args:
+        model: in evaluation mode.
+        info: the JSON of its checkpoint.
+    """
+    settings = {"num_inference_steps": num_inference_steps, "num_hypotheses": num_hypotheses}
+    export_onnx(ActionGraph(model, num_inference_steps), out / "model.onnx", half=half)
+    _write_card(out, _action_card(model.config), model.config, settings, info, card)
 
 
 def _write_card(

@@ -186,7 +186,7 @@ class ActionGraph(Graph):
         """
         pixels = images.flatten(0, 1) if self.cameras > 1 else images
         encoding = self.model.encoder(pixels.permute(0, 3, 1, 2).float())
-        presence = encoding.presence
+        presence = self.model.presence(encoding)
         if self.cameras > 1:  # the robot is in view if a camera that is there shows it
             assert seen is not None
             presence = presence.reshape(-1, self.cameras) - 1e4 * (1 - seen)

@@ -10,6 +10,8 @@ from typing import Any
 from armsight.errors import ConfigError
 
 TASKS = ("pose", "actions")
+ALL_BLOCKS = 16
+"""Of the backbone"""
 STAGES = ("joint", "encoder", "denoiser", "kinematic")
 
 
@@ -73,6 +75,15 @@ class TrainConfig:
     """actions: consecutive keyframes that share their encoder passes"""
     max_stride: int = 8
     """actions: most control steps between two keyframes"""
+    camera_keys: tuple[str, ...] = ()
+    """actions, of a recorded data set: its videos, the main one first; all by default"""
+    action_key: str = "action"
+    """actions, of a recorded data set: the column that holds them"""
+    picture_folder: str | None = None
+    """actions, of a recorded data set: where its pictures are kept, decoded"""
+    cached_maps: bool = False
+    """actions, of a recorded data set: the backbone stays as ImageNet made it, and sees each
+    picture once"""
     cached_batches: int = 0
     """stage `denoiser`: encode so many augmented batches once, and train from memory"""
     cached_per_step: int = 8
@@ -104,6 +115,8 @@ class TrainConfig:
         if self.task == "actions" and self.stage == "kinematic":
             raise ConfigError("stage 'kinematic' trains pose models only")
         self._check_pool()
+        if self.cached_maps and self.frozen_blocks < ALL_BLOCKS:
+            raise ConfigError(f"cached_maps needs frozen_blocks = {ALL_BLOCKS}: all of them")
         if self.window < 2 or self.max_stride < 1:
             raise ConfigError(
                 f"window must be at least 2 and max_stride at least 1, "
@@ -115,7 +128,7 @@ class TrainConfig:
             raise ConfigError(
                 f"input_size must be a multiple of 32 from 64 on, not {self.input_size}"
             )
-        if not 0 <= self.frozen_blocks <= 16:
+        if not 0 <= self.frozen_blocks <= ALL_BLOCKS:
             raise ConfigError(f"frozen_blocks must be 0 to 16, not {self.frozen_blocks}")
         for name in (
             "batch_size", "steps", "noise_draws", "log_every", "checkpoint_every",
@@ -226,7 +239,15 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
     for name in ("data", "validation_data"):
         if isinstance(settings.get(name), str):
             settings[name] = [settings[name]]
-    for name in ("data", "validation_data", "init_from", "robot", "robot_shares", "repainted"):
+    for name in (
+        "data",
+        "validation_data",
+        "init_from",
+        "robot",
+        "robot_shares",
+        "repainted",
+        "camera_keys",
+    ):
         if isinstance(settings.get(name), list):
             settings[name] = tuple(settings[name])
     defaults = TrainConfig(stage="kinematic")

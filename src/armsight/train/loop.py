@@ -46,6 +46,7 @@ FREE_TO_CHANGE = (
     "validate_every",
     "render_workers",
     "time_limit",
+    "picture_folder",
 )
 """Settings that do not change a run's course; all others must be the same on resume."""
 

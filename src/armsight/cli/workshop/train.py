@@ -39,15 +39,55 @@ def pose(config: Path | None, out: Path, overrides: tuple[str, ...]) -> None:
 
 
 @command.command()
+@click.option("--dataset", metavar="FOLDER|HUB_ID",
+              help="A LeRobot v3 data set of any robot, to train on without a config.")  # fmt: skip
+@click.option("--camera-key", "camera_keys", multiple=True, metavar="NAME",
+              help="With --dataset: a video to use, the main one first.  "
+              "[default: all]")  # fmt: skip
+@click.option("--action-key", default="action", show_default=True, metavar="NAME",
+              help="With --dataset: the column of the actions.")  # fmt: skip
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=1.0,
+              show_default=True, help="With --dataset: how long it may take in all.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True,
+              help="With --dataset: of the split and of training.")  # fmt: skip
 @_config
 @_out
 @_set
-def actions(config: Path | None, out: Path, overrides: tuple[str, ...]) -> None:
+def actions(
+    dataset: str | None,
+    camera_keys: tuple[str, ...],
+    action_key: str,
+    hours: float,
+    seed: int,
+    config: Path | None,
+    out: Path,
+    overrides: tuple[str, ...],
+) -> None:
     """Train an action model: the control steps between two keyframes of a video.
 
-    Its data are made by `armsight control demos`. Run it again to resume.
+    With --dataset everything is read from the data set itself: OUT becomes weights for
+    `armsight actions VIDEO --weights OUT`, scored on episodes that were held out. With --config
+    the data are made by `armsight control demos`. Run it again to resume.
     """
-    _train("actions", config, out, overrides)
+    if dataset is None:
+        _train("actions", config, out, overrides)
+        return
+    if config is not None:
+        raise ConfigError("give --dataset or --config, not both; --set changes single settings")
+    if keep_large_blocks():
+        os.execv(sys.executable, [sys.executable, "-m", "armsight", *sys.argv[1:]])
+    try:
+        from armsight.train.recorded.hub import dataset_folder
+        from armsight.train.recorded.run import default_config, train_on_dataset
+    except ImportError as error:
+        raise MissingExtraError(
+            "Training", error.name or "torch", "pip install 'armsight[train,actions]'"
+        ) from error
+    settings = dict(_parse(text) for text in overrides)
+    folder = dataset_folder(dataset)
+    made = default_config(folder, out, hours, seed, camera_keys, action_key, settings)
+    train_on_dataset(made, out, click.echo)
+    click.echo(f"wrote {out}; use it with: armsight actions VIDEO --weights {out}")
 
 
 def _train(task: str, config: Path | None, out: Path, overrides: tuple[str, ...]) -> None:

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from armsight.models.encoder import Encoder, Encoding
+from armsight.models.lite0 import FeatureMaps
 from armsight.train.config import TrainConfig
 from armsight.train.pose.batches import Batch
 
-PREFIX = "encoding."
+PREFIX, MAPS = "encoding.", "maps."
 KEPT = (
     "keypoints_2d",
     "keypoints_log_std",
@@ -32,12 +33,19 @@ KEPT = (
 def encode(encoder: Encoder, batch: Batch) -> Encoding:
     """The encoding of a batch's pictures, remembered or computed."""
     if PREFIX + KEPT[0] not in batch:
-        encoding: Encoding = encoder(batch["image"].float())
-        return encoding
+        return _computed(encoder, batch)
     parts = {name: batch[PREFIX + name].float() for name in KEPT}
     nothing = parts["keypoints_seen"].new_zeros(0)
     unused = {name: nothing for name in Encoding._fields if name not in KEPT}
     return Encoding(**parts, **unused)
+
+
+def _computed(encoder: Encoder, batch: Batch) -> Encoding:
+    """The encoding of pictures, or of the backbone's maps of them."""
+    if MAPS + FeatureMaps._fields[0] in batch:
+        return encoder.read(FeatureMaps(*(batch[MAPS + n].float() for n in FeatureMaps._fields)))
+    encoding: Encoding = encoder(batch["image"].float())
+    return encoding
 
 
 def remember(
@@ -73,8 +81,10 @@ def remembered_batches(
 @torch.no_grad()
 def remember_batch(encoder: Encoder, batch: Batch) -> Batch:
     """A batch with its encodings, on the CPU, in place of its pictures; see `encode`."""
-    encoding = encoder(batch["image"].to(next(encoder.parameters()).device).float())
-    kept = {name: value for name, value in batch.items() if name != "image"}
+    device = next(encoder.parameters()).device
+    pictures = {k: v.to(device) for k, v in batch.items() if k == "image" or k.startswith(MAPS)}
+    encoding = _computed(encoder, pictures)
+    kept = {name: value for name, value in batch.items() if name not in pictures}
     for name in KEPT:
         value = getattr(encoding, name).cpu()
         kept[PREFIX + name] = value.half() if "features" in name else value
@@ -87,8 +97,8 @@ def joined(units: list[Batch]) -> Batch:
         name: torch.cat([unit[name] for unit in units]) for name in units[0] if name != "pairs"
     }
     if "pairs" in units[0]:
-        # Pairs are indices into the unit's own pictures.
-        frames = [len(unit[PREFIX + KEPT[0]]) for unit in units]
+        # Pairs are indices into the unit's own keyframes; several cameras see each.
+        frames = [len(unit.get("seen", unit[PREFIX + KEPT[0]])) for unit in units]
         starts = np.cumsum([0, *frames[:-1]]).tolist()
         pairs: list[Tensor] = [
             unit["pairs"] + start for unit, start in zip(units, starts, strict=True)
