@@ -82,12 +82,12 @@ def test_untried_versions(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_command(monkeypatch: pytest.MonkeyPatch, ok: bool) -> None:
     checks = [Check("one", True, "fine"), Check("two", ok, "so so", "" if ok else "do this")]
     monkeypatch.setattr(doctor, "examine", lambda task, suite: iter(checks))
-    result = CliRunner().invoke(group, ["doctor"])
+    result = CliRunner().invoke(group, ["doctor", "control"])
     assert result.exit_code == (0 if ok else 1)
     assert result.output.splitlines()[0] == "OK    one: fine"
     assert ("FAIL  two: so so" in result.output) != ok
     assert ("-> do this" in result.output) != ok
-    document = json.loads(CliRunner().invoke(group, ["doctor", "--json"]).stdout)
+    document = json.loads(CliRunner().invoke(group, ["doctor", "control", "--json"]).stdout)
     assert document["ok"] is ok
     assert [check["name"] for check in document["checks"]] == ["one", "two"]
     assert "python" in document["versions"]

@@ -30,7 +30,7 @@ COMMANDS = {
     "make-pairs": "Make a set of reference and target pictures to ask about.",
     "evaluate": "Score estimates against a data set with known answers.",
     "control": "Make demonstrations in LIBERO-Object, and play actions there.",
-    "doctor": "Check whether this machine is fit for simulated control.",
+    "doctor": "Check whether the package works here, and what its extras would add.",
     "bench": "Measure the runtime's speed on this machine.",
 }
 
