@@ -107,8 +107,29 @@ def test_calibration_keeps_a_covariance_a_covariance() -> None:
     scaled = scale.apply(covariance, limits)
     np.testing.assert_allclose(scaled, scaled.T)
     assert np.linalg.eigvalsh(scaled).min() > -1e-12
-    std, before = np.sqrt(np.diag(scaled)), np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(std / before, [2, 3, 1.5, 1.5, 1.5, 2, 2, 2, 4])
+    factors = np.sqrt(np.diag(scaled) / np.diag(covariance))
+    np.testing.assert_allclose(factors[:2], [2, 3])
+    assert (factors[2:] >= np.array([1.5, 1.5, 1.5, 2, 2, 2, 4]) - 1e-9).all()
+    alone = np.diag(np.diag(covariance))
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(scale.apply(alone, limits)) / np.diag(alone)),
+        [2, 3, 1.5, 1.5, 1.5, 2, 2, 2, 4],
+    )
+
+
+def test_what_is_known_of_several_together_stays_known() -> None:
+    """A joint and the camera's turn that the picture tells only as a sum: both stds grow, by
+    different factors, and are held to what the joint's limits allow; the sum stays sharp."""
+    covariance = 0.001**2 * np.eye(8)
+    covariance[:2, :2] += 1.0 * np.array([[1, -1], [-1, 1]])
+    limits = np.array([[-2.0, 2.0]])
+    grown = Calibration(np.array([5.0]), camera_scale=np.array([3.0, 3.0, 3.0])).apply(
+        covariance, limits
+    )
+    assert np.sqrt(grown[0, 0]) == pytest.approx(4 / np.sqrt(12))
+    assert np.sqrt(grown[1, 1]) > 1.0
+    total = np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    assert np.sqrt(total @ grown @ total) < 0.01
 
 
 def test_an_unknown_focal_length_is_found_and_widens_the_stds() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from armsight.estimate.look import Look
 from armsight.fit.solution import Solution
-from armsight.fit.uncertainty import widened
+from armsight.fit.uncertainty import narrowed, with_joint_stds
 
 Array = NDArray[np.floating]
 
@@ -108,8 +108,9 @@ def doubted(
     covariance, T = solution.covariance, solution.T_cam_base
     if covariance is not None and T is not None:
         place = np.full(3, np.linalg.norm(T[:3, 3]))
-        widest = np.concatenate([widest, np.full(3, ANY_TURN), place, [log_focal_std]])
-        covariance = widened(covariance, factor, widest)
+        focal = np.maximum(log_focal_std, np.sqrt(covariance[-1:, -1]))
+        widest = np.concatenate([widest, np.full(3, ANY_TURN), place, focal])
+        covariance = with_joint_stds(narrowed(factor**2 * covariance, widest), std)
     return replace(solution, joint_std=std, covariance=covariance)
 
 

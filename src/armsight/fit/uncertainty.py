@@ -23,6 +23,9 @@ PRIOR_DOF = 5.0
 MODE_TEMPERATURE = 2.0
 """Keypoints err together, so a cost difference says less than if they were independent."""
 
+GROWING_ROUNDS = 8
+"""Rounds in which stds that help each other to grow agree"""
+
 TINY = 1e-9
 """Keeps the information matrix invertible where nothing was measured."""
 
@@ -43,14 +46,18 @@ class Calibration:
     def apply(self, covariance: Array, joint_limits: Array) -> Array:
         """Corrected covariance (J + 7, J + 7), see `Solution.covariance`.
 
-        No joint's std becomes more than that of an angle uniform within its limits.
+        No joint's std becomes more than that of an angle uniform within its limits. What the
+        picture tells of several of them together it still tells: stds grow along their
+        correlations, as where joint and camera turn against each other.
         """
         std = np.sqrt(np.diag(covariance))
-        joints = self.joint_std(std[: len(joint_limits)], joint_limits)
-        camera = np.repeat(self.camera_scale, (3, 3, 1))
-        scale = np.concatenate([joints / np.maximum(std[: len(joints)], 1e-12), camera])
-        scaled: Array = covariance * scale[:, None] * scale
-        return scaled
+        count = len(joint_limits)
+        joints = self.joint_std(std[:count], joint_limits)
+        wanted = np.hypot(self.joint_scale * std[:count], self.joint_floor)
+        wanted = np.concatenate([wanted, np.repeat(self.camera_scale, (3, 3, 1)) * std[count:]])
+        uniform = np.ptp(joint_limits, axis=-1) / np.sqrt(12)
+        widest = np.concatenate([uniform, np.full(len(std) - count, np.inf)])
+        return with_joint_stds(narrowed(grown(covariance, wanted), widest), joints)
 
     def joint_std(self, std: Array, joint_limits: Array) -> Array:
         """Corrected (..., J) [rad]; never more than an angle uniform within its limits has."""
@@ -59,13 +66,49 @@ class Calibration:
         return clipped
 
 
-def widened(covariance: Array, factor: float, widest: Array) -> Array:
-    """Every std of a covariance (M, M) times `factor`, to no more than `widest` (M,); those that
-    are wider already stay."""
+def grown(covariance: Array, wanted: Array) -> Array:
+    """A covariance (M, M) with stds of at least `wanted` (M,), which are no smaller than its own.
+
+    All are multiplied by the least factor that is wanted. What one of them lacks then is added
+    along its regression: where it moves, the others move as they are correlated with it.
+    """
     std = np.sqrt(np.diag(covariance))
-    scale = np.minimum(factor, np.maximum(widest / np.maximum(std, 1e-12), 1.0))
-    scaled: Array = covariance * scale[:, None] * scale
-    return scaled
+    free = std > 0
+    if not free.any():
+        return covariance
+    factors = np.where(free, (wanted / np.where(free, std, 1.0)) ** 2, 0.0)
+    least = float(factors[free].min())
+    scale = np.where(free, 1 / np.where(free, std, 1.0), 0.0)
+    correlation = covariance * scale[:, None] * scale
+    overlap, lacking = correlation**2, np.where(free, factors - least, 0.0)
+    added = np.zeros(len(std))
+    for _ in range(GROWING_ROUNDS):
+        for i in np.flatnonzero(free):
+            others = overlap[i] @ added - added[i]
+            added[i] = max(0.0, lacking[i] - others)
+    extra = (correlation * added) @ correlation
+    result: Array = least * covariance + extra * std[:, None] * std
+    return result
+
+
+def with_joint_stds(covariance: Array, joints: Array) -> Array:
+    """A covariance (M, M) with exactly these stds (J,) of its first J variables."""
+    factor = np.ones(len(covariance))
+    std = np.sqrt(np.diag(covariance)[: len(joints)])
+    factor[: len(joints)] = joints / np.maximum(std, 1e-12)
+    result: Array = covariance * factor[:, None] * factor
+    return result
+
+
+def narrowed(covariance: Array, widest: Array) -> Array:
+    """A covariance (M, M) with stds of at most `widest` (M,): for each that is wider, what is known
+    of it without the picture is believed, and the others follow as they are correlated with it."""
+    for i in np.flatnonzero(np.diag(covariance) > widest**2):
+        excess = 1 - widest[i] ** 2 / covariance[i, i]
+        if excess > 0:
+            column = covariance[:, i]
+            covariance = covariance - np.outer(column, column) * (excess / covariance[i, i])
+    return covariance
 
 
 def posterior_covariance(
