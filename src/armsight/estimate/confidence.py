@@ -40,7 +40,7 @@ CANNOT_TELL = np.radians(25.0)
 UNTOLD_COST = 0.5
 """Share of the confidence that an answer without any joint that can be told loses"""
 LEAST_RIGHT = 0.01
-"""An answer less surely right than this is not doubted any further"""
+"""An answer less surely right than this is none: something was seen, but not understood"""
 ANY_TURN = np.pi / np.sqrt(3)
 """[rad] std of an angle of which nothing is known"""
 SURE = 0.5

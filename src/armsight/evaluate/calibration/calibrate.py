@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
 from armsight.estimate.answer import Tuning
+from armsight.estimate.confidence import LEAST_RIGHT
 from armsight.estimate.estimator import Estimator
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.confidence import (
@@ -107,6 +108,7 @@ def calibrate(
         "thresholds": {
             "first_look": _rounded(tuning.first_look),
             "robot_found": _rounded(tuning.robot_found),
+            "confident": LEAST_RIGHT,
             "keypoint_seen": tuning.keypoint_seen,
         },
         "calibration": {

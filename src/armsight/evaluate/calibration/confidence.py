@@ -4,7 +4,7 @@
    are refused and at most 1 % of the empty pictures answered; where there is none, the lowest
    presence that answers at most 1 % of the empty pictures.
 2. Confidence: a logistic regression for "what can be seen of the robot lies where the answer says".
-   It refuses nothing: an unsure answer is given as one.
+   An unsure answer is given as one; only where it is right once in a hundred times it is none.
 
 Confidences are cross-validated: each frame's comes from a fit to the others.
 """
@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.estimate.answer import Tuning
-from armsight.estimate.confidence import CONFIDENCE_WEIGHTS, SURE, confidence, confidence_features
+from armsight.estimate.confidence import (
+    CONFIDENCE_WEIGHTS,
+    LEAST_RIGHT,
+    SURE,
+    confidence,
+    confidence_features,
+)
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.frames import Seen, Solved
 from armsight.evaluate.calibration.stds import calibrated
@@ -77,6 +83,7 @@ def fit_confidence(
     is_robot = np.array([s.is_robot for s in solved])
     other = np.array([s.seen.frame.other_robot is not None for s in solved])
     found = np.array([s.seen.look.presence >= tuning.robot_found for s in solved])
+    found &= visible >= LEAST_RIGHT
     signs = np.array([SIGNS[name] for name in FEATURES])
     answers = [calibrated(robot, tuning, s, p) for s, p in zip(solved, visible, strict=True)]
     stds = [one.solution.joint_std for one in answers]
