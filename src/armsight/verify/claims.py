@@ -5,7 +5,7 @@ this one joint free; the camera is fitted anew for both, where nobody claimed it
 the best of the second kind explains the measured keypoints and the picture's edges is a
 generalised likelihood ratio for one wrong joint: sharp for small errors, since what the picture
 cannot tell (two axes of the wrist in line) is fixed by the rest of the claim. The estimator's own
-answer, less PARDON, is one more explanation: it speaks where several joints are wrong at once.
+answer, less BEST_FIT_ALLOWANCE, is one more explanation: it speaks where several joints are wrong at once.
 
 The distance from the estimated angles alone ('angles'), and the ratio from keypoints alone
 ('keypoints'), are told beside it.
@@ -51,15 +51,15 @@ Array = NDArray[np.floating]
 
 STD_FLOOR = np.radians(1.0)
 """[rad] No claim is surer than this: encoders, offsets and shutters err by as much"""
-HELD = 1e-4
+HELD_JOINT_STD = 1e-4
 """[rad] of joints that are held at their claim"""
-FREE = np.radians(60.0)
+FREE_JOINT_STD = np.radians(60.0)
 """[rad] of the joint that may be wrong"""
 TURN_STD, PLACE_STD = np.radians(0.3), 0.005
 """[rad], [m] by which a known camera's pose may be wrong about each axis"""
-PARDON = 15.0
+BEST_FIT_ALLOWANCE = 15.0
 """The estimator's own answer fits better than the truth by up to this much"""
-LIKELY = 0.5
+LEAST_PRESENCE = 0.5
 """Presence of the robot from which on claims are judged, though the card may want more"""
 ONE_JOINT_SHARE = 0.5
 """A joint is named where freeing it alone brings so much of what the best explanation brings"""
@@ -110,14 +110,14 @@ def fit_keypoints(
         States(np.repeat(claim, len(R), 0), R, t),
         States(claim, estimated.R, estimated.t, estimated.log_focal),
     )
-    held = Prior(starts.q, np.full_like(starts.q, HELD))
+    held = Prior(starts.q, np.full_like(starts.q, HELD_JOINT_STD))
     cameras, at = levenberg_marquardt(measured, starts, held, num_iterations=12, move_joints=False)
     costs = data_cost(at, np.full(len(starts.q), scale))
     best = int(np.argmin(costs))
     if not np.isfinite(costs[best]) or not at.in_front[best].any():
         return None
     base = cameras[np.full(joints, best)]
-    std = np.where(np.eye(joints, dtype=bool), FREE, HELD)
+    std = np.where(np.eye(joints, dtype=bool), FREE_JOINT_STD, HELD_JOINT_STD)
     _, freed = levenberg_marquardt(
         measured, base, Prior(base.q, std), num_iterations=12, graduated=False
     )
@@ -169,7 +169,7 @@ class ImageFit:
             return fits.gain
         states = self.align(held.contour, self.searched(held.contour, held.states), free)
         value = self.explained(held.contour, states)
-        gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
+        gains: Array = np.append(value[1:], self.best - BEST_FIT_ALLOWANCE) - value[0]
         return gains
 
     def known_camera_gains(self, claimed: Array, T_cam_base: Array) -> Array:
@@ -188,7 +188,7 @@ class ImageFit:
         camera = KnownCamera(T_cam_base, TURN_STD, PLACE_STD)
         states = self.align(contour, states, one_joint_free(len(claimed)), SCALES[1:], camera)
         value = self.explained(contour, states) - camera.terms(states)[0]
-        gains: Array = np.append(value[1:], self.best - PARDON) - value[0]
+        gains: Array = np.append(value[1:], self.best - BEST_FIT_ALLOWANCE) - value[0]
         return gains
 
     def searched(self, contour: Contour, held: States, camera_known: bool = False) -> States:
@@ -288,7 +288,7 @@ class ClaimVerifier:
         robot = self.estimator.robot
         tuning = self.estimator.tuning
         # Whoever makes a claim says that the robot is there, and asks for no answer to be sure of.
-        tuning = replace(tuning, robot_found=min(tuning.robot_found, LIKELY), confident=0.0)
+        tuning = replace(tuning, robot_found=min(tuning.robot_found, LEAST_PRESENCE), confident=0.0)
         intrinsics = find_intrinsics(image, K, camera, None)
         seen = self.estimator.find([image], [intrinsics], self.hypotheses, [()])[0]
         estimate = answer(robot, tuning, image, intrinsics, seen)
