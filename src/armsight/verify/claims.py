@@ -5,7 +5,8 @@ this one joint free; the camera is fitted anew for both, where nobody claimed it
 the best of the second kind explains the measured keypoints and the picture's edges is a
 generalised likelihood ratio for one wrong joint: sharp for small errors, since what the picture
 cannot tell (two axes of the wrist in line) is fixed by the rest of the claim. The estimator's own
-answer, less BEST_FIT_ALLOWANCE, is one more explanation: it speaks where several joints are wrong at once.
+answer, less BEST_FIT_ALLOWANCE, is one more explanation: it speaks where several joints are wrong
+at once.
 
 The distance from the estimated angles alone ('angles'), and the ratio from keypoints alone
 ('keypoints'), are told beside it.
