@@ -123,7 +123,8 @@ def focal_length_seen(
     """
     free = replace(measured, log_focal_std=UNKNOWN_FOCAL_STD)
     everything = np.ones((1, answer.states.q.shape[1] + 7), dtype=bool)
-    moved = align(answer.contour, edges, free, scale, answer.states, everything)
+    rough = answer.contour.thinned(2)  # which is a third of the time, and tells nearly as much
+    moved = align(rough, edges, free, scale, answer.states, everything, FIRST)
     held, seen = (
         float(explained(free, edges, scale, answer.contour, states)[0])
         for states in (answer.states, moved)
