@@ -62,6 +62,8 @@ def _lighten_meshes(spec: Any) -> None:
     if total <= 1.5 * USUAL_FACES:
         return
     geoms = [model.geom(i) for i in range(model.ngeom)]
+    # MuJoCo up to 3.8 at least does not always find meshes just added when asked by name.
+    thinned: set[str] = set()
     for geom, made in zip(list(spec.geoms), geoms, strict=True):
         mesh = int(made.dataid[0])
         faces = int(model.mesh_facenum[mesh])
@@ -73,7 +75,8 @@ def _lighten_meshes(spec: Any) -> None:
             max(USUAL_FACES / total, 3 * MIN_FACES / faces),
         )
         name = f"light/{geom.meshname}"
-        if spec.mesh(name) is None:
+        if name not in thinned:
+            thinned.add(name)
             spec.add_mesh(
                 name=name, uservert=vertices.ravel(), userface=triangles.ravel(),
                 inertia=mj.mjtMeshInertia.mjMESH_INERTIA_SHELL,
@@ -81,7 +84,7 @@ def _lighten_meshes(spec: Any) -> None:
         # The compiled model's vertices are in the frame of the mesh's centre, so is this pose.
         geom.meshname, geom.pos, geom.quat = name, made.pos, made.quat
     for mesh in list(spec.meshes):
-        if spec.mesh(f"light/{mesh.name}") is not None:
+        if f"light/{mesh.name}" in thinned:
             spec.delete(mesh)
 
 
