@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from armsight import Estimator
+from armsight import Estimator, SeveralRobots
 from armsight.estimate.pretrained import WEIGHTS, available_weights
 
 EXAMPLE_K = [[782.803, 0, 314.613], [0, 785.434, 224.676], [0, 0, 1]]
@@ -75,3 +76,46 @@ def test_size(estimator: Estimator) -> None:
     assert sum(path.stat().st_size for path in files) <= 25e6
     with Image.open(WEIGHTS / "panda" / "example.jpg") as example:
         assert example.size == (640, 480)
+
+
+ARMS = ("so101", "ur5e", "xarm7", "iiwa7")
+"""Robots whose weights stand on one encoder."""
+
+
+@pytest.fixture(scope="module")
+def every_robot() -> SeveralRobots:
+    if missing := {*ARMS, "panda"} - {*available_weights()}:
+        pytest.skip(f"no weights of {', '.join(sorted(missing))} in this checkout")
+    return SeveralRobots.from_pretrained()
+
+
+@pytest.mark.parametrize("robot", ["panda", *ARMS])
+def test_examples_are_told_apart(every_robot: SeveralRobots, robot: str) -> None:
+    state = every_robot(WEIGHTS / robot / "example.jpg")
+    assert (state.robot, state.robot_found) == (robot, True)
+    assert state.confidence >= 0.5
+    assert state.others == ()
+
+
+def test_no_known_robot(every_robot: SeveralRobots) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    assert not every_robot(noise).robot_found
+
+
+def test_arms_share_one_encoder_file(every_robot: SeveralRobots) -> None:
+    named = {every_robot.estimators[robot].session.card["encoder"] for robot in ARMS}
+    content = (WEIGHTS / "encoder" / "encoder.onnx").read_bytes()
+    assert named == {hashlib.sha256(content).hexdigest()}
+    assert not list(WEIGHTS.glob("[!e]*/encoder.onnx"))
+
+
+def test_every_card_is_calibrated(every_robot: SeveralRobots) -> None:
+    for robot, estimator in every_robot.estimators.items():
+        calibration = estimator.session.card["calibration"]
+        assert len(calibration["outline"]["joint_scale"]) == len(estimator.robot.joint_names), robot
+        assert sum(one["frames"] for one in calibration["source"]) >= 500, robot
+
+
+def test_size_of_all_weights() -> None:
+    """A wheel compresses them hardly at all, and must stay under 70 MB."""
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file()) <= 66e6
