@@ -143,6 +143,10 @@ def _calibrated(
     )
     found = find_camera(pictures, frames, K, prior, seed, offsets, report=report)
     if found is None or not found.believed:
+        if camera_moved is not None:
+            return answer.without_camera(
+                "camera_moved", camera_moved.split(";")[0], "no camera explains the other frames"
+            )
         why = diagnose(robot, pictures, frames.joints_at(0.0)[0], K, prior, small, scanned, seed)
         return answer.without_camera(why.verdict, *why.messages)
     if found.contrast < SURE_CONTRAST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.fit.extrinsics.motion import compensated
 from armsight.fit.extrinsics.search import spread_frames
 from armsight.fit.extrinsics.shared_fit import Frames, SharedPrior, fixed_joints
-from armsight.fit.extrinsics.solve import LEAST_CONTRAST, edge_maps, find_camera
+from armsight.fit.extrinsics.solve import LEAST_CONTRAST, SURE_CONTRAST, edge_maps, find_camera
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]
@@ -28,6 +28,8 @@ FEWEST_COMPARED = 8
 """frames from which on that correlation says something"""
 MIRRORED = "the pictures are mirrored: mirrored back, they fit"
 FRAMES_TRIED = 7
+MOST_ORDERS = 4
+"""of the log's columns are searched with: those whose motion goes best with the pictures'"""
 LEAST_SCORE = 0.3
 """Correlation of motion from which on a camera that a search found is fitted"""
 
@@ -56,15 +58,14 @@ def diagnose(
         path: the joints at their times.
         seed: of the search.
     """
-    for order, names in _orders(robot):
-        other = q[:, order]
-        if not _within_limits(robot, other):
-            continue
-        if _contrast(robot, pictures, other, K, prior, seed) > LEAST_CONTRAST:
+    course = Course.of(small)
+    for order, names in likely_orders(robot, course, path):
+        # Of several orders one may fit by chance as well as a doubtful answer does.
+        if _contrast(robot, pictures, q[:, order], K, prior, seed) > SURE_CONTRAST:
             return Diagnosis("wrong_joint_order", (f"with {names} the camera is found",))
     if mirrored_contrast(robot, pictures, q, K, prior, seed) > LEAST_CONTRAST:
         return Diagnosis("cannot_tell", (MIRRORED,))
-    together = _motion_together(robot, small, path)
+    together = course.agreement(robot, path)
     if together > SAME_MOTION and len(small) >= FEWEST_COMPARED:
         return Diagnosis(
             "other_robot",
@@ -78,7 +79,18 @@ def diagnose(
     )  # fmt: skip
 
 
-def _orders(robot: Robot) -> Iterator[tuple[list[int], str]]:
+def likely_orders(robot: Robot, course: Course, path: JointPath) -> list[tuple[list[int], str]]:
+    """The `MOST_ORDERS` whose motion goes best with the pictures', best first."""
+    rated = []
+    for order, names in known_orders(robot):
+        other = replace(path, positions=path.positions[:, order])
+        if _within_limits(robot, other.positions):
+            rated.append((course.agreement(robot, other), order, names))
+    rated.sort(key=lambda one: -one[0])
+    return [(order, names) for _, order, names in rated[:MOST_ORDERS]]
+
+
+def known_orders(robot: Robot) -> Iterator[tuple[list[int], str]]:
     """Orders of columns that are seen in practice, with words for them."""
     J = len(robot.joint_names)
     for k in range(J - 1):
@@ -130,16 +142,33 @@ def nothing_moves(small: Array) -> bool:
     return float((off - 3 * noise - 2 > CHANGED).mean()) < LEAST_CHANGE
 
 
-def _motion_together(robot: Robot, small: Array, path: JointPath) -> float:
-    """Correlation over pairs of frames of how much the pictures and the arm's surface differ."""
-    chosen = np.linspace(0, len(small) - 1, min(len(small), 24)).round().astype(int)
-    same = compensated(small[chosen].astype(np.float32))
-    points = LinkHulls.of(robot, path.at(0.0)[0][chosen]).points[:, ::4]
-    one, other = np.triu_indices(len(chosen), 1)
-    seen = np.minimum(np.abs(same[one] - same[other]).max(-1), 60.0)
-    noise = np.median(seen, axis=(1, 2), keepdims=True)
-    changed = np.sqrt(np.maximum(seen - 3 * noise - 2, 0).mean((1, 2)))
-    moved = np.sqrt(np.linalg.norm(points[one] - points[other], axis=-1).mean(1))
-    if changed.std() < 1e-9 or moved.std() < 1e-9:
-        return 0.0
-    return float(np.corrcoef(changed, moved)[0, 1])
+@dataclass(frozen=True)
+class Course:
+    """How much pairs of small frames differ."""
+
+    frames: NDArray[np.intp]
+    """(S,) those that are compared"""
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
+    """(P,) and (P,): places in `frames`"""
+    changed: Array
+    """(P,) root of the mean change, in grey levels"""
+
+    @classmethod
+    def of(cls, small: Array) -> Course:
+        """Of small frames (S, h, w, 3)."""
+        chosen = np.linspace(0, len(small) - 1, min(len(small), 24)).round().astype(int)
+        same = compensated(small[chosen].astype(np.float32))
+        one, other = np.triu_indices(len(chosen), 1)
+        seen = np.minimum(np.abs(same[one] - same[other]).max(-1), 60.0)
+        noise = np.median(seen, axis=(1, 2), keepdims=True)
+        changed = np.sqrt(np.maximum(seen - 3 * noise - 2, 0).mean((1, 2)))
+        return cls(chosen, (one, other), changed)
+
+    def agreement(self, robot: Robot, path: JointPath) -> float:
+        """Correlation over the pairs with how far the arm's surface moves by the log."""
+        points = LinkHulls.of(robot, path.at(0.0)[0][self.frames]).points[:, ::4]
+        one, other = self.pairs
+        moved = np.sqrt(np.linalg.norm(points[one] - points[other], axis=-1).mean(1))
+        if self.changed.std() < 1e-9 or moved.std() < 1e-9:
+            return 0.0
+        return float(np.corrcoef(self.changed, moved)[0, 1])
