@@ -149,3 +149,15 @@ def test_a_camera_that_moved(clip: Recorded) -> None:
     assert found.T_cam_base is not None
     assert clip.errors(found.T_cam_base)[0] < 0.02
     assert all(not frame.used for frame in found.frames[35:])
+
+
+def test_a_camera_that_moved_and_is_not_found(
+    clip: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it moved is said before any other cause is looked for."""
+    monkeypatch.setattr("armsight.fit.calibrate_camera.find_camera", lambda *args, **options: None)
+    images = [*clip.images[:12], *(np.roll(image, 4, axis=1) for image in clip.images[12:24])]
+    found = calibrate_camera(ROBOT, images, clip.q[:24], K=clip.K)
+    assert found.verdict == "camera_moved", str(found)
+    assert found.camera_moved_at == 12
+    assert found.T_cam_base is None

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.fit.extrinsics.answer import Answer
-from armsight.fit.extrinsics.background import LONGER_SIDE
+from armsight.fit.extrinsics.background import LONGER_SIDE, CameraMotion
 from armsight.fit.extrinsics.calibration import VERDICTS, CameraCalibration, FrameAlignment
 from armsight.fit.extrinsics.diagnosis import MIRRORED, diagnose, mirrored_contrast, nothing_moves
 from armsight.fit.extrinsics.inputs import JointPath, check_images, in_degrees, joint_path
@@ -143,10 +143,11 @@ def _calibrated(
     )
     found = find_camera(pictures, frames, K, prior, seed, offsets, report=report)
     if found is None or not found.believed:
-        if camera_moved is not None:
+        if seen.camera_motion is not None:
             return answer.without_camera(
-                "camera_moved", camera_moved.split(";")[0], "no camera explains the other frames"
-            )
+                "camera_moved", _shift_in_words(seen.camera_motion),
+                f"no camera explains the {len(indices)} frames on the longer side of it",
+            )  # fmt: skip
         why = diagnose(robot, pictures, frames.joints_at(0.0)[0], K, prior, small, scanned, seed)
         return answer.without_camera(why.verdict, *why.messages)
     if found.contrast < SURE_CONTRAST:
@@ -185,7 +186,10 @@ def _one_camera(seen: Scan) -> tuple[NDArray[np.intp], str | None]:
     before = seen.indices[seen.indices < moved.frame]
     after = seen.indices[seen.indices >= moved.frame]
     kept, name = (before, "before") if len(before) >= len(after) else (after, "since")
-    return kept, (
-        f"the room shifts by {moved.shift_px:.1f} px (of {LONGER_SIDE} px) at frame "
-        f"{moved.frame}; the pose is the camera's {name} then"
+    return kept, f"{_shift_in_words(moved)}; the pose is the camera's {name} then"
+
+
+def _shift_in_words(moved: CameraMotion) -> str:
+    return (
+        f"the room shifts by {moved.shift_px:.1f} px (of {LONGER_SIDE} px) at frame {moved.frame}"
     )
