@@ -76,7 +76,7 @@ def command(image: Path, **options: Any) -> None:
     """
     from armsight.camera.camera_file import check_K, read_camera_file
     from armsight.robots import load_robot
-    from armsight.verify.verdict import read_pose
+    from armsight.verify.claim_files import read_pose
 
     if options["K"] is not None and options["camera"] is not None:
         raise BadIntrinsicsError("give only one of --K and --camera")
@@ -160,7 +160,8 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
 
 
 def _verify(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str, Any]) -> None:
-    from armsight.verify.verdict import read_joints, verify_joints
+    from armsight.verify.claim_files import read_joints
+    from armsight.verify.verdict import verify_joints
     from armsight.vlm.ask import Question
     from armsight.vlm.picture import prepare
     from armsight.vlm.providers import engine

@@ -37,7 +37,8 @@ def command(
     """
     from armsight.camera.camera_file import check_K, read_camera_file
     from armsight.robots import load_robot
-    from armsight.verify.verdict import read_joints, read_pose, verify_joints
+    from armsight.verify.claim_files import read_joints, read_pose
+    from armsight.verify.verdict import verify_joints
 
     if K_text is not None and camera is not None:
         raise BadIntrinsicsError("give only one of --K and --camera")

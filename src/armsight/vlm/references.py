@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from armsight.errors import ConfigError, MissingExtraError
 from armsight.robots import Robot
-from armsight.verify.verdict import read_joints
+from armsight.verify.claim_files import read_joints
 from armsight.vlm.ask import Reference
 from armsight.vlm.picture import LONGER_SIDE, encode, prepare
 

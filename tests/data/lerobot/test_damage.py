@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -73,3 +74,26 @@ def test_unknown_episodes_and_videos_are_named(folder: Path) -> None:
         reader.rows(3)
     with pytest.raises(DatasetError, match=f"no video 'wrist'; valid: {CAMERA}"):
         reader.frames(0, "wrist")
+
+
+def test_columns_of_texts_and_pictures_are_left_alone(folder: Path, tmp_path: Path) -> None:
+    """DROID has an instruction in each row, and other sets keep pictures in Parquet."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    foreign = tmp_path / "foreign"
+    shutil.copytree(folder, foreign)
+    path = foreign / DATA
+    table = parquet.read_table(path)
+    words = pa.array(["pick it up"] * table.num_rows)
+    pictures = pa.array([{"bytes": b"x", "path": None}] * table.num_rows)
+    table = table.append_column("language_instruction", words)
+    parquet.write_table(table.append_column("observation.images.raw", pictures), path)
+    info = json.loads((foreign / "meta/info.json").read_text())
+    info["features"] |= {
+        "language_instruction": {"dtype": "string", "shape": [1], "names": None},
+        "observation.images.raw": {"dtype": "image", "shape": [4, 4, 3], "names": None},
+    }
+    (foreign / "meta/info.json").write_text(json.dumps(info))
+    rows = LeRobotReader(foreign).rows(1)
+    assert rows.keys() == LeRobotReader(folder).rows(1).keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,18 @@ BAD = {
         "time stamps in .* fall from row 0 to 1",
     ),
     "all NaN": ("log.csv", csv_text(NAMES, np.full((3, 7), np.nan)), "no row without NaN"),
+    "encoder counts": (
+        "log.csv", csv_text(NAMES, 2048 + 300 * Q),
+        r"panda_joint\d runs from \d+.*neither radians nor degrees.*encoder counts",
+    ),
+    "null": ("log.json", '{"joint_positions": null}', "joint_positions is null: the arm was not"),
+    "names and positions differ": (
+        "log.json", '{"name": ["a", "b"], "position": [1]}', "2 names and 1 positions",
+    ),
+    "rows in different orders": (
+        "log.json", '[{"joint_names": ["a", "b"], "q": [1, 2]},'
+        ' {"joint_names": ["b", "a"], "q": [1, 2]}]', "joints in different orders",
+    ),
     "unknown kind": ("log.bag", "x", "is no joint log; known: .csv"),
 }  # fmt: skip
 
@@ -140,6 +153,43 @@ def test_bad_files_are_named(tmp_path: Path, case: str) -> None:
     with pytest.raises(DatasetError, match=message) as caught:
         read_joint_log(tmp_path / name, ROBOT)
     assert name in str(caught.value)
+
+
+ONE_ROW = {
+    "unnamed": {"joint_positions": Q[0].tolist()},
+    "named in another order": {
+        "joint_names": NAMES[::-1], "joint_positions": Q[0, ::-1].tolist(), "time": 1.5,
+    },
+    "degrees by name": {"joint_positions_deg": np.degrees(Q[0]).tolist()},
+    "a number for each name": {**dict(zip(NAMES[::-1], Q[0, ::-1], strict=True)), "gripper": 0.4},
+    "one ROS JointState": joint_states([3, 0, 6, 1, 2, 5, 4])[0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ONE_ROW)
+def test_documents_of_one_row(tmp_path: Path, case: str) -> None:
+    (tmp_path / "q.json").write_text(json.dumps(ONE_ROW[case]))
+    log = read_joint_log(tmp_path / "q.json", ROBOT)
+    np.testing.assert_allclose(log.joint_positions, Q[:1], atol=1e-9)
+
+
+def test_a_text_with_one_number_in_each_line_is_one_row(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "q.txt", Q[0])
+    assert read_joint_log(tmp_path / "q.txt", ROBOT).joint_positions.shape == (1, 7)
+
+
+def test_a_table_with_a_column_called_q_is_no_row_of_joints(tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text(json.dumps([{"q": float(v)} for v in range(9)]))
+    with pytest.raises(DatasetError, match="1 columns of angles, but panda has 7"):
+        read_joint_log(tmp_path / "log.json", ROBOT)
+
+
+def test_angles_beyond_the_limits_are_noted(tmp_path: Path) -> None:
+    q = Q.copy()
+    q[4, 3] = 1.0  # panda_joint4 ends at -0.07
+    (tmp_path / "log.csv").write_text(csv_text(NAMES, q))
+    notes = read_joint_log(tmp_path / "log.csv", ROBOT).notes
+    assert any(re.search(r"1 of 6 rows leave .* row 4\); panda_joint4 runs", one) for one in notes)
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data.lerobot import layout
-from armsight.data.lerobot.tables import Columns, read_table, read_tasks, to_columns
+from armsight.data.lerobot.tables import Columns, numbers, read_table, read_tasks, to_columns
 from armsight.data.lerobot.video import decode
 from armsight.errors import DatasetError
 
@@ -62,7 +62,9 @@ class LeRobotReader:
         record = self.record(episode)
         path = self.data_path(record)
         if path not in self._files:
-            self._files[path] = to_columns(read_table(path), self.features, path)
+            wanted = set(numbers(self.features))
+            table = read_table(path, lambda name: name in wanted)
+            self._files[path] = to_columns(table, self.features, path)
             if len(self._files) > FILES_KEPT:
                 self._files.popitem(last=False)
         self._files.move_to_end(path)

@@ -17,6 +17,9 @@ from armsight.errors import DatasetError
 Array = NDArray[Any]
 Columns = dict[str, Array]
 
+NOT_NUMBERS = ("string", "image")
+"""Kinds of columns that are not read: nothing here computes with them, and data sets such as DROID
+have dozens"""
 TASK_COLUMN = "__index_level_0__"
 """The name that pandas gives an index without one"""
 
@@ -62,11 +65,13 @@ def _offsets(count: int, size: int) -> Any:
 def to_columns(table: Any, features: Features, path: Path) -> Columns:
     """NumPy columns (N, *shape) of an Arrow table; scalars (N,).
 
+    Columns of NOT_NUMBERS are left out.
+
     Raises:
         DatasetError: a column is missing, or has another shape than its feature.
     """
     found: Columns = {}
-    for name in columns(features):
+    for name in numbers(features):
         if name not in table.column_names:
             raise DatasetError(f"{path} has no column {name!r}, which info.json names")
         values = table[name].combine_chunks()
@@ -85,6 +90,11 @@ def to_columns(table: Any, features: Features, path: Path) -> Columns:
             )
         found[name] = array.reshape(table.num_rows, *shape)
     return found
+
+
+def numbers(features: Features) -> list[str]:
+    """Names of the columns in Parquet that hold numbers."""
+    return [name for name in columns(features) if features[name]["dtype"] not in NOT_NUMBERS]
 
 
 def read_table(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> Any:

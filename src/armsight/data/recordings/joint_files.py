@@ -22,6 +22,8 @@ Array = NDArray[np.floating]
 SUFFIXES = (".csv", ".txt", ".tsv", ".parquet", ".npz", ".npy", ".json")
 POSITION_KEYS = ("joint_positions", "observation.state", "qpos", "q", "position", "positions",
                  "joint_angles", "joints", "state")  # fmt: skip
+DEGREE_KEY = "joint_positions_deg"
+"""Joint positions [deg]: the name says so"""
 NAME_KEYS = ("joint_names", "names", "name")
 TIME_KEYS = ("times", "time", "timestamps", "timestamp", "t")
 
@@ -45,7 +47,7 @@ def read_joint_log(path: Path, robot: Robot) -> JointLog:
         elif suffix in (".npz", ".npy"):
             names, values = _numpy(path)
         elif suffix == ".json":
-            names, values = _json(path, robot)
+            names, values = _json(path)
         elif suffix in SUFFIXES:
             names, values = _text(path)
         else:
@@ -70,8 +72,8 @@ def joint_log(names: Sequence[str] | None, values: Array, robot: Robot, where: s
         times, used, notes = time_stamps(values, names, where)
         kept = [i for i in range(len(names)) if i not in used]
         names, values = [names[i] for i in kept], values[:, kept]
-    positions, more = match_joints(values, names, robot, where)
-    return JointLog(positions, times, (*notes, *more))
+    positions, more, inferred = match_joints(values, names, robot, where)
+    return JointLog(positions, times, (*notes, *more), inferred)
 
 
 def _text(path: Path) -> tuple[list[str] | None, Array]:
@@ -94,6 +96,9 @@ def _text(path: Path) -> tuple[list[str] | None, Array]:
     kept = [c for c in range(width) if _is_numeric([row[c] for row in rows], c, first)]
     if not kept:
         raise ValueError("none of its columns holds numbers")
+    if width == 1 and names is None:
+        # One number in each line, as numpy.savetxt writes one arm's joints.
+        return None, np.array([[_number(row[0]) for row in rows]], dtype=float)
     values = np.array(
         [[_number(row[c]) for c in kept] for row in rows[first:]], dtype=float
     ).reshape(-1, len(kept))
@@ -107,7 +112,7 @@ def _parquet(path: Path) -> tuple[list[str] | None, Array]:
     except pa.ArrowInvalid as error:
         raise ValueError(str(error)) from error
     columns = {name: table[name].to_pylist() for name in table.column_names}
-    return _columns(columns)
+    return _columns(columns, is_table=True)
 
 
 def _numpy(path: Path) -> tuple[list[str] | None, Array]:
@@ -118,17 +123,25 @@ def _numpy(path: Path) -> tuple[list[str] | None, Array]:
         return _columns({name: loaded[name] for name in loaded.files})
 
 
-def _json(path: Path, robot: Robot) -> tuple[list[str] | None, Array]:
+def _json(path: Path) -> tuple[list[str] | None, Array]:
     data = json.loads(path.read_text(encoding="utf-8-sig"))
     if isinstance(data, list) and data and all(isinstance(item, Mapping) for item in data):
         if all("name" in item and "position" in item for item in data):
             return _joint_states(data)
-        return _columns({key: [item[key] for item in data] for key in data[0]})
+        return _columns({key: [item[key] for item in data] for key in data[0]}, is_table=True)
     if isinstance(data, list):
         return None, np.atleast_2d(np.array(data, dtype=float))
     if not isinstance(data, Mapping):
         raise ValueError(f"it holds a {type(data).__name__}, not a list or an object")
-    return _columns(data)
+    if "name" in data and np.ndim(data.get("position")) == 1:
+        return _joint_states([data])
+    keys = [key for key in (*POSITION_KEYS, DEGREE_KEY) if key in data]
+    if any(np.ndim(data[key]) > 0 for key in keys):
+        return _columns(data)
+    if empty := [key for key in keys if data[key] is None]:
+        raise ValueError(f"{empty[0]} is null: the arm was not found, so there are no angles")
+    numbers = {key: [value] for key, value in data.items() if _is_scalar(value)}
+    return _columns(numbers or data)
 
 
 def _joint_states(messages: Sequence[Mapping[str, Any]]) -> tuple[list[str], Array]:
@@ -136,6 +149,11 @@ def _joint_states(messages: Sequence[Mapping[str, Any]]) -> tuple[list[str], Arr
     names = [str(name) for name in messages[0]["name"]]
     rows = []
     for i, message in enumerate(messages):
+        if len(message["name"]) != len(message["position"]):
+            raise ValueError(
+                f"message {i} has {len(message['name'])} names and {len(message['position'])} "
+                "positions"
+            )
         positions = dict(zip(message["name"], message["position"], strict=True))
         if missing := [name for name in names if name not in positions]:
             raise ValueError(f"message {i} lacks {', '.join(missing)}, which the first has")
@@ -149,16 +167,19 @@ def _joint_states(messages: Sequence[Mapping[str, Any]]) -> tuple[list[str], Arr
     return ["sec", "nanosec", *names], values
 
 
-def _columns(columns: Mapping[str, Any]) -> tuple[list[str] | None, Array]:
-    """Names and values of a table with one column a joint, or with all joints in one."""
-    whole = next(
-        (key for key in POSITION_KEYS if key in columns and np.ndim(columns[key]) > 0), None
-    )
-    if whole is not None and np.ndim(columns[whole]) in (1, 2) and _is_wide(columns[whole]):
-        values = np.array([np.asarray(row, dtype=float) for row in columns[whole]])
-        values = np.atleast_2d(values)
+def _columns(columns: Mapping[str, Any], is_table: bool = False) -> tuple[list[str] | None, Array]:
+    """Names and values of a table with one column a joint, or with all joints in one.
+
+    Args:
+        is_table: a flat list is a column of the table, and not the joints of its only row.
+    """
+    keys = (*POSITION_KEYS, DEGREE_KEY)
+    whole = next((key for key in keys if key in columns and np.ndim(columns[key]) > 0), None)
+    if whole is not None and (_is_wide(columns[whole]) or not is_table):
+        values = np.atleast_2d(np.array([np.asarray(v, dtype=float) for v in columns[whole]]))
+        values = np.radians(values) if whole == DEGREE_KEY else values
         key = next((key for key in NAME_KEYS if key in columns), None)
-        names = None if key is None else [str(name) for name in np.ravel(columns[key])]
+        names = None if key is None else _one_set_of_names(columns[key])
         if names is not None and len(names) != values.shape[1]:
             raise ValueError(f"it names {len(names)} joints, but has {values.shape[1]} columns")
         time = next((key for key in TIME_KEYS if key in columns), None)
@@ -175,6 +196,18 @@ def _columns(columns: Mapping[str, Any]) -> tuple[list[str] | None, Array]:
     if not numeric:
         raise ValueError(f"it has no columns of numbers; its keys are {', '.join(columns)}")
     return list(numeric), np.stack(list(numeric.values()), axis=-1)
+
+
+def _one_set_of_names(names: Any) -> list[str]:
+    """Names that are given once, or again in each row."""
+    given = np.atleast_2d(np.asarray(names, dtype=str))
+    if (given != given[0]).any():
+        raise ValueError("its rows name their joints in different orders")
+    return [str(name) for name in given[0]]
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_wide(values: Any) -> bool:

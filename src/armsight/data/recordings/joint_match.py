@@ -26,12 +26,15 @@ GENERIC = re.compile(r"^(q|m|j|dim|motor|joint|state|axis|col|column)?_?\d*$")
 ENDINGS = re.compile(r"([._ ](pos|position|positions|rad|deg|q|state))+$")
 BEYOND_LIMITS = 0.15
 """[rad] An angle that exceeds its limits by more is not meant as radians"""
+ABSURD = 2 * np.pi
+"""[rad] Whoever's angles exceed the limits by more, in either unit, logged something else"""
 
 
 def match_joints(
     values: Array, names: Sequence[str] | None, robot: Robot, where: str
-) -> tuple[Array, tuple[str, ...]]:
-    """Joint positions (M, J) [rad] in the robot's order, and notes on what was understood.
+) -> tuple[Array, tuple[str, ...], bool]:
+    """Joint positions (M, J) [rad] in the robot's order, notes on what was understood, and whether
+    the angles were taken for degrees without a name that says so.
 
     Args:
         values: (M, C) columns of numbers.
@@ -40,7 +43,7 @@ def match_joints(
         where: the file, for messages.
 
     Raises:
-        DatasetError: the columns are not this robot's joints.
+        DatasetError: the columns are not this robot's joints, or are no angles.
     """
     columns, notes = _columns(values.shape[1], names, robot, where)
     chosen = values[:, columns].astype(float)
@@ -50,8 +53,9 @@ def match_joints(
             notes.append(f"columns left alone: {', '.join(left)}")
     elif values.shape[1] > len(columns):
         notes.append(f"the last {values.shape[1] - len(columns)} columns were left alone")
-    said = {"deg" for i in columns if names is not None and _says_degrees(names[i])}
-    if said or _are_degrees(chosen, robot):
+    said = any(names is not None and _says_degrees(names[i]) for i in columns)
+    inferred = not said and _are_degrees(chosen, robot)
+    if said or inferred:
         notes.append("angles were in degrees")
         chosen = np.radians(chosen)
     missing = ~np.isfinite(chosen).all(axis=1)
@@ -62,7 +66,36 @@ def match_joints(
             f"{int(missing.sum())} of {len(chosen)} rows hold NaN (the first is row "
             f"{int(np.argmax(missing))}): they are left out"
         )
-    return chosen, tuple(notes)
+    notes += _beyond_limits(chosen[~missing], robot, where)
+    return chosen, tuple(notes), inferred
+
+
+def _beyond_limits(q: Array, robot: Robot, where: str) -> list[str]:
+    """A note where angles (n, J) [rad] leave their limits.
+
+    Raises:
+        DatasetError: most rows exceed them by whole turns: encoder counts, say.
+    """
+    low, high = robot.joint_limits.T
+    beyond = np.maximum(low - q, q - high)
+    joint = int(beyond.max(axis=0).argmax())
+    name = robot.joint_names[joint]
+    reach = f"{q[:, joint].min():g} to {q[:, joint].max():g}"
+    limits = f"{low[joint]:.2f} to {high[joint]:.2f} rad"
+    if np.median(beyond.max(axis=1)) > ABSURD:
+        raise DatasetError(
+            f"{where}: {name} runs from {reach}, neither radians nor degrees of {robot.name}, "
+            f"whose limits are {limits}; are these encoder counts, millimetres or percent? Give "
+            "radians or degrees"
+        )
+    if beyond.max() <= BEYOND_LIMITS:
+        return []
+    rows = np.flatnonzero(beyond.max(axis=1) > BEYOND_LIMITS)
+    return [
+        f"{len(rows)} of {len(q)} rows leave {robot.name}'s limits (the first is row {rows[0]}); "
+        f"{name} runs from {reach} rad, and may go from {limits}: is it another robot, another "
+        "order of joints, or a zero that is off?"
+    ]
 
 
 def time_stamps(

@@ -29,6 +29,9 @@ class JointLog:
     """(M,) [s] on the clock of `Recording.frame_times`, rising; None: row i belongs to frame i"""
     notes: tuple[str, ...] = ()
     """What was understood of the file: units, columns that were left alone"""
+    degrees_inferred: bool = False
+    """The angles were taken for degrees since they exceed the robot's limits as radians; no name
+    says so"""
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,11 @@ class Recording:
         """What a person calls frame `index`: its file's name, or its number."""
         return self.frame_names[index] if self.frame_names else str(index)
 
-    def joint_positions_at(self, indices: Sequence[int]) -> Array:
-        """(n, J) [rad] of frames; logs with time stamps are interpolated, as if without a lag.
+    def joint_positions_at(self, indices: Sequence[int], time_offset: float = 0.0) -> Array:
+        """(n, J) [rad] of frames; logs with time stamps are interpolated.
+
+        Args:
+            time_offset: [s] of the log; a frame at t shows what the log has at t - time_offset.
 
         Raises:
             DatasetError: there is no log.
@@ -122,6 +128,6 @@ class Recording:
         q = self.log.joint_positions
         if self.log.times is None or self.frame_times is None:
             return q[rows]
-        at = self.frame_times[rows]
+        at = self.frame_times[rows] - time_offset
         columns = [np.interp(at, self.log.times, column) for column in q.T]
         return np.stack(columns, axis=-1)
