@@ -43,7 +43,7 @@ def read_joints(path: str | Path, robot: Robot) -> Array:
             f"{path} holds angles outside of the limits of {robot.name}; they look as if they were "
             'in degrees. Write radians, or JSON {"joint_positions_deg": [...]}'
         )
-    q = log.joint_positions[0]
+    q: Array = log.joint_positions[0]
     low, high = robot.joint_limits.T
     outside = (q < low - BEYOND_LIMITS) | (q > high + BEYOND_LIMITS)
     if outside.any():

@@ -29,7 +29,8 @@ def pose_doubt(robot: Robot, T_cam_base: Array, estimate: Estimate) -> str | Non
     points = robot.keypoints(robot.ready_positions if q is None else q)
     seen = estimate.keypoints_2d
     behind = bool((transform_points(T_cam_base, points)[:, 2] <= 0).all())
-    if q is None or seen is None or estimate.K is None:
+    K = estimate.K
+    if q is None or seen is None or K is None:
         return _with_this_pose("behind the camera") if behind else None
     span = float(np.linalg.norm(np.ptp(seen, axis=0)))
 
@@ -37,7 +38,7 @@ def pose_doubt(robot: Robot, T_cam_base: Array, estimate: Estimate) -> str | Non
         """Median distance from where the keypoints are seen, in spans."""
         if (transform_points(T, points)[:, 2] <= 0).any():
             return np.inf
-        at = project(transform_points(T, points), estimate.K)
+        at = project(transform_points(T, points), K)
         return float(np.median(np.linalg.norm(at - seen, axis=-1))) / max(span, 1.0)
 
     if off(T_cam_base) < ELSEWHERE:

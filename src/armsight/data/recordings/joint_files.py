@@ -133,7 +133,7 @@ def _json(path: Path) -> tuple[list[str] | None, Array]:
         return None, np.atleast_2d(np.array(data, dtype=float))
     if not isinstance(data, Mapping):
         raise ValueError(f"it holds a {type(data).__name__}, not a list or an object")
-    if "name" in data and np.ndim(data.get("position")) == 1:
+    if "name" in data and np.ndim(data.get("position", 0)) == 1:
         return _joint_states([data])
     keys = [key for key in (*POSITION_KEYS, DEGREE_KEY) if key in data]
     if any(np.ndim(data[key]) > 0 for key in keys):
