@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,9 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     reader = Estimator.from_pretrained(unsure)
     assert not reader(bright, K).robot_found
     assert ClaimVerifier(reader).look(bright, K)(far) == sight(far)
+    doubtful = replace(sight, estimate=replace(sight.estimate, confidence=0.3))
+    assert np.isnan(doubtful(far)), "an arm that is read unsurely cannot tell a claim wrong"
+    assert doubtful.scores(far)["keypoints"] == sight.scores(far)["keypoints"]
     dark = judge.look(load_image(np.zeros((480, 640, 3), np.uint8)), K)
     assert np.isnan(dark(ANGLES))
 

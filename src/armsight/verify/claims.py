@@ -24,6 +24,7 @@ from armsight.camera.camera_file import CameraFile
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.estimate.answer import answer
+from armsight.estimate.confidence import SURE
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.fit.contour import Contour, draw_contour
 from armsight.fit.contour_fit import SCALES, KnownCamera, align
@@ -220,7 +221,8 @@ class ImageEvidence:
         return self.scores(claimed, T_cam_base)[kind_of(T_cam_base)]
 
     def scores(self, claimed: Array, T_cam_base: Array | None = None) -> dict[str, float]:
-        """The score of the whole picture and its parts; NaN where no robot was seen.
+        """The score of the whole picture and its parts; NaN where no robot was seen, and of the whole
+        picture where the arm was not read surely: there other poses explain it better by chance.
 
         Args:
             T_cam_base: (4, 4) where the camera's pose is known; adds 'camera known'.
@@ -238,6 +240,8 @@ class ImageEvidence:
         else:
             scores["keypoints"] = _deviations(fits.gain.max())
             scores["picture"] = _deviations(seen.gains(fits).max())
+        if self.estimate.confidence < SURE:
+            scores["picture"] = float("nan")
         if T_cam_base is not None:
             scores["camera known"] = _deviations(seen.known_camera_gains(claimed, T_cam_base).max())
         return scores

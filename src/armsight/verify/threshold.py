@@ -45,7 +45,8 @@ def fit_thresholds(
     """Thresholds for the card, and what they bring.
 
     Args:
-        estimator: with the tuning that it will be used with.
+        estimator: with the tuning that it will be used with; claims that it cannot judge, since it
+            reads the arm too unsurely, do not count.
         datasets: frames that nothing was trained on; those that show the robot and say its joint
             angles count.
         false_alarms: the rate at which true claims may be called wrong.
@@ -70,7 +71,7 @@ def fit_thresholds(
     found: dict[str, float] = {}
     measured: dict[str, Any] = {"false_alarms": false_alarms, "shift_deg": SHIFT_DEG}
     for kind, name in NAMES.items():
-        if kind == "camera known" and not right[kind]:
+        if not right[kind] and (kind == "camera known" or any(right.values())):
             continue
         found[name] = round(conformal_quantile(right[kind], false_alarms), 3)
         caught = sum(score >= found[name] for score in wrong[kind])

@@ -51,8 +51,14 @@ def verify_joints(
     known = bool(np.isfinite(score))
     agrees = score < wrong_from if known else None
     wrong = scored.suspect(claimed, T_cam_base) if agrees is False else None
+    unread = scored.estimate.robot_found and not known
     assumed = scored.estimate.intrinsics_source == "assumed"
     unsure = ["without the camera's intrinsics the verdict is unreliable too"] if assumed else []
+    if unread:
+        unsure.append(
+            f"the arm is read too unsurely to judge a claim (confidence "
+            f"{scored.estimate.confidence:.2f}); with the camera's pose it can be judged"
+        )
     return {
         "judge": "armsight",
         "claimed": claimed.tolist(),
