@@ -221,8 +221,10 @@ class ImageEvidence:
         return self.scores(claimed, T_cam_base)[kind_of(T_cam_base)]
 
     def scores(self, claimed: Array, T_cam_base: Array | None = None) -> dict[str, float]:
-        """The score of the whole picture and its parts; NaN where no robot was seen, and of the whole
-        picture where the arm was not read surely: there other poses explain it better by chance.
+        """The score of the whole picture and its parts.
+
+        NaN where no robot was seen; the whole picture's also where the arm was not read surely:
+        there other poses explain it better by chance.
 
         Args:
             T_cam_base: (4, 4) where the camera's pose is known; adds 'camera known'.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from armsight.actions.model import ActionModel, follow
 from armsight.actions.sequence import ACTION_SCALE, ActionSequence
+from armsight.estimate.confidence import SURE
 from armsight.estimate.estimator import Estimator
 from armsight.evaluate.control.plan import TRACKED, ControlPlan, PlayedEpisode
 from armsight.geometry import invert_transform, rotvec_from_rotation
@@ -121,8 +122,8 @@ class RowMaker:
     def estimated_path(self, material: Material) -> Array:
         """(K, 4, 4) pose of the grip site in the base frame at each keyframe.
 
-        A keyframe without an answer repeats the one before; those before the first answer repeat
-        it, and without any answer the arm is taken to stand still.
+        A keyframe without a sure answer repeats the one before; those before the first sure answer
+        repeat it, and without any the arm is taken to stand still.
         """
         robot = self.estimator.robot
         hand = robot.link_names.index("panda_hand")
@@ -130,7 +131,8 @@ class RowMaker:
         for frame in material.frames:
             estimate = self.estimator(frame, material.K)
             pose = poses[-1] if poses else None
-            if estimate.robot_found and estimate.joint_positions is not None:
+            sure = estimate.robot_found and estimate.confidence >= SURE
+            if sure and estimate.joint_positions is not None:
                 links = robot.forward_kinematics(np.asarray(estimate.joint_positions))
                 pose = links[hand] @ T_HAND_EE
             poses.append(pose)
