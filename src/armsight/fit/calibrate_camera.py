@@ -13,7 +13,13 @@ from armsight.camera.intrinsics import find_intrinsics
 from armsight.fit.extrinsics.answer import Answer
 from armsight.fit.extrinsics.background import LONGER_SIDE, CameraMotion
 from armsight.fit.extrinsics.calibration import VERDICTS, CameraCalibration, FrameAlignment
-from armsight.fit.extrinsics.diagnosis import MIRRORED, diagnose, mirrored_contrast, nothing_moves
+from armsight.fit.extrinsics.diagnosis import (
+    MIRRORED,
+    diagnose,
+    fit_near,
+    mirrored_contrast,
+    nothing_moves,
+)
 from armsight.fit.extrinsics.inputs import JointPath, check_images, in_degrees, joint_path
 from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.fit.extrinsics.log_errors import with_time_offset, with_zero_offsets
@@ -148,8 +154,11 @@ def _calibrated(
                 "camera_moved", _shift_in_words(seen.camera_motion),
                 f"no camera explains the {len(indices)} frames on the longer side of it",
             )  # fmt: skip
-        why = diagnose(robot, pictures, frames.joints_at(0.0)[0], K, prior, small, scanned, seed)
-        return answer.without_camera(why.verdict, *why.messages)
+        q = frames.joints_at(0.0)[0]
+        why = diagnose(robot, pictures, q, K, prior, small, scanned, seed)
+        if why.camera is None:
+            return answer.without_camera(why.verdict, *why.messages)
+        found = fit_near(robot, pictures, q, K, prior, why.camera)
     if found.contrast < SURE_CONTRAST:
         q = frames.joints_at(found.shared.time_offset)[0]
         if mirrored_contrast(robot, pictures, q, K, prior, seed) > found.contrast:

@@ -12,8 +12,23 @@ from armsight.fit.extrinsics.inputs import JointPath
 from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.fit.extrinsics.motion import compensated
 from armsight.fit.extrinsics.search import spread_frames
-from armsight.fit.extrinsics.shared_fit import Frames, SharedPrior, fixed_joints
-from armsight.fit.extrinsics.solve import LEAST_CONTRAST, SURE_CONTRAST, edge_maps, find_camera
+from armsight.fit.extrinsics.shared_fit import (
+    SCALES,
+    Frames,
+    Shared,
+    SharedPrior,
+    fixed_joints,
+)
+from armsight.fit.extrinsics.solve import (
+    EVIDENCE_WEIGHT,
+    LEAST_CONTRAST,
+    SURE_CONTRAST,
+    Solution,
+    edge_maps,
+    find_camera,
+    fit_robustly,
+    solution,
+)
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]
@@ -26,6 +41,8 @@ SAME_MOTION = 0.55
 """Correlation of the arm's and the pictures' motion from which on they are one event"""
 FEWEST_COMPARED = 8
 """frames from which on that correlation says something"""
+SAME_CONTRAST = 0.8
+"""The log as it is explains the frames where it brings this share of another order's contrast"""
 MIRRORED = "the pictures are mirrored: mirrored back, they fit"
 FRAMES_TRIED = 7
 MOST_ORDERS = 4
@@ -40,6 +57,8 @@ class Diagnosis:
 
     verdict: str
     messages: tuple[str, ...]
+    camera: Shared | None = None
+    """The camera that explains the frames after all: the search had missed it"""
 
 
 def diagnose(
@@ -60,9 +79,15 @@ def diagnose(
     """
     course = Course.of(small)
     for order, names in likely_orders(robot, course, path):
+        found = _short_search(robot, pictures, q[:, order], K, prior, seed)
         # Of several orders one may fit by chance as well as a doubtful answer does.
-        if _contrast(robot, pictures, q[:, order], K, prior, seed) > SURE_CONTRAST:
-            return Diagnosis("wrong_joint_order", (f"with {names} the camera is found",))
+        if found is None or found.contrast <= SURE_CONTRAST:
+            continue
+        # Joints that hardly moved may be exchanged, and the camera is found all the same.
+        as_logged = fit_near(robot, pictures, q, K, prior, found.shared)
+        if as_logged.contrast > SAME_CONTRAST * found.contrast:
+            return Diagnosis("fine", (), as_logged.shared)
+        return Diagnosis("wrong_joint_order", (f"with {names} the camera is found",))
     if mirrored_contrast(robot, pictures, q, K, prior, seed) > LEAST_CONTRAST:
         return Diagnosis("cannot_tell", (MIRRORED,))
     together = course.agreement(robot, path)
@@ -127,11 +152,28 @@ def _contrast(
     starts: int = 1,
 ) -> float:  # fmt: skip
     """Of the camera that a short search finds with these joints; 0 where it finds none."""
+    found = _short_search(robot, pictures, q, K, prior, seed, starts)
+    return 0.0 if found is None else found.contrast
+
+
+def _short_search(
+    robot: Robot, pictures: list[Pixels], q: Array, K: Array, prior: SharedPrior, seed: int,
+    starts: int = 1,
+) -> Solution | None:  # fmt: skip
     chosen = spread_frames(LinkHulls.of(robot, q), FRAMES_TRIED)
     some = [pictures[i] for i in chosen]
     frames = Frames(robot, edge_maps(some, K), fixed_joints(q[chosen]))
-    found = find_camera(some, frames, K, prior, seed, most_starts=starts, least_score=LEAST_SCORE)
-    return 0.0 if found is None else found.contrast
+    return find_camera(some, frames, K, prior, seed, most_starts=starts, least_score=LEAST_SCORE)
+
+
+def fit_near(
+    robot: Robot, pictures: list[Pixels], q: Array, K: Array, prior: SharedPrior, start: Shared
+) -> Solution:
+    """The fit of all frames from a camera that is nearly right."""
+    frames = Frames(robot, edge_maps(pictures, K), fixed_joints(q))
+    weights = np.full(len(pictures), EVIDENCE_WEIGHT)
+    shared, used = fit_robustly(frames, start, prior, weights, SCALES)
+    return solution(frames, shared, used, pictures, K, 0.0)
 
 
 def nothing_moves(small: Array) -> bool:

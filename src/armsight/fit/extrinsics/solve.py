@@ -36,6 +36,8 @@ SAME_PLACE = 0.02
 """[rad] by how much two answers may see the arm apart and still be one"""
 LEAST_CONTRAST = 0.13
 """of an answer that is believed; right ones have 0.2 and more, wrong ones below 0.06"""
+LEAST_ALIGNMENT = 0.33
+"""Mean edge alignment of such an answer; right ones have 0.4 and more"""
 EVIDENCE_WEIGHT = 0.02
 """of a point of a contour at first, before `uncertainty.evidence_weight` is known"""
 SURE_CONTRAST = 0.19
@@ -70,7 +72,9 @@ class Solution:
         searches from different starts end here."""
         if self.contrast >= SURE_CONTRAST:
             return True
-        return self.contrast >= LEAST_CONTRAST and self.agreement < SAME_PLACE
+        # A shadow moves with the arm, too, but the arm's contour fits it badly.
+        found_again = self.agreement < SAME_PLACE and self.mean_alignment >= LEAST_ALIGNMENT
+        return self.contrast >= LEAST_CONTRAST and found_again
 
     @property
     def mean_alignment(self) -> float:
