@@ -78,14 +78,14 @@ def test_size(estimator: Estimator) -> None:
         assert example.size == (640, 480)
 
 
-ARMS = ("so101", "ur5e", "xarm7", "iiwa7")
+ARMS = tuple(name for name in available_weights() if name != "panda")
 """Robots whose weights stand on one encoder."""
 
 
 @pytest.fixture(scope="module")
 def every_robot() -> SeveralRobots:
-    if missing := {*ARMS, "panda"} - {*available_weights()}:
-        pytest.skip(f"no weights of {', '.join(sorted(missing))} in this checkout")
+    if not ARMS:
+        pytest.skip("no weights in this checkout")
     return SeveralRobots.from_pretrained()
 
 
