@@ -131,13 +131,18 @@ def report(name: str, lines: list[dict[str, Any]], known_K: bool) -> None:
 
 def report_add(lines: list[dict[str, Any]], frames: int) -> None:
     errors = np.array([line.get("add_m", [np.inf] * frames) for line in lines])
+    found = np.isfinite(errors).all(1)
     rng = np.random.default_rng(0)
-    # Frames of one clip err together: whole clips are resampled.
-    chosen = rng.integers(len(errors), size=(2000, len(errors)))
-    for name, of in (("mean ADD [mm]", lambda e: 1000 * e.mean()), ("AUC", lambda e: auc(e))):
-        low, high = np.quantile([of(errors[rows].ravel()) for rows in chosen], [0.025, 0.975])
-        value = of(errors.ravel())
-        print(f"{name} {value:.1f} [{low:.1f}, {high:.1f}], n {errors.size} frames")
+    # Frames of one clip err together: whole clips are resampled. Refused clips score 0 in the AUC.
+    for name, of, rows in (
+        ("mean ADD of the clips found [mm]", lambda e: 1000 * e.mean(), errors[found]),
+        ("AUC [%], refused clips as 0", lambda e: 100 * auc(e), errors),
+    ):
+        if not len(rows):
+            continue
+        drawn = rows[rng.integers(len(rows), size=(2000, len(rows)))]
+        low, high = np.quantile([of(one.ravel()) for one in drawn], [0.025, 0.975])
+        print(f"{name} {of(rows.ravel()):.1f} [{low:.1f}, {high:.1f}], n {rows.size} frames")
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ from armsight.fit.extrinsics.solve import (
     solution,
 )
 from armsight.fit.extrinsics.time_offset import coarse_time_offsets, image_motion, is_video
-from armsight.fit.extrinsics.uncertainty import covariance, evidence_weight
+from armsight.fit.extrinsics.uncertainty import covariance, evidence_weight, of_principal_point
 from armsight.robots import Robot, load_robot
 
 __all__ = ["VERDICTS", "CameraCalibration", "FrameAlignment", "calibrate_camera"]
@@ -47,6 +47,8 @@ Pixels = NDArray[np.uint8]
 FOCAL_STD = {"given": 0.003, "camera_file": 0.003, "field_of_view": 0.03, "exif": 0.05}
 """of the log of the focal length, by where K came from; else it is FOCAL_UNKNOWN"""
 FOCAL_UNKNOWN = 0.4
+K_GIVEN = ("given", "camera_file")
+"""Sources of K that know the principal point; the others take the picture's middle"""
 MOST_FRAMES = 16
 """are fitted: those in which the arm stands most differently"""
 FEWEST_FRAMES = 3
@@ -181,10 +183,12 @@ def _refined(
     shared = fit_shared(frames, compared.shared, compared.prior, weights, LAST)
     compared = replace(compared, shared=shared)
     found = solution(frames, shared, weights > 0, pictures, answer.intrinsics.K, found.agreement)
-    return answer.of(
-        found, compared, covariance(frames, shared, compared.prior, weights), chosen, period,
-        path.in_seconds, camera_moved,
-    )  # fmt: skip
+    covar = covariance(frames, shared, compared.prior, weights)
+    if answer.intrinsics.source not in K_GIVEN:
+        focal = answer.intrinsics.K[0, 0] * np.exp(shared.log_focal)
+        width = pictures[0].shape[1]
+        covar[:6, :6] += of_principal_point(shared.T_cam_base, focal, width)
+    return answer.of(found, compared, covar, chosen, period, path.in_seconds, camera_moved)
 
 
 def _one_camera(seen: Scan) -> tuple[NDArray[np.intp], str | None]:

@@ -21,6 +21,8 @@ CLUSTER_FACTOR = 8.0
 errs in all frames alike (chosen on real photos whose camera is known by depth)"""
 POINTS_PER_MEASUREMENT = (16.0, 400.0)
 """Fewest and most points of a contour that count as one"""
+PRINCIPAL_POINT_STD = 0.012
+"""[of the picture's width] of a principal point that is taken to be the picture's middle"""
 
 
 def evidence_weight(frames: Frames, shared: Shared, used: NDArray[np.bool_]) -> float:
@@ -58,3 +60,17 @@ def covariance(frames: Frames, shared: Shared, prior: SharedPrior, weights: Arra
     result = np.zeros_like(H)
     result[np.ix_(free, free)] = inverse
     return result
+
+
+def of_principal_point(T_cam_base: Array, focal_length: float, width: float) -> Array:
+    """(6, 6) what an assumed principal point adds to the covariance of omega and v.
+
+    A principal point that lies elsewhere by d pixels looks like a camera that is turned by d over
+    the focal length [px] about its own centre: its place in the base frame is as sure as before.
+    """
+    x, y, z = T_cam_base[:3, 3]
+    # v = omega x t, for turns about the camera's x and y axes.
+    J = np.array([[1, 0], [0, 1], [0, 0], [0, z], [-z, 0], [y, -x]])
+    variance = (PRINCIPAL_POINT_STD * width / focal_length) ** 2
+    added: Array = variance * (J @ J.T)
+    return added
