@@ -16,6 +16,10 @@ Result = TypeVar("Result")
 Worker = Callable[[Task], Result]
 
 
+class WorkerDiedError(ArmsightError):
+    """A worker's process was killed, or ended by itself."""
+
+
 class Workers(Generic[Task, Result]):
     """Workers in this process or in several, for the length of a `with` block.
 
@@ -24,7 +28,11 @@ class Workers(Generic[Task, Result]):
     """
 
     def __init__(
-        self, make_worker: Callable[[], Worker[Task, Result]], count: int, kept: str
+        self,
+        make_worker: Callable[[], Worker[Task, Result]],
+        count: int,
+        kept: str,
+        apart: bool = False,
     ) -> None:
         """Start `count` processes; with one or fewer the work is done in this one.
 
@@ -32,12 +40,13 @@ class Workers(Generic[Task, Result]):
             make_worker: makes what does a task; must be picklable for several processes. A worker
                 that has a method `close` is closed at the end where it ran in this process.
             kept: what survives when a process dies, for the error, such as "finished episodes".
+            apart: start a process even where one is enough, so that it may die.
         """
         self._kept = kept
         self._make = cache(make_worker)
         self._made: list[Worker[Task, Result]] = []
         self._pool: ProcessPoolExecutor | None = None
-        if count > 1:
+        if count > 1 or apart:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(count, context, _start_process, (make_worker,))
 
@@ -45,7 +54,7 @@ class Workers(Generic[Task, Result]):
         """Results as they are finished: in no particular order where there are several processes.
 
         Raises:
-            ArmsightError: a process was killed. What a worker raises is raised here as it is.
+            WorkerDiedError: a process was killed. What a worker raises is raised here as it is.
         """
         if self._pool is None:
             for task in tasks:
@@ -57,7 +66,7 @@ class Workers(Generic[Task, Result]):
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
-            raise ArmsightError(
+            raise WorkerDiedError(
                 f"a worker process ended unexpectedly ({error}); perhaps the memory was short. Run "
                 f"the same command with fewer --workers; {self._kept} are kept."
             ) from error

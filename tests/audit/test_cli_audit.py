@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from armsight.audit.plan import robot_of
+from armsight.audit.plan import make_plan, robot_of, with_camera_file
 from armsight.cli.audit import command
 from armsight.data.lerobot import LeRobotReader
 from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError
-from tests.audit.drawn_arm import CAMERA_KEY, T_CAM_BASE, Drawn, K, write_dataset
+from tests.audit.drawn_arm import CAMERA_KEY, HEIGHT, T_CAM_BASE, WIDTH, Drawn, K, write_dataset
 
 K_TEXT = ",".join(str(K[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
 
@@ -83,6 +83,31 @@ def test_logs_that_are_broken_are_episodes_of_their_own(tmp_path: Path) -> None:
     assert found[2]["verdict"] != "unreadable"
 
 
+def test_a_camera_file_for_all_videos(dataset: Path, tmp_path: Path) -> None:
+    """Rescaled to the videos' size; a lens that distorts and a second camera option are refused."""
+    plan = make_plan(dataset, "panda")
+    doubled = np.diag([2.0, 2.0, 1.0]) @ K
+    file = tmp_path / "camera.json"
+    size = {"width": 2 * WIDTH, "height": 2 * HEIGHT}
+    file.write_text(json.dumps({"K": doubled.tolist(), **size}))
+    told = with_camera_file(plan, file)
+    assert told.K is not None
+    np.testing.assert_allclose(np.reshape(told.K, (3, 3))[:2, :2], K[:2, :2])
+    assert told.intrinsics_source == "camera_file"
+    file.write_text(json.dumps({"K": doubled.tolist(), **size, "D": [0.1, 0, 0, 0, 0]}))
+    with pytest.raises(BadIntrinsicsError, match="undistort the videos first"):
+        audit(dataset, "--camera", file)
+    with pytest.raises(BadIntrinsicsError, match="only one of --K, --camera"):
+        audit(dataset, "--camera", file, "--K", K_TEXT)
+
+
+def test_a_foreign_data_set_whose_pictures_are_grey(shared_data: Path) -> None:
+    """Eight unnamed state columns, and no arm in view."""
+    result = audit(shared_data / "odd_inputs" / "lerobot_v3", "--json")
+    found = json.loads(result.stdout)
+    assert found["counts"] == {"arm_not_in_view": 2}
+
+
 def test_which_robot(dataset: Path, tmp_path: Path) -> None:
     """The data set's own by default, which must be known."""
     assert robot_of(dataset) == "panda"
@@ -91,5 +116,5 @@ def test_which_robot(dataset: Path, tmp_path: Path) -> None:
     info.write_text(info.read_text().replace('"panda"', '"so100_follower"'))
     with pytest.raises(ConfigError, match=r"'so100_follower', which is none of.*panda.*--robot"):
         audit(folder)
-    with pytest.raises(BadIntrinsicsError, match="only one of --K and --fov"):
+    with pytest.raises(BadIntrinsicsError, match="only one of --K, --camera and --fov"):
         audit(dataset, "--K", K_TEXT, "--fov", 60)

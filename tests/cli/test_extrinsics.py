@@ -61,10 +61,15 @@ def test_the_camera_and_its_files(folder: Path, recorded: Recorded, tmp_path: Pa
         assert sheet.size[0] == 4 * 400
 
 
-def test_json_is_all_that_is_printed(folder: Path) -> None:
-    result = CliRunner().invoke(group, ["extrinsics", str(folder), "--robot", "panda", "--json"])
+def test_json_is_all_that_is_printed_and_zeros_can_be_held(folder: Path) -> None:
+    result = CliRunner().invoke(
+        group, ["extrinsics", str(folder), "--robot", "panda", "--json", "--zeros", "fixed"]
+    )
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["verdict"] == "fine"
+    document = json.loads(result.stdout)
+    assert document["verdict"] == "fine"
+    assert not any(document["joint_zero_offsets_observable"])
+    assert document["joint_zero_offsets_std"] == [None] * 7
 
 
 def test_a_log_that_does_not_fit_has_its_own_exit_code(

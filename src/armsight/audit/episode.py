@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from armsight.audit.pictures import overlay_strip
 from armsight.audit.plan import AuditPlan, Unit, episode_digest
 from armsight.data.lerobot.reader import LeRobotReader
-from armsight.data.recordings import Recording
 from armsight.data.recordings.open_recordings import episode_recording
 from armsight.errors import ArmsightError, MissingExtraError, OutputError
-from armsight.fit.calibrate_camera import CameraCalibration, calibrate_camera
+from armsight.recorded.calibrate import RecordedCamera, calibrate_frames, spread
 from armsight.robots import Robot, load_robot
 
-Array = NDArray[np.floating]
 Row = dict[str, Any]
 
-STRETCH = 16
-"""Frames that are decoded in one go"""
 NUM_SHOWN = 4
 """Frames in an episode's picture"""
 FATAL = (MissingExtraError, OutputError)
@@ -55,19 +50,7 @@ class EpisodeAuditor:
             MissingExtraError: a package is missing.
         """
         start = time.perf_counter()
-        row: Row = {
-            "key": unit.key,
-            "episode": unit.episode,
-            "camera_key": unit.camera_key,
-            "digest": episode_digest(self.reader, unit),
-            "num_frames": int(self.reader.record(unit.episode)["length"]),
-            "image_size": None,
-            "frames": [],
-            "notes": [],
-            "calibration": None,
-            "overlay_jpeg": None,
-            "error": None,
-        }
+        row = empty_row(self.reader, unit)
         try:
             row |= self._audited(unit)
         except FATAL:
@@ -85,68 +68,48 @@ class EpisodeAuditor:
         recording = episode_recording(
             self.reader, self.robot, unit.episode, unit.camera_key, plan.state_key
         )
-        log, times = recording.log, recording.frame_times
-        assert log is not None
-        assert times is not None
+        if plan.K is not None:
+            K = np.reshape(plan.K, (3, 3))
+            recording = replace(recording, K=K, intrinsics_source=plan.intrinsics_source)
+        elif plan.fov_deg is not None:
+            recording = replace(recording, fov_deg=plan.fov_deg)
         chosen = spread(len(recording), plan.num_frames)
-        images = LazyFrames(recording, chosen)
-        found = calibrate_camera(
-            self.robot,
-            images,
-            log.joint_positions,
-            K=None if plan.K is None else np.reshape(plan.K, (3, 3)),
-            fov_deg=plan.fov_deg,
-            image_times=times[chosen],
-            log_times=log.times,
-        )
+        images = recording.lazily(chosen)
+        found = calibrate_frames(recording, self.robot, images, chosen)
         return {
             "frames": chosen,
             "image_size": list(images[0].shape[1::-1]),
             "notes": list(recording.notes),
             "calibration": found.to_json(),
-            "overlay_jpeg": self._overlay(recording, found),
+            "overlay_jpeg": self._overlay(RecordedCamera(recording, tuple(chosen), found)),
         }
 
-    def _overlay(self, recording: Recording, found: CameraCalibration) -> str:
+    def _overlay(self, camera: RecordedCamera) -> str:
         """A few frames with the arm as log and camera have it: a JPEG, base64."""
-        log, times = recording.log, recording.frame_times
-        assert log is not None
-        assert log.times is not None
-        assert times is not None
-        shown = spread(len(recording), NUM_SHOWN)
-        at = times[shown] - (found.time_offset or 0.0)
-        q = np.stack([np.interp(at, log.times, column) for column in log.joint_positions.T], -1)
+        shown = spread(len(camera.recording), NUM_SHOWN)
         strip = overlay_strip(
-            recording.frames(shown),
+            camera.recording.frames(shown),
             [f"frame {i}" for i in shown],
             self.robot,
-            q + found.joint_zero_offsets,
-            found.T_cam_base,
-            found.K,
+            camera.joint_positions(shown),
+            camera.found.T_cam_base,
+            camera.found.K,
         )
         return base64.b64encode(strip).decode()
 
 
-class LazyFrames(Sequence[NDArray[np.uint8]]):
-    """Frames of a recording, read in stretches, of which one is held in memory."""
-
-    def __init__(self, recording: Recording, indices: Sequence[int]) -> None:
-        self._recording, self._indices = recording, indices
-        self._start, self._held = 0, list[NDArray[np.uint8]]()
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, item: int) -> NDArray[np.uint8]:  # type: ignore[override]
-        """Frame number `item` (H, W, 3) RGB; no slices."""
-        item = range(len(self))[item]
-        if not self._start <= item < self._start + len(self._held):
-            self._start = item - item % STRETCH
-            self._held = self._recording.frames(self._indices[self._start : self._start + STRETCH])
-        return self._held[item - self._start]
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers below `count`, evenly spread, with the first and the last."""
-    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(int)
-    return [int(i) for i in chosen]
+def empty_row(reader: LeRobotReader, unit: Unit) -> Row:
+    """A row of which nothing is known yet but which episode it is."""
+    return {
+        "key": unit.key,
+        "episode": unit.episode,
+        "camera_key": unit.camera_key,
+        "digest": episode_digest(reader, unit),
+        "num_frames": int(reader.record(unit.episode)["length"]),
+        "image_size": None,
+        "frames": [],
+        "notes": [],
+        "calibration": None,
+        "overlay_jpeg": None,
+        "error": None,
+    }

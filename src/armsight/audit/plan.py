@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from armsight.camera.camera_file import read_camera_file
+from armsight.camera.image import load_image
+from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
-from armsight.errors import ConfigError, DatasetError
+from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError
 from armsight.robots import available_robots
 
 MOST_FRAMES = 300
@@ -45,6 +50,8 @@ class AuditPlan:
     """Nine numbers [px], row by row; None where unknown"""
     fov_deg: float | None = None
     num_frames: int = MOST_FRAMES
+    intrinsics_source: str = "given"
+    """Where K came from: one of `armsight.state.INTRINSICS_SOURCES`"""
 
     def units(self) -> list[Unit]:
         """Camera by camera, so that what one video file holds is read in one go."""
@@ -107,6 +114,32 @@ def make_plan(
         fov_deg=fov_deg,
         num_frames=num_frames,
     )
+
+
+def with_camera_file(plan: AuditPlan, path: Path) -> AuditPlan:
+    """The plan with the intrinsics of a camera file, rescaled to the videos' size.
+
+    Raises:
+        BadIntrinsicsError: the file cannot be read or cannot belong to the videos, its lens
+            distorts, or the videos are of several sizes.
+    """
+    features = LeRobotReader(plan.dataset).features
+    sizes = {tuple(features[key]["shape"][:2]) for key in plan.camera_keys}
+    if len(sizes) > 1:
+        raise BadIntrinsicsError(
+            f"the cameras {', '.join(plan.camera_keys)} have pictures of several sizes; choose one "
+            "by --camera-key, and give its camera file"
+        )
+    blank = load_image(np.zeros((*sizes.pop(), 3), np.uint8))
+    found = find_intrinsics(blank, camera=read_camera_file(path))
+    if found.distortion is not None:
+        raise BadIntrinsicsError(
+            f"{path} has lens distortion; undistort the videos first, and give the K of those"
+        )
+    if found.source == "assumed":
+        return plan
+    K = tuple(float(value) for value in found.K.ravel())
+    return replace(plan, K=K, intrinsics_source=found.source)
 
 
 def robot_of(dataset: Path) -> str:

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from armsight.audit.episode import EpisodeAuditor, Row
+from armsight.audit.episode import EpisodeAuditor, Row, empty_row
 from armsight.audit.plan import AuditPlan, Unit, episode_digest
 from armsight.data.lerobot.reader import LeRobotReader
 from armsight.errors import OutputError
 from armsight.files import atomic_write
-from armsight.parallel import Workers
+from armsight.parallel import WorkerDiedError, Workers
 from armsight.reports.journal import Journal
 
 Auditor = Callable[[Unit], Row]
@@ -23,6 +23,11 @@ ENGINES: tuple[Engine, ...] = ("local", "ray")
 FORMAT = "armsight-audit/1"
 ROWS = "episodes.jsonl"
 OVERLAYS = "overlays"
+KEPT = "finished episodes"
+DIED = (
+    "the process that audited this episode ended unexpectedly; perhaps the memory was short. Run "
+    "the same command with fewer --workers"
+)
 
 
 def run_audit(
@@ -59,7 +64,7 @@ def run_audit(
         ]
         done = len(units) - len(todo)
         progress(done, len(units))
-        for row in _audited(partial(make_auditor, plan), todo, workers, engine):
+        for row in _audited(partial(make_auditor, plan), todo, workers, engine, reader):
             if report is not None and journal is not None:
                 # The picture first: a row in the journal is not looked at again.
                 _keep_overlay(row, report)
@@ -80,7 +85,11 @@ def overlay_path(row: Row) -> str:
 
 
 def _audited(
-    make: Callable[[], Auditor], units: Sequence[Unit], workers: int, engine: Engine
+    make: Callable[[], Auditor],
+    units: Sequence[Unit],
+    workers: int,
+    engine: Engine,
+    reader: LeRobotReader,
 ) -> Iterator[Row]:
     if not units:
         return
@@ -89,8 +98,27 @@ def _audited(
 
         yield from run_on_ray(make, units, workers)
         return
-    with Workers(make, workers, "finished episodes") as pool:
-        yield from pool.run(units)
+    left = list(units)
+    while left:
+        try:
+            with Workers(make, workers, KEPT) as pool:
+                for row in pool.run(left):
+                    left = [unit for unit in left if unit.key != row["key"]]
+                    yield row
+        except WorkerDiedError:
+            # Tasks are begun in order, so that whoever died is among the first: these go alone.
+            suspects, left = left[: 2 * workers + 1], left[2 * workers + 1 :]
+            yield from (_audited_apart(make, unit, reader) for unit in suspects)
+
+
+def _audited_apart(make: Callable[[], Auditor], unit: Unit, reader: LeRobotReader) -> Row:
+    """An episode in a process of its own; a row with an error where it dies."""
+    try:
+        with Workers(make, 1, KEPT, apart=True) as pool:
+            return next(pool.run([unit]))
+    except WorkerDiedError:
+        # Without a digest the row is not kept as finished: the next run tries it again.
+        return empty_row(reader, unit) | {"digest": "", "seconds": 0.0, "error": DIED}
 
 
 def _keep_overlay(row: Row, report: Path) -> None:

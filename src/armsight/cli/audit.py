@@ -21,6 +21,7 @@ from armsight.errors import BadIntrinsicsError
 @click.option("--state-key", help="The column of joint positions, if there is a choice.")
 @click.option("--K", "K_text", help="fx,fy,cx,cy of the cameras [px]; found if not given.")
 @click.option("--fov", "fov_deg", type=float, help="Their horizontal field of view [deg].")
+@click.option("--camera", type=click.Path(path_type=Path), help="Their camera file.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes, or Ray actors, of one core each.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
@@ -39,6 +40,7 @@ def command(
     state_key: str | None,
     K_text: str | None,
     fov_deg: float | None,
+    camera: Path | None,
     workers: int,
     engine: str,
     report: Path | None,
@@ -54,20 +56,22 @@ def command(
     from armsight.audit.copy_dataset import write_copy
     from armsight.audit.judge import judge
     from armsight.audit.page import write_page
-    from armsight.audit.plan import make_plan, robot_of
+    from armsight.audit.plan import make_plan, robot_of, with_camera_file
     from armsight.audit.run import ENGINES, run_audit
     from armsight.audit.table import audit_table
     from armsight.data.lerobot.layout import write_json
     from armsight.data.lerobot.reader import LeRobotReader
     from armsight.robots import load_robot
 
-    if K_text is not None and fov_deg is not None:
-        raise BadIntrinsicsError("give only one of --K and --fov")
+    if sum(option is not None for option in (K_text, fov_deg, camera)) > 1:
+        raise BadIntrinsicsError("give only one of --K, --camera and --fov")
     robot = robot or robot_of(dataset)
     known = load_robot(robot)
     K = None if K_text is None else parse_K(K_text).ravel().tolist()
     plan = make_plan(dataset, robot, episodes=episodes, camera_keys=camera_keys,
                      state_key=state_key, K=K, fov_deg=fov_deg)  # fmt: skip
+    if camera is not None:
+        plan = with_camera_file(plan, camera)
     chosen = next(name for name in ENGINES if name == engine)
     with counting(len(plan.units()), "auditing") as tell:
         rows = run_audit(plan, report, workers=workers, engine=chosen,

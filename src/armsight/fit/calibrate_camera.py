@@ -22,7 +22,11 @@ from armsight.fit.extrinsics.diagnosis import (
 )
 from armsight.fit.extrinsics.inputs import JointPath, check_images, in_degrees, joint_path
 from armsight.fit.extrinsics.link_hulls import LinkHulls
-from armsight.fit.extrinsics.log_errors import with_time_offset, with_zero_offsets
+from armsight.fit.extrinsics.log_errors import (
+    with_time_offset,
+    with_zero_offsets,
+    without_zero_offsets,
+)
 from armsight.fit.extrinsics.scan import Scan, scan
 from armsight.fit.extrinsics.search import spread_frames
 from armsight.fit.extrinsics.shared_fit import Frames, SharedPrior, fit_shared
@@ -65,6 +69,8 @@ def calibrate_camera(
     fov_deg: float | None = None,
     image_times: ArrayLike | None = None,
     log_times: ArrayLike | None = None,
+    find_zeros: bool = True,
+    find_time_offset: bool = True,
     seed: int = 0,
     report: Callable[[float], None] | None = None,
 ) -> CameraCalibration:
@@ -81,6 +87,8 @@ def calibrate_camera(
         K: (3, 3) [px]; without it the focal length is found too.
         fov_deg: horizontal field of view [deg], if that is what is known.
         image_times, log_times: (N,) and (M,) [s] on one clock; without them row i is frame i's.
+        find_zeros: whether joints may have zeros that are off; otherwise the log's are right.
+        find_time_offset: whether log and video may be shifted in time.
         seed: of the search.
         report: is told what share of the work is done, in [0, 1].
 
@@ -118,12 +126,13 @@ def calibrate_camera(
             f"by the log no point of the arm moves by more than {100 * moved:.1f} cm",
         )
     seen = scan(images, usable, size)
-    return _calibrated(robot, images, path, seen, answer, seed, report)
+    unknown = find_zeros, find_time_offset
+    return _calibrated(robot, images, path, seen, answer, seed, report, unknown)
 
 
 def _calibrated(
     robot: Robot, images: Sequence[Pixels], path: JointPath, seen: Scan, answer: Answer, seed: int,
-    report: Callable[[float], None] | None,
+    report: Callable[[float], None] | None, unknown: tuple[bool, bool],
 ) -> CameraCalibration:  # fmt: skip
     """What the fit says of frames whose joints are known."""
     indices, camera_moved = _one_camera(seen)
@@ -135,7 +144,8 @@ def _calibrated(
         return answer.without_camera(
             "arm_not_in_view", "nothing moves in the pictures, although the log's arm does"
         )
-    video = is_video(scanned)
+    find_zeros, find_time_offset = unknown
+    video = find_time_offset and is_video(scanned)
     offsets = [0.0]
     if video:
         offsets = coarse_time_offsets(robot, scanned, image_motion(small))
@@ -165,12 +175,14 @@ def _calibrated(
         q = frames.joints_at(found.shared.time_offset)[0]
         if mirrored_contrast(robot, pictures, q, K, prior, seed) > found.contrast:
             return answer.without_camera("cannot_tell", MIRRORED)
-    return _refined(frames, found, prior, pictures, path, chosen, answer, video, camera_moved)
+    return _refined(frames, found, prior, pictures, path, chosen, answer, video,
+                    find_zeros, camera_moved)  # fmt: skip
 
 
 def _refined(
     frames: Frames, found: Solution, prior: SharedPrior, pictures: list[Pixels], path: JointPath,
-    chosen: NDArray[np.intp], answer: Answer, video: bool, camera_moved: str | None,
+    chosen: NDArray[np.intp], answer: Answer, video: bool, find_zeros: bool,
+    camera_moved: str | None,
 ) -> CameraCalibration:  # fmt: skip
     """The last fit, with a time offset and zero offsets where the pictures ask for them."""
     weights = evidence_weight(frames, found.shared, found.used) * found.used
@@ -179,7 +191,11 @@ def _refined(
         period = path.frame_period
         shared, prior = with_time_offset(frames, shared, prior, weights, period)
     shared = fit_shared(frames, shared, prior, weights, FINE)
-    compared = with_zero_offsets(frames, shared, prior, weights)
+    compared = (
+        with_zero_offsets(frames, shared, prior, weights)
+        if find_zeros
+        else without_zero_offsets(shared, prior)
+    )
     shared = fit_shared(frames, compared.shared, compared.prior, weights, LAST)
     compared = replace(compared, shared=shared)
     found = solution(frames, shared, weights > 0, pictures, answer.intrinsics.K, found.agreement)

@@ -92,7 +92,7 @@ def _photos(folder: Path, robot: Robot, joints: Path | None) -> Recording:
     )
     camera = next((p / "K.txt" for p in (folder, place) if (p / "K.txt").is_file()), None)
     if camera is None:
-        return recording
+        return _with_exif(recording, first)
     found = find_intrinsics(first, camera=read_camera_file(camera))
     if found.distortion is not None:
         raise BadIntrinsicsError(
@@ -102,6 +102,18 @@ def _photos(folder: Path, robot: Robot, joints: Path | None) -> Recording:
     return replace(
         recording, K=found.K, intrinsics_source=found.source, notes=(*recording.notes, *said)
     )
+
+
+def _with_exif(recording: Recording, first: LoadedImage) -> Recording:
+    """With the focal length that the camera wrote into the first photo, where it did."""
+    if first.focal_35mm is None:
+        return recording
+    found = find_intrinsics(first)
+    fov = 2 * np.degrees(np.arctan(first.width / 2 / found.K[0, 0]))
+    return replace(
+        recording, fov_deg=float(fov), intrinsics_source=found.source,
+        notes=(*recording.notes, *found.messages),
+    )  # fmt: skip
 
 
 def _first_photo(paths: Sequence[Path]) -> tuple[LoadedImage, tuple[str, ...]]:

@@ -14,6 +14,8 @@ from armsight.errors import DatasetError
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
+STRETCH = 16
+"""Frames that are decoded in one go where they are read one after the other"""
 UNKNOWN_INTRINSICS = "unknown"
 """`Recording.intrinsics_source` where nobody gave any; else one of state.INTRINSICS_SOURCES, or
 'layout' (K.txt beside the photos) or 'dataset' (the data set's own)"""
@@ -109,6 +111,10 @@ class Recording:
             raise DatasetError(f"{self.name} has frames 0 to {len(self) - 1}; asked for {wanted}")
         return self.source.read(wanted)
 
+    def lazily(self, indices: Sequence[int]) -> LazyFrames:
+        """The frames `indices` (rising) for whoever looks at one after the other."""
+        return LazyFrames(self, indices)
+
     def frame_name(self, index: int) -> str:
         """What a person calls frame `index`: its file's name, or its number."""
         return self.frame_names[index] if self.frame_names else str(index)
@@ -131,3 +137,22 @@ class Recording:
         at = self.frame_times[rows] - time_offset
         columns = [np.interp(at, self.log.times, column) for column in q.T]
         return np.stack(columns, axis=-1)
+
+
+class LazyFrames(Sequence[Pixels]):
+    """Frames of a recording, read in stretches, of which one is held in memory."""
+
+    def __init__(self, recording: Recording, indices: Sequence[int]) -> None:
+        self._recording, self._indices = recording, indices
+        self._start, self._held = 0, list[Pixels]()
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, item: int) -> Pixels:  # type: ignore[override]
+        """Frame number `item` (H, W, 3) RGB; no slices."""
+        item = range(len(self))[item]
+        if not self._start <= item < self._start + len(self._held):
+            self._start = item - item % STRETCH
+            self._held = self._recording.frames(self._indices[self._start : self._start + STRETCH])
+        return self._held[item - self._start]

@@ -57,6 +57,12 @@ def with_time_offset(
     return best, wide
 
 
+def without_zero_offsets(shared: Shared, prior: SharedPrior) -> Compared:
+    """The fit of whoever knows that the zeros are right: none was looked for."""
+    J = len(shared.zeros)
+    return Compared(shared, prior, (), np.zeros(J, dtype=bool), np.full(J, np.inf))
+
+
 def with_zero_offsets(
     frames: Frames, shared: Shared, prior: SharedPrior, weights: Array
 ) -> Compared:

@@ -1,0 +1,1 @@
+"""Recordings in, cameras out: what `armsight extrinsics` and `armsight audit` share."""
