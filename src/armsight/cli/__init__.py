@@ -56,6 +56,7 @@ class LazyGroup(click.Group):
             return None
         module: Any = importlib.import_module(module_of(cmd_name))
         command: click.Command = module.command
+        command.name = cmd_name  # each is a function called `command` in its module
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
