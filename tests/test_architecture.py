@@ -44,7 +44,7 @@ BELOW = {
     "action_spec": set(),
     "network": {"cpus", "errors"},
     "camera": {"geometry", "state", "errors"},
-    "fit": {"camera", "robots", "geometry", "errors"},
+    "fit": {"camera", "robots", "geometry", "state", "errors"},
     "prefetch": set(),
     "estimate": {
         "camera",

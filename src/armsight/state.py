@@ -105,7 +105,7 @@ class Estimate:
         def by_name(values: Array | None) -> dict[str, Any] | None:
             if values is None:
                 return None
-            return dict(zip(self.keypoint_names, _plain(values), strict=True))
+            return dict(zip(self.keypoint_names, finite_lists(values), strict=True))
 
         return {
             "image": self.image,
@@ -114,18 +114,18 @@ class Estimate:
             "confidence": self.confidence,
             "presence": self.presence,
             "joint_names": list(self.joint_names),
-            "joint_positions": _plain(self.joint_positions),
-            "joint_std": _plain(self.joint_std),
+            "joint_positions": finite_lists(self.joint_positions),
+            "joint_std": finite_lists(self.joint_std),
             "keypoint_names": list(self.keypoint_names),
             "keypoints_2d": by_name(self.keypoints_2d),
             "keypoints_2d_std": by_name(self.keypoints_2d_std),
             "keypoints_3d_cam": by_name(self.keypoints_3d_cam),
-            "T_cam_base": _plain(self.T_cam_base),
-            "T_cam_base_std": _plain(self.T_cam_base_std),
-            "covariance": _plain(self.covariance),
+            "T_cam_base": finite_lists(self.T_cam_base),
+            "T_cam_base_std": finite_lists(self.T_cam_base_std),
+            "covariance": finite_lists(self.covariance),
             "focal_length_std": self.focal_length_std,
-            "samples": _plain(self.samples),
-            "K": _plain(self.K),
+            "samples": finite_lists(self.samples),
+            "K": finite_lists(self.K),
             "distortion": self.distortion
             and {
                 "model": self.distortion.model,
@@ -145,7 +145,7 @@ def _without(document: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in keys}
 
 
-def _plain(values: Array | None) -> Any:
+def finite_lists(values: Any) -> Any:
     """Nested lists with None in place of NaN and infinity, which JSON cannot say."""
     if values is None:
         return None
@@ -155,4 +155,4 @@ def _plain(values: Array | None) -> Any:
             return [clean(item) for item in value]
         return value if math.isfinite(value) else None
 
-    return clean(np.asarray(values).tolist())
+    return clean(np.asarray(values, dtype=float).tolist())

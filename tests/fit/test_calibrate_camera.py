@@ -125,14 +125,15 @@ def clip() -> Recorded:
     return record(smooth_path(60, 1), camera_at(-50, 30), 3)
 
 
-def test_a_log_that_runs_ahead(clip: Recorded) -> None:
-    """The log has 10 rows a second, and each comes 0.4 s too early."""
+@pytest.mark.parametrize(("verdict", "offset"), [("log_ahead", 0.4), ("log_behind", -0.4)])
+def test_a_log_that_runs_ahead_or_behind(clip: Recorded, verdict: str, offset: float) -> None:
+    """The log has 10 rows a second, and each comes 0.4 s too early or too late."""
     times = 0.1 * np.arange(60)
     found = calibrate_camera(
-        ROBOT, clip.images, clip.q, K=clip.K, image_times=times + 0.4, log_times=times
+        ROBOT, clip.images, clip.q, K=clip.K, image_times=times + offset, log_times=times
     )
-    assert found.verdict == "log_ahead", str(found)
-    assert found.time_offset == pytest.approx(0.4, abs=0.05)
+    assert found.verdict == verdict, str(found)
+    assert found.time_offset == pytest.approx(offset, abs=0.05)
     assert found.T_cam_base is not None
     assert clip.errors(found.T_cam_base)[0] < 0.02
 

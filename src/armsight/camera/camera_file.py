@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.camera.distortion import Distortion, distortion_of
-from armsight.camera.documents import read_documents
+from armsight.camera.documents import plain_key, read_documents
 from armsight.errors import BadIntrinsicsError
 from armsight.geometry import scale_matrix
 
@@ -159,7 +159,7 @@ def _camera(path: Path, node: Mapping[str, Any]) -> CameraFile:
     K, messages = _matrix(node), list[str]()
     assert K is not None
     size = _size(node, K)
-    plain = {_plain(key): value for key, value in node.items()}
+    plain = {plain_key(key): value for key, value in node.items()}
     distortion = distortion_of(node, path)
     projection = plain.get("p", plain.get("projectionmatrix"))
     if projection is not None and distortion is not None:
@@ -188,7 +188,7 @@ def _windowed(
 
     In ROS (sensor_msgs/CameraInfo) K belongs to the whole sensor at full resolution.
     """
-    roi = {_plain(key): value for key, value in (plain.get("roi") or {}).items()}
+    roi = {plain_key(key): value for key, value in (plain.get("roi") or {}).items()}
     x, y = float(roi.get("xoffset", 0)), float(roi.get("yoffset", 0))
     w, h = int(roi.get("width", 0)), int(roi.get("height", 0))
     bin_x, bin_y = (max(1, int(plain.get(key, 0) or 0)) for key in ("binningx", "binningy"))
@@ -205,7 +205,7 @@ def _windowed(
 
 def _matrix(node: Mapping[str, Any]) -> Array | None:
     """The camera matrix that a mapping holds, or None."""
-    plain = {_plain(key): value for key, value in node.items()}
+    plain = {plain_key(key): value for key, value in node.items()}
     for key in MATRIX_KEYS:
         value = plain.get(key)
         if isinstance(value, Mapping) and (named := _by_name(value)) is not None:
@@ -220,7 +220,7 @@ def _matrix(node: Mapping[str, Any]) -> Array | None:
 
 
 def _by_name(node: Mapping[str, Any]) -> Array | None:
-    plain = {_plain(key): value for key, value in node.items()}
+    plain = {plain_key(key): value for key, value in node.items()}
 
     def value(keys: tuple[str, ...]) -> float | None:
         found = next((plain[key] for key in keys if key in plain), None)
@@ -252,7 +252,7 @@ def _from_numbers(numbers: Array) -> Array:
 
 def _size(node: Mapping[str, Any], K: Array) -> tuple[int, int] | None:
     """Width and height [px], where the mapping says so."""
-    plain = {_plain(key): value for key, value in node.items()}
+    plain = {plain_key(key): value for key, value in node.items()}
     width = next((plain[key] for key in WIDTH_KEYS if plain.get(key)), None)
     height = next((plain[key] for key in HEIGHT_KEYS if plain.get(key)), None)
     if width is None or height is None:
@@ -287,10 +287,6 @@ def _is_matrix(node: Any) -> bool:
     return all(
         isinstance(row, list) and all(isinstance(x, int | float) for x in row) for row in rows
     )
-
-
-def _plain(key: Any) -> str:
-    return "".join(c for c in str(key).lower() if c.isalnum())
 
 
 def _keys(node: Any, depth: int = 0) -> Iterator[str]:

@@ -165,3 +165,8 @@ def _xml(text: str) -> Any:
         return numbers[0] if len(numbers) == 1 else numbers
 
     return value(ElementTree.fromstring(text))
+
+
+def plain_key(key: Any) -> str:
+    """A name without what people write differently: 'Camera_Matrix' and 'camera-matrix' are one."""
+    return "".join(c for c in str(key).lower() if c.isalnum())

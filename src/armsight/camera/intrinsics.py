@@ -20,10 +20,12 @@ ASSUMED_FOV_DEG = 60.0
 """Field of view [deg] of the longer side that is assumed when nothing is known."""
 NARROWEST_FOV_DEG, WIDEST_FOV_DEG = 3.0, 170.0
 """Field of view [deg] of the longer side outside of which K cannot be meant"""
-LOG_FOCAL_STD = {"field_of_view": 0.03, "exif": 0.05, "assumed": 0.35}
-"""How far the log of the focal length may be from that of K, by where K came from; sources that
-are not listed count as exact. Cameras' fields of view run from 35 to 110 deg: 0.6 to -0.9 from the
-one that is assumed."""
+LOG_FOCAL_STD = {"given": 0.003, "camera_file": 0.003, "field_of_view": 0.03, "exif": 0.05,
+                 "assumed": 0.35}  # fmt: skip
+"""How far the log of the focal length may be from that of K, by where K came from. Cameras' fields
+of view run from 35 to 110 deg: 0.6 to -0.9 from the one that is assumed."""
+EXACT = 0.01
+"""What is known better than this counts as exact for one picture; many pictures can check it"""
 CENTRE_STD = 0.012
 """How far a principal point that is not known lies off the middle, as a share of the longer side"""
 OFF_CENTRE, UNEQUAL_FOCAL = 0.15, 0.1
@@ -46,8 +48,10 @@ class Intrinsics:
 
     @property
     def log_focal_std(self) -> float:
-        """of the log of the focal length about that of K; 0 where that is known"""
-        return LOG_FOCAL_STD.get(self.source, 0.0)
+        """of the log of the focal length about that of K; 0 where that is known well enough for
+        one picture (EXACT)"""
+        std = LOG_FOCAL_STD[self.source]
+        return std if std > EXACT else 0.0
 
     @property
     def centre_std(self) -> float:

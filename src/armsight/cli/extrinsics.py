@@ -136,7 +136,10 @@ def _show(viewer: RerunSink, camera: RecordedCamera, robot: Robot) -> None:
 def _table(camera: RecordedCamera) -> str:
     """What a person reads."""
     recording, found, indices = camera.recording, camera.found, camera.indices
-    lines = [f"{recording.name}: {found.verdict.replace('_', ' ')} ({VERDICTS[found.verdict]})"]
+    means = VERDICTS[found.verdict]
+    if recording.log is None and found.verdict == "fine":
+        means = "a camera explains the pictures"
+    lines = [f"{recording.name}: {found.verdict.replace('_', ' ')} ({means})"]
     lines += [f"  {message}" for message in found.messages]
     if found.T_base_cam is not None:
         x, y, z = found.T_base_cam[:3, 3]

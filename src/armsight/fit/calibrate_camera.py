@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.camera.image import load_image
-from armsight.camera.intrinsics import find_intrinsics
+from armsight.camera.intrinsics import LOG_FOCAL_STD, find_intrinsics
 from armsight.fit.extrinsics.answer import Answer
 from armsight.fit.extrinsics.background import LONGER_SIDE, CameraMotion
 from armsight.fit.extrinsics.calibration import VERDICTS, CameraCalibration, FrameAlignment
@@ -48,9 +48,6 @@ __all__ = ["VERDICTS", "CameraCalibration", "FrameAlignment", "calibrate_camera"
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
-FOCAL_STD = {"given": 0.003, "camera_file": 0.003, "field_of_view": 0.03, "exif": 0.05}
-"""of the log of the focal length, by where K came from; else it is FOCAL_UNKNOWN"""
-FOCAL_UNKNOWN = 0.4
 K_GIVEN = ("given", "camera_file")
 """Sources of K that know the principal point; the others take the picture's middle"""
 MOST_FRAMES = 16
@@ -156,9 +153,7 @@ def _calibrated(
     pictures = [np.asarray(images[int(i)]) for i in chosen]
     K = answer.intrinsics.K
     frames = Frames(robot, edge_maps(pictures, K), path.among(chosen).at)
-    prior = SharedPrior(
-        FOCAL_STD.get(answer.intrinsics.source, FOCAL_UNKNOWN), np.zeros(len(robot.joint_names))
-    )
+    prior = SharedPrior(LOG_FOCAL_STD[answer.intrinsics.source], np.zeros(len(robot.joint_names)))
     found = find_camera(pictures, frames, K, prior, seed, offsets, report=report)
     if found is None or not found.believed:
         if seen.camera_motion is not None:

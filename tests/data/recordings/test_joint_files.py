@@ -142,6 +142,7 @@ BAD = {
         "log.json", '[{"joint_names": ["a", "b"], "q": [1, 2]},'
         ' {"joint_names": ["b", "a"], "q": [1, 2]}]', "joints in different orders",
     ),
+    "a zip that is none": ("log.npz", "PK\x03\x04junk", "cannot be read"),
     "unknown kind": ("log.bag", "x", "is no joint log; known: .csv"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,3 +169,10 @@ def test_photos_that_are_reduced_while_loading_are_left_out(
     read = recording.read_frames(range(5))
     assert read.indices == ()
     assert "000.png is too large" in read.notes[0]
+
+
+@pytest.mark.parametrize("option", ["camera_key", "state_key", "episodes"])
+def test_options_of_data_sets_are_refused_elsewhere(tmp_path: Path, option: str) -> None:
+    value: Any = [0] if option == "episodes" else "x"
+    with pytest.raises(DatasetError, match=f"leave --{option.replace('_', '-')} out"):
+        list(open_recordings(tmp_path, ROBOT, **{option: value}))

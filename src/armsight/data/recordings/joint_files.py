@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def read_joint_log(path: Path, robot: Robot) -> JointLog:
             names, values = _text(path)
         else:
             raise DatasetError(f"{path} is no joint log; known: {', '.join(SUFFIXES)} files")
-    except (OSError, ValueError, EOFError, KeyError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise DatasetError(f"joint log {path} cannot be read: {error}") from error
     if not len(values):
         raise DatasetError(f"joint log {path} has no rows")

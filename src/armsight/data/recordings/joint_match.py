@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.camera.documents import plain_key
 from armsight.errors import DatasetError
 from armsight.robots import Robot
 from armsight.robots.robot import available_robots
@@ -106,7 +107,7 @@ def time_stamps(
     Raises:
         DatasetError: the time stamps do not rise.
     """
-    plain = [_plain(name) for name in names]
+    plain = [plain_key(name) for name in names]
     pair = [
         next((i for i, name in enumerate(plain) if name in known), None)
         for known in (SECONDS_NAMES, NANOSECONDS_NAMES)
@@ -158,10 +159,10 @@ def _refuse_other_robots(names: Sequence[str], robot: Robot, where: str) -> None
     """Raise DatasetError where the columns carry another known robot's name, e.g. `panda_joint1`
     for an xArm, whose joints are called `joint1`."""
     others = [name for name in available_robots() if name != robot.name]
-    own = " ".join(_plain(joint) for joint in (robot.name, *robot.joint_names))
+    own = " ".join(plain_key(joint) for joint in (robot.name, *robot.joint_names))
     for other in others:
-        named = [name for name in names if _plain(other) in _plain(name)]
-        if len(named) >= len(robot.joint_names) and _plain(other) not in own:
+        named = [name for name in names if plain_key(other) in plain_key(name)]
+        if len(named) >= len(robot.joint_names) and plain_key(other) not in own:
             raise DatasetError(
                 f"{where} has joints of {other} ({', '.join(named)}), not of {robot.name} "
                 f"({', '.join(robot.joint_names)}). Is it --robot {other}? Else rename the columns"
@@ -170,8 +171,8 @@ def _refuse_other_robots(names: Sequence[str], robot: Robot, where: str) -> None
 
 def _column_of(joint: str, names: Sequence[str]) -> int | None:
     """The column of a joint: of its very name, or else the only one whose name ends alike."""
-    wanted = _plain(joint)
-    plain = [_plain(ENDINGS.sub("", name)) for name in names]
+    wanted = plain_key(joint)
+    plain = [plain_key(ENDINGS.sub("", name)) for name in names]
     if wanted in plain:
         return plain.index(wanted)
     last = _last_part(joint)
@@ -187,7 +188,7 @@ def _column_of(joint: str, names: Sequence[str]) -> int | None:
 
 def _last_part(name: str) -> str:
     """`joint1` of `panda_joint1` and of `state.joint1.pos`."""
-    return _plain(re.split(r"[._/ ]", ENDINGS.sub("", name))[-1])
+    return plain_key(re.split(r"[._/ ]", ENDINGS.sub("", name))[-1])
 
 
 def _says_degrees(name: str) -> bool:
@@ -219,7 +220,3 @@ def _rising(times: Array, where: str) -> Array:
             "by time"
         )
     return times
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum())

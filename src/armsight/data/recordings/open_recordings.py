@@ -58,9 +58,15 @@ def open_recordings(
         raise DatasetError(
             f"{source} does not exist; give a folder of photos, a video or a data set"
         )
+    is_data_set = (source / layout.INFO).is_file()
+    options = {"--camera-key": camera_key, "--state-key": state_key, "--episodes": episodes}
+    if not is_data_set and (given := [key for key, value in options.items() if value is not None]):
+        raise DatasetError(
+            f"{source} is no LeRobot data set (it has no {layout.INFO}); leave {given[0]} out"
+        )
     if source.is_file():
         yield _video(source, robot, joints)
-    elif (source / layout.INFO).is_file():
+    elif is_data_set:
         if joints is not None:
             raise DatasetError(f"{source} is a data set with its own joints; leave --joints out")
         yield from _episodes(source, robot, camera_key, state_key, episodes)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera.image import LoadedImage, load_image
-from armsight.camera.intrinsics import Intrinsics
+from armsight.camera.intrinsics import LOG_FOCAL_STD, Intrinsics
 from armsight.camera.still_camera import Background, Stillness, camera_stands_still, small_grey
 from armsight.estimate.clips.reading import (
     FrameReading,
@@ -32,9 +32,9 @@ SURVEYED_SIDE = 960
 """[px] to which they are shrunk while they are kept"""
 FEWEST_FRAMES = 3
 """in which the arm must be plain before a camera is looked for"""
-FOCAL_STD = {"given": 0.003, "camera_file": 0.003, "field_of_view": 0.02, "exif": 0.05}
-"""of the log focal length, by where the intrinsics come from"""
-ASSUMED_FOCAL_STD = 0.2
+FOCAL_STD = {**LOG_FOCAL_STD, "assumed": 0.2}
+"""of the log focal length, by where the intrinsics come from. What films robots is no extreme lens,
+and keypoints of many frames pull at a focal length that is held loosely"""
 BATCH = 8
 
 
@@ -114,7 +114,7 @@ def shared_camera(
         clip_keypoints(estimator.robot, estimator.tuning, intrinsics.K, used),
         clip_samples(estimator.robot, used),
         [one.edges for one in used] if outline else [],
-        FOCAL_STD.get(intrinsics.source, ASSUMED_FOCAL_STD),
+        FOCAL_STD[intrinsics.source],
         estimator.tuning.prior_std,
         None if times is None else times[kept],
     )

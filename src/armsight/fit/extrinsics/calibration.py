@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.geometry import invert_transform
+from armsight.state import finite_lists
 
 Array = NDArray[np.floating]
 
@@ -122,25 +122,25 @@ class CameraCalibration:
             "robot": self.robot,
             "verdict": self.verdict,
             "messages": list(self.messages),
-            "T_cam_base": _plain(self.T_cam_base),
-            "T_base_cam": _plain(self.T_base_cam),
-            "T_cam_base_std": _plain(self.T_cam_base_std),
-            "T_base_cam_std": _plain(self.T_base_cam_std),
-            "K": _plain(self.K),
-            "focal_length_std": _plain(self.focal_length_std),
+            "T_cam_base": finite_lists(self.T_cam_base),
+            "T_base_cam": finite_lists(self.T_base_cam),
+            "T_cam_base_std": finite_lists(self.T_cam_base_std),
+            "T_base_cam_std": finite_lists(self.T_base_cam_std),
+            "K": finite_lists(self.K),
+            "focal_length_std": finite_lists(self.focal_length_std),
             "intrinsics_source": self.intrinsics_source,
             "joint_names": list(self.joint_names),
-            "joint_zero_offsets": _plain(self.joint_zero_offsets),
-            "joint_zero_offsets_std": _plain(self.joint_zero_offsets_std),
+            "joint_zero_offsets": finite_lists(self.joint_zero_offsets),
+            "joint_zero_offsets_std": finite_lists(self.joint_zero_offsets_std),
             "joint_zero_offsets_observable": self.joint_zero_offsets_observable.tolist(),
             "time_offset": self.time_offset,
-            "time_offset_std": _plain(self.time_offset_std),
-            "covariance": _plain(self.covariance),
+            "time_offset_std": finite_lists(self.time_offset_std),
+            "covariance": finite_lists(self.covariance),
             "camera_moved_at": self.camera_moved_at,
             "frames": [
                 {
                     "index": frame.index,
-                    "edge_alignment": _plain(frame.edge_alignment),
+                    "edge_alignment": finite_lists(frame.edge_alignment),
                     "used": frame.used,
                     "reason": frame.reason,
                 }
@@ -158,16 +158,3 @@ class CameraCalibration:
             return np.zeros(0)
         std: Array = np.sqrt(np.maximum(np.diag(self.covariance)[which], 0.0))
         return std
-
-
-def _plain(values: Any) -> Any:
-    """Nested lists with None in place of NaN and infinity, which JSON cannot say."""
-    if values is None:
-        return None
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, list):
-            return [clean(item) for item in value]
-        return value if math.isfinite(value) else None
-
-    return clean(np.asarray(values, dtype=float).tolist())

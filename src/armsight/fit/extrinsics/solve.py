@@ -20,6 +20,7 @@ from armsight.fit.extrinsics.shared_fit import (
     fit_shared,
     nominal,
 )
+from armsight.geometry import scale_matrix
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
@@ -110,7 +111,7 @@ def find_camera(
     some = spread_frames(LinkHulls.of(frames.robot, frames.joints_at(0.0)[0]), FRAMES_SEARCHED)
     motion = MotionImages.of([images[i] for i in some])
     height, width = images[0].shape[:2]
-    K_small = shrunk_intrinsics(K, (width, height), motion.size)
+    K_small = scale_matrix(motion.size[0] / width, motion.size[1] / height) @ K
     ends: list[_End] = []
     if most_starts is None:
         most_starts = MOST_STARTS_OF_FEW if len(images) <= FEW_FRAMES else MOST_STARTS
@@ -163,7 +164,8 @@ def solution(
 ) -> Solution:  # fmt: skip
     """A fit and how well it explains the frames."""
     motion = MotionImages.of(images)
-    K_small = shrunk_intrinsics(K, images[0].shape[1::-1], motion.size)
+    height, width = images[0].shape[:2]
+    K_small = scale_matrix(motion.size[0] / width, motion.size[1] / height) @ K
     hulls = LinkHulls.of(frames.robot, frames.states(shared).q)
     score = MotionSearch(motion, hulls, K_small, focal_known=True).score(
         shared.T_cam_base, shared.log_focal
@@ -232,14 +234,6 @@ def distinct(guesses: list[CameraGuess], count: int) -> list[CameraGuess]:
 def edge_maps(images: list[Pixels], K: Array) -> tuple[EdgeMap, ...]:
     """Of all frames."""
     return tuple(EdgeMap(image, K) for image in images)
-
-
-def shrunk_intrinsics(K: Array, size: tuple[int, int], small: tuple[int, int]) -> Array:
-    """K (3, 3) of the small pictures; pixel centres are at integers."""
-    factor = np.array([small[0] / size[0], small[1] / size[1], 1.0])
-    result = np.diag(factor) @ K
-    result[:2, 2] = (K[:2, 2] + 0.5) * factor[:2] - 0.5
-    return result
 
 
 def _apart(one: Shared, other: Shared, hulls: LinkHulls) -> float:
