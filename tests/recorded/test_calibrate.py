@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,17 @@ from PIL import Image
 from armsight.camera.distortion import Distortion
 from armsight.camera.intrinsics import Intrinsics
 from armsight.data.recordings import Recording, open_recordings
-from armsight.data.recordings.recording import JointLog
+from armsight.data.recordings.recording import JointLog, ReadFrames
 from armsight.data.recordings.sources import VideoFrames
 from armsight.errors import BadIntrinsicsError
 from armsight.fit.extrinsics.calibration import CameraCalibration
-from armsight.recorded.calibrate import RecordedCamera, spread, with_intrinsics
+from armsight.recorded.calibrate import (
+    MOST_READ,
+    RecordedCamera,
+    calibrate_recording,
+    spread,
+    with_intrinsics,
+)
 from armsight.robots import load_robot
 
 ROBOT = load_robot("panda")
@@ -76,3 +84,35 @@ def test_joints_are_those_at_the_frames_own_time_with_the_zeros_found() -> None:
 def test_spread() -> None:
     assert spread(3, 10) == [0, 1, 2]
     assert spread(101, 3) == [0, 50, 100]
+
+
+def test_without_a_log_frames_from_all_over_the_recording_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As many as the network is given; their numbers go with them."""
+    seen: dict[str, Any] = {}
+
+    def camera(estimator: object, images: Any, K: Any, *, fov_deg: Any, times: Any) -> str:
+        seen.update(images=images, times=times)
+        return "found"
+
+    monkeypatch.setattr("armsight.estimate.clips.photographed_camera.camera_from_pictures", camera)
+    monkeypatch.setattr(
+        "armsight.estimate.estimator.Estimator.from_pretrained", lambda name: object()
+    )
+    found = calibrate_recording(Recording("b", Blank(), (4, 4), np.arange(200) / 10), ROBOT)
+    assert found.found == "found"
+    assert len(found.indices) == len(seen["images"]) == len(seen["times"]) == MOST_READ
+    assert (found.indices[0], found.indices[-1]) == (0, 199)
+    np.testing.assert_allclose(seen["times"], np.array(found.indices) / 10)
+
+
+class Blank:
+    """Two hundred frames of nothing."""
+
+    def __len__(self) -> int:
+        return 200
+
+    def read(self, indices: Sequence[int]) -> ReadFrames:
+        images = tuple(np.zeros((4, 4, 3), np.uint8) for _ in indices)
+        return ReadFrames(tuple(indices), images)

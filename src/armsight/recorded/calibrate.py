@@ -106,6 +106,8 @@ def calibrate_recording(
     """
     width, height = recording.image_size
     most = max(3, min(MOST_FRAMES, MOST_BYTES // (3 * width * height)))
+    if recording.log is None:
+        most = min(most, MOST_READ)
     read = recording.read_frames(spread(len(recording), most))
     if not read.images:
         raise DatasetError(f"no frame of {recording.name} can be read: {'; '.join(read.notes)}")
@@ -177,6 +179,6 @@ def _without_log(
         ) from None
     times = recording.frame_times
     return camera_from_pictures(
-        estimator, images[:MOST_READ], recording.K, fov_deg=recording.fov_deg,
-        times=None if times is None else times[list(indices[:MOST_READ])],
+        estimator, images, recording.K, fov_deg=recording.fov_deg,
+        times=None if times is None else times[list(indices)],
     )  # fmt: skip

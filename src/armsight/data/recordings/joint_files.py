@@ -117,11 +117,13 @@ def _parquet(path: Path) -> tuple[list[str] | None, Array]:
 
 
 def _numpy(path: Path) -> tuple[list[str] | None, Array]:
-    loaded: Any = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return None, np.atleast_2d(loaded).astype(float)
-    with loaded:
-        return _columns({name: loaded[name] for name in loaded.files})
+    # NumPy leaves a file open that it cannot read.
+    with path.open("rb") as file:
+        loaded: Any = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return None, np.atleast_2d(loaded).astype(float)
+        with loaded:
+            return _columns({name: loaded[name] for name in loaded.files})
 
 
 def _json(path: Path) -> tuple[list[str] | None, Array]:
