@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from armsight.audit.plan import AuditPlan, make_plan, parse_episodes
-from armsight.audit.run import ROWS, run_audit
+from armsight.audit.run import FORMAT, ROWS, run_audit
 from armsight.errors import ConfigError, DatasetError, OutputError
+from armsight.reports.journal import Journal
 from tests.audit.drawn_arm import CAMERA_KEY
 from tests.audit.scripted import KilledAuditor, ScriptedAuditor, write_grey
 
@@ -99,6 +100,19 @@ def test_a_process_that_dies_costs_its_own_episode_only(
     again = run_audit(plan, tmp_path / "report", make_auditor=make(diary))
     assert diary.read_text().split()[len(done) :] == ["3"]
     assert again[3]["calibration"] is not None
+
+
+def test_a_second_audit_on_one_folder_is_refused(
+    dataset: Path, tmp_path: Path, diary: Path
+) -> None:
+    plan = make_plan(dataset, "panda")
+    journal = Journal(tmp_path / "report" / ROWS, FORMAT, plan.settings(), "key")
+    try:
+        with pytest.raises(OutputError, match="writing|in use|another"):
+            run_audit(plan, tmp_path / "report", make_auditor=make(diary))
+    finally:
+        journal.close()
+    assert not diary.exists()
 
 
 SCRIPT = """
