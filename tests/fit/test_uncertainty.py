@@ -8,7 +8,12 @@ import pytest
 from armsight.fit.gauss_newton import States
 from armsight.fit.residuals import linearise
 from armsight.fit.solve import solve
-from armsight.fit.uncertainty import Calibration, mode_spread, posterior_covariance
+from armsight.fit.uncertainty import (
+    Calibration,
+    inverse_information,
+    mode_spread,
+    posterior_covariance,
+)
 from armsight.geometry import rotation_from_rotvec
 from tests.fit.seen_arms import ROBOT, K, view
 from tests.fit.test_pnp import measured_in
@@ -147,3 +152,24 @@ def test_an_unknown_focal_length_is_found_and_widens_the_stds() -> None:
     assert 0.0 < focal_std < 0.35
     assert abs(free.log_focal + np.log(1.2)) < 3 * focal_std
     assert free.covariance[9 + 3, 9 + 3] > known.covariance[9 + 3, 9 + 3], "depth is less sure"
+
+
+def test_inverse_information_of_very_different_units() -> None:
+    """Information of joints and camera may differ by twenty orders of magnitude."""
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((8, 8)) * np.logspace(-10, 10, 8)[:, None]
+    information = root @ root.T
+    precision = np.full(8, 1e-3)
+    found = inverse_information(information, precision)
+    assert np.isfinite(found).all()
+    assert (np.diag(found) >= 0).all()
+    fixed = inverse_information(information, np.where(np.arange(8) == 3, np.inf, precision))
+    assert not fixed[3].any()
+    well = information[:3, :3] + np.eye(3)
+    np.testing.assert_allclose(
+        inverse_information(well, np.ones(3)), np.linalg.inv(well + np.eye(3)), rtol=1e-6
+    )
+
+
+def test_inverse_information_of_nothing() -> None:
+    assert np.isfinite(inverse_information(np.zeros((4, 4)), np.zeros(4))).all()

@@ -140,8 +140,18 @@ def inverse_information(information: Array, precision: Array) -> Array:
     """Covariance (M, M) from what data tell, and a prior's precision (M,), infinite: known."""
     free = np.isfinite(precision)
     both = np.ix_(free, free)
+    A = information[both] + np.diag(precision[free])
+    # Radians, metres and a logarithm: without scaling an absurd camera makes it singular.
+    unit = 1 / np.sqrt(np.maximum(np.diag(A), TINY))
+    scaled = A * unit[:, None] * unit
+    try:
+        inverse = np.linalg.inv(scaled)
+    except np.linalg.LinAlgError:
+        inverse = np.linalg.pinv(scaled, hermitian=True)
     covariance = np.zeros_like(information)
-    covariance[both] = np.linalg.inv(information[both] + np.diag(precision[free]))
+    covariance[both] = inverse * unit[:, None] * unit
+    # Rounding may leave a variance of about nothing below it.
+    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))
     return covariance
 
 
