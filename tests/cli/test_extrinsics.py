@@ -15,6 +15,7 @@ from PIL import Image
 
 from armsight.cli import group
 from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError, OutputError
+from armsight.robots.robot import DATA_FOLDER
 from tests.fit.recorded_arm import ROBOT, Recorded, camera_at, record, working_poses
 
 
@@ -106,7 +107,12 @@ def test_without_a_log_and_with_a_file_for_out(folder: Path, tmp_path: Path) -> 
     alone = tmp_path / "alone"
     alone.mkdir()
     (alone / "0.png").write_bytes((folder / "0.png").read_bytes())
-    result = CliRunner().invoke(group, ["extrinsics", str(alone), "--robot", "xarm7"])
+    # A robot that comes without weights, so that its joints cannot be read from pictures.
+    data = {**json.loads((DATA_FOLDER / "xarm7.json").read_text()), "name": "homemade"}
+    (tmp_path / "homemade.json").write_text(json.dumps(data))
+    shutil.copy(DATA_FOLDER / "xarm7.npz", tmp_path / "homemade.npz")
+    robot = str(tmp_path / "homemade.json")
+    result = CliRunner().invoke(group, ["extrinsics", str(alone), "--robot", robot])
     assert isinstance(result.exception, ConfigError)
     assert "give --joints FILE" in str(result.exception)
     (tmp_path / "out").write_text("x")
