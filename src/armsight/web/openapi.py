@@ -16,6 +16,7 @@ ESTIMATE: dict[str, dict[str, Any]] = {
     "robot": {"type": "string"},
     "robot_found": {"type": "boolean"},
     "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    "presence": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
     "joint_names": {"type": "array", "items": {"type": "string"}},
     "joint_positions": ARRAY_OR_NULL,
     "joint_std": ARRAY_OR_NULL,
