@@ -91,7 +91,11 @@ def test_an_interrupt_keeps_what_is_done(weights: Path, tmp_path: Path, workers:
             assert time.monotonic() < until
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.wait(60) == 130
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+            process.wait()
     stderr = (tmp_path / "errors").read_text()
     assert "interrupted" in stderr
     assert "Traceback" not in stderr

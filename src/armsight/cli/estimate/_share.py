@@ -73,17 +73,21 @@ def _share(job: Job, workers: int) -> None:
     lone = replace(job, threads=threads, quiet=True, read_ahead=False)
     waiting: dict[int, Done] = {}
     number = 0
-    with Workers(partial(InputWorker, lone), workers, "finished images and videos") as pool:
-        try:
-            for done in pool.run(enumerate(job.inputs)):
-                waiting[done[0]] = done
-                while number in waiting:
-                    _, printed, exit_code = waiting.pop(number)
-                    _separate(job, number)
-                    for text, err in printed:
-                        click.echo(text, err=err, nl=False)
-                    job.exit_code = job.exit_code or exit_code
-                    number += 1
-        except KeyboardInterrupt:
-            click.echo(KEPT, err=True)
-            job.exit_code = INTERRUPTED
+    # An exception of Ctrl-C may fall into the pool's own code, and be lost or stop it halfway.
+    with (
+        Workers(partial(InputWorker, lone), workers, "finished images and videos") as pool,
+        interruptible() as stop,
+    ):
+        for done in pool.run(enumerate(job.inputs)):
+            waiting[done[0]] = done
+            while number in waiting:
+                _, printed, exit_code = waiting.pop(number)
+                _separate(job, number)
+                for text, err in printed:
+                    click.echo(text, err=err, nl=False)
+                job.exit_code = job.exit_code or exit_code
+                number += 1
+            if stop.is_set():
+                click.echo(KEPT, err=True)
+                job.exit_code = INTERRUPTED
+                break
