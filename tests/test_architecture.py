@@ -31,6 +31,9 @@ OPTIONAL = {
     "mujoco",
     "fast_simplification",
     "trimesh",
+    "jinja2",
+    "markupsafe",
+    "matplotlib",
 }
 """Imported inside functions, with a clear error where missing."""
 
@@ -59,6 +62,7 @@ BELOW = {
     "actions": {
         "action_spec",
         "actions",
+        "reports",
         "camera",
         "estimate",
         "data",
@@ -131,6 +135,7 @@ EXTRAS = (
     "pyarrow",
     "scipy",
     "matplotlib",
+    "jinja2",
     "safetensors",
     "onnx",
     "tensorboard",

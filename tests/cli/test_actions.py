@@ -89,19 +89,23 @@ def test_a_video_in_real_time_tells_its_stride(tmp_path: Path) -> None:
     assert run(video, "--out", tmp_path, "--stride", 3, "--every", 3).stderr == ""
 
 
-def test_no_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_install_writes_the_actions_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from armsight.cli import actions
 
     real = actions.importlib.util.find_spec
     monkeypatch.setattr(
-        actions.importlib.util, "find_spec", lambda name: None if name == "pyarrow" else real(name)
+        actions.importlib.util,
+        "find_spec",
+        lambda name: None if name in ("pyarrow", "matplotlib") else real(name),
     )
     result = run(write_video(tmp_path / "clip.mp4"), "--out", tmp_path)
     assert result.exit_code == 0
     assert "no Parquet file was written" in result.stderr
     assert "pip install 'armsight[actions]'" in result.stderr
-    assert (tmp_path / "clip.npz").is_file()
-    assert not (tmp_path / "clip.parquet").exists()
+    assert "no plot was written, for that needs: pip install 'armsight[viz]'" in result.stderr
+    assert sorted(path.name for path in tmp_path.glob("clip.*")) == ["clip.mp4", "clip.npz"]
 
 
 def test_route_track(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from armsight.audit import table
 from armsight.audit.charts import alignment_chart, camera_sketch, lag_chart
 from armsight.audit.judge import UNREADABLE, WORDS, Audit, Judgement
-from armsight.errors import MissingExtraError
 from armsight.files import atomic_write
-from armsight.reports.page import STYLE
+from armsight.reports.page import render
 from armsight.robots import Robot
 
 FINE_SHOWN = 12
@@ -29,17 +27,16 @@ def write_page(folder: Path, audit: Audit, robot: Robot) -> Path:
         MissingExtraError: Jinja2 or matplotlib is not installed.
         OutputError: it cannot be written.
     """
-    template = _template()
     shown, hidden = _shown(audit.judgements)
     counts = audit.counts()
-    text = template.render(
+    text = render(
+        "audit/page.html",
         title=f"Audit of {audit.dataset.name or audit.dataset}",
-        style=_safe(STYLE),
         audit=audit,
         tiles=[(WORDS[verdict], count, grade(verdict)) for verdict, count in counts.items()],
-        sketch=_safe(camera_sketch(audit.cameras, robot)),
-        lags=_safe(lag_chart(audit)) if _any_lag(audit) else None,
-        shown=[(one, _chart(one)) for one in shown],
+        sketch=camera_sketch(audit.cameras, robot),
+        lags=lag_chart(audit) if _any_lag(audit) else None,
+        shown=[(one, alignment_chart(one) if one.frames else None) for one in shown],
         hidden=hidden,
         anchor=_anchor,
         grade=grade,
@@ -72,10 +69,6 @@ def _any_lag(audit: Audit) -> bool:
     return any(one.calibration.get("time_offset") is not None for one in audit.judgements)
 
 
-def _chart(judgement: Judgement) -> Any:
-    return _safe(alignment_chart(judgement)) if judgement.frames else None
-
-
 def _zeros(judgement: Judgement, joint_names: Sequence[str]) -> list[tuple[str, str, str]]:
     """Zero offset and standard deviation [deg] of each joint; a dash where it cannot be seen."""
     found = judgement.calibration
@@ -94,24 +87,3 @@ def _zeros(judgement: Judgement, joint_names: Sequence[str]) -> list[tuple[str, 
 
 def _anchor(judgement: Judgement) -> str:
     return f"{judgement.row['camera_key']}-{judgement.row['episode']}"
-
-
-def _safe(markup: str) -> Any:
-    """Markup of our own, which is not escaped again; everything else is."""
-    from markupsafe import Markup
-
-    return Markup(markup)
-
-
-def _template() -> Any:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError:
-        raise MissingExtraError(
-            "the page of an audit", "jinja2", "pip install 'armsight[viz]'"
-        ) from None
-    environment = Environment(
-        loader=PackageLoader("armsight.audit", ""), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("page.html")

@@ -16,7 +16,7 @@ from armsight.actions.files import read_actions, write_actions
 from armsight.actions.keyframes import load_keyframes
 from armsight.actions.model import ROUTES, ActionModel
 from armsight.actions.pairs import check_stride
-from armsight.actions.plot import draw_actions
+from armsight.actions.plot import MARK, draw_actions
 from armsight.actions.sequence import ActionSequence
 from armsight.actions.tones import MODES
 from armsight.cli._notes import say, stride_notes
@@ -26,7 +26,8 @@ from armsight.errors import ArmsightError, ConfigError, OutputError
 from armsight.files import atomic_write
 from armsight.outputs.documents import dumps
 
-NO_PARQUET = "no Parquet file was written, for that needs: pip install 'armsight[actions]'"
+NEEDS = {"parquet": ("Parquet file", "pyarrow", "actions"), "plot": ("plot", "matplotlib", "viz")}
+"""What a plain install does not write: what it is, and the package and extra that it needs"""
 
 
 @click.command()
@@ -127,8 +128,9 @@ def find_targets(out: Path, name: str, preview: bool) -> dict[str, Path]:
         "parquet": out / f"{name}.parquet",
         "plot": out / f"{name}.actions.svg",
     }
-    if importlib.util.find_spec("pyarrow") is None:
-        del targets["parquet"]
+    for key, (_, package, _) in NEEDS.items():
+        if importlib.util.find_spec(package) is None:
+            del targets[key]
     for key, path in targets.items():
         if path.exists() and not _is_ours(key, path):
             raise OutputError(
@@ -143,7 +145,7 @@ def find_targets(out: Path, name: str, preview: bool) -> dict[str, Path]:
 def _is_ours(key: str, path: Path) -> bool:
     if key == "plot":
         with contextlib.suppress(OSError), path.open("rb") as file:
-            return b"written by armsight" in file.read(500)
+            return MARK.encode() in file.read(1000)
         return False
     with contextlib.suppress(ArmsightError):
         read_actions(path)
@@ -153,13 +155,18 @@ def _is_ours(key: str, path: Path) -> bool:
 
 def write_all(sequence: ActionSequence, targets: dict[str, Path]) -> ActionSequence:
     """Write the files; the sequence with a note where one could not be."""
-    if "parquet" not in targets:
-        sequence = replace(sequence, messages=(*sequence.messages, NO_PARQUET))
+    missing = [
+        f"no {name} was written, for that needs: pip install 'armsight[{extra}]'"
+        for key, (name, _, extra) in NEEDS.items()
+        if key not in targets
+    ]
+    sequence = replace(sequence, messages=(*sequence.messages, *missing))
     write_actions(sequence, targets["npz"])
     if "parquet" in targets:
         write_actions(sequence, targets["parquet"])
-    with atomic_write(targets["plot"]) as path:
-        path.write_text(draw_actions(sequence), encoding="utf-8")
+    if "plot" in targets:
+        with atomic_write(targets["plot"]) as path:
+            path.write_text(draw_actions(sequence), encoding="utf-8")
     return sequence
 
 

@@ -61,8 +61,11 @@ def command(
     from armsight.audit.table import audit_table
     from armsight.data.lerobot.layout import write_json
     from armsight.data.lerobot.reader import LeRobotReader
+    from armsight.reports.charts import require_viz
     from armsight.robots import load_robot
 
+    if report is not None:
+        require_viz("--report")
     if sum(option is not None for option in (K_text, fov_deg, camera)) > 1:
         raise BadIntrinsicsError("give only one of --K, --camera and --fov")
     robot = robot or robot_of(dataset)

@@ -1,119 +1,90 @@
-"""Building blocks of a self-contained HTML page: style, sections, tables."""
+"""Building blocks of a self-contained HTML page: sections, tables, charts (Jinja2, extra `viz`).
+
+The markup is in `page.html` and `parts.html`. Text that is given here is escaped there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-STYLE = """
-:root { color-scheme: light dark; --text: #1c2430; --muted: #5b6675; --back: #ffffff;
-  --card: #f4f6f9; --line: #d8dee6; --grid: #e3e8ee; --axis: #7d8896; --series-1: #2563c9;
-  --series-2: #c2570c; --series-3: #14804a; --series-4: #8b3fc4; --true: #128a3e;
-  --estimate: #c4189a; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e9f0; --muted: #9aa6b5; --back: #12161c;
-  --card: #1b212a; --line: #333d4a; --grid: #28303b; --axis: #6f7b8a; --series-1: #6da3f7;
-  --series-2: #f19a58; --series-3: #5cc98c; --series-4: #bd8df0; --true: #4fdc84;
-  --estimate: #ff7ad9; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1500px; padding: 24px 20px 60px; background: var(--back);
-  color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 38px 0 8px; }
-h3 { font-size: 15px; margin: 18px 0 6px; } p { margin: 6px 0; max-width: 110ch; }
-.muted { color: var(--muted); } .small { font-size: 13px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 10px;
-  margin-top: 16px; }
-.tile { background: var(--card); border-radius: 8px; padding: 10px 14px; }
-.tile b { display: block; font-size: 22px; line-height: 1.3; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 16px; }
-.charts figure { max-width: 560px; }
-figure { margin: 0; } figcaption { font-size: 13px; color: var(--muted); }
-svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; } svg text { fill: var(--text); }
-.legend { font-size: 13px; } .key { margin-right: 14px; display: inline-block; }
-.key i { display: inline-block; width: 14px; height: 4px; margin-right: 5px;
-  vertical-align: middle; border-radius: 2px; }
-.scroll { overflow-x: auto; margin-bottom: 16px; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-th { color: var(--muted); font-weight: 600; } th:first-child, td:first-child { text-align: left;
-  position: sticky; left: 0; background: var(--back); }
-.names td:nth-child(2), .names th:nth-child(2) { text-align: left; }
-tr.strong td { font-weight: 600; }
-.prose td:last-child, .prose th:last-child { text-align: left; white-space: normal;
-  min-width: 180px; padding-left: 12px; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr));
-  gap: 14px; }
-.pictures img, .pictures video { width: 100%; border-radius: 6px; display: block; }
-"""
+from armsight.reports.charts import css, require_viz
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
 
 
-def page(title: str, body: Sequence[str]) -> str:
+def page(title: str, parts: Sequence[Markup]) -> str:
     """A whole HTML document that needs no other file."""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+    return render("reports/page.html", title=title, parts=parts)
 
 
-def section(title: str, *parts: str) -> str:
+def render(template: str, **values: Any) -> str:
+    """An HTML template of the package, such as `audit/page.html`, filled in.
+
+    Raises:
+        MissingExtraError: Jinja2 is not installed.
+    """
+    return _environment().get_template(template).render(css=css, **values)
+
+
+def section(title: str, *parts: Markup) -> Markup:
     """A heading and what stands below it; nothing where all parts are empty."""
-    return f"<h2>{escape(title)}</h2>\n" + "\n".join(parts) if any(parts) else ""
+    return _part("section", title, parts)
 
 
-def paragraph(text: str, style: str = "muted small") -> str:
+def paragraph(text: str, style: str = "muted small") -> Markup:
     """A paragraph of plain text."""
-    return f'<p class="{style}">{escape(text)}</p>'
+    return _part("paragraph", text, style)
 
 
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], strong: str = "", *, prose: bool = False,
     names: bool = False,
-) -> str:  # fmt: skip
+) -> Markup:  # fmt: skip
     """A table of plain text; rows whose first cell is `strong` are set in bold.
 
     Args:
         prose: the last column holds sentences, which may take several lines.
         names: the second column holds names too.
     """
-    if not rows:
-        return ""
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
-
-    marks = [' class="strong"' if strong and row[0] == strong else "" for row in rows]
-    lines = [f"<tr{mark}>{cells(row, 'td')}</tr>" for mark, row in zip(marks, rows, strict=True)]
-    head = f"<tr>{cells(header, 'th')}</tr>"
-    kind = ' class="prose"' if prose else ' class="names"' if names else ""
-    return f'<div class="scroll"><table{kind}>{head}{"".join(lines)}</table></div>'
+    return _part("table", header, rows, strong, "prose" if prose else "names" if names else "")
 
 
-def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
+def tiles(figures: Sequence[tuple[str, str, str]]) -> Markup:
     """The main figures in large: value, what it is, its interval or a remark."""
-    boxes = [
-        f'<div class="tile"><span class="small muted">{escape(label)}</span><b>{escape(value)}</b>'
-        f'<span class="small muted">{escape(remark)}</span></div>'
-        for value, label, remark in figures
-    ]
-    return f'<div class="tiles">{"".join(boxes)}</div>'
+    return _part("tiles", figures)
 
 
-def charts(figures: Sequence[tuple[str, str]]) -> str:
+def charts(figures: Sequence[tuple[str, str]]) -> Markup:
     """Charts (SVG and caption) side by side."""
-    boxes = [
-        f"<figure>{svg}<figcaption>{escape(text)}</figcaption></figure>" for svg, text in figures
-    ]
-    return f'<div class="charts">{"".join(boxes)}</div>' if boxes else ""
+    return _part("charts", figures)
 
 
-def pictures(images: Sequence[tuple[str, str]]) -> str:
-    """Pictures (data URI and caption) side by side."""
-    boxes = [
-        f'<figure><img src="{uri}" alt="{escape(text, quote=True)}"><figcaption>{escape(text)}'
-        "</figcaption></figure>"
-        for uri, text in images
-    ]
-    return f'<div class="pictures">{"".join(boxes)}</div>' if boxes else ""
+def pictures(images: Sequence[tuple[str, str]], *, films: bool = False) -> Markup:
+    """Pictures or films (address or data URI, and caption) side by side."""
+    return _part("pictures", images, films)
+
+
+def colour_key(names: Sequence[tuple[str, str]]) -> Markup:
+    """What the colours in pictures mean: a colour's CSS variable, and its meaning."""
+    return _part("colour_key", names)
+
+
+def _part(name: str, *values: Any) -> Markup:
+    macros: Any = _environment().get_template("reports/parts.html").module
+    made: Markup = getattr(macros, name)(*values)
+    return made.strip()
+
+
+@cache
+def _environment() -> Environment:
+    require_viz("A report page", "jinja2")
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("armsight", ""), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from armsight.evaluate.control.plan import ROWS, ControlPlan
 from armsight.evaluate.control.report import control_page, control_table, percent
-from armsight.reports.page import STYLE, table
+from armsight.reports.page import page as whole_page
+from armsight.reports.page import table
 from tests.evaluate.control.grey_world import GreyWorld
 
 TASKS = ("pick_up_the_milk_and_place_it_in_the_basket", "pick_up_the_butter")
@@ -46,7 +47,7 @@ def test_percent() -> None:
 def test_sentences_in_tables_may_take_several_lines(result: dict[str, Any], tmp_path: Path) -> None:
     assert 'class="prose"' in table(["a", "b"], [["1", "a sentence"]], prose=True)
     assert 'class="prose"' not in table(["a", "b"], [["1", "2"]])
-    assert ".prose td:last-child" in STYLE
+    assert ".prose td:last-child" in whole_page("", [])
     page = control_page(
         ControlPlan(tmp_path, TASKS, (40,), default_row="track", world=GreyWorld()), result
     )

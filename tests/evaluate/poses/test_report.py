@@ -13,7 +13,6 @@ from armsight.evaluate.poses.collect import collect_answers
 from armsight.evaluate.poses.pictures import ESTIMATE_RGB, TRUE_RGB, chosen_frames, draw_frame
 from armsight.evaluate.poses.pose import evaluate_pose
 from armsight.evaluate.poses.report import write_report
-from armsight.reports.svg import line_chart, range_chart
 from armsight.reports.table import pose_table, shown
 from tests.labelled_folders import edit_json, write_joint_folder, write_ndds
 
@@ -35,7 +34,7 @@ def evaluation(tmp_path):
 class _Page(HTMLParser):
     """Collects what a page loads, and checks that its tags are closed in order."""
 
-    VOID = ("meta", "img", "br", "line", "rect", "polyline")
+    VOID = ("meta", "img", "br")
 
     def __init__(self, text):
         super().__init__()
@@ -66,7 +65,7 @@ def test_the_page_stands_alone(evaluation, tmp_path):
     assert page.open == []
     assert page.tags.count("img") == 2 + 1 + 2  # worst, without an answer, random
     assert all(load.startswith("data:image/jpeg;base64,") for load in page.loads)
-    assert not re.search(r"https?://|url\(|@import", text)
+    assert not re.search(r"https?://|url\([^#]|@import", re.sub('xmlns[:a-z]*="[^"]*"', "", text))
     assert "<script" not in text  # the method's name is text, not markup
     assert "a<b>&c" in page.text
     assert page.tags.count("svg") == 5
@@ -160,35 +159,6 @@ def test_large_pictures_are_reduced_with_their_skeletons(tmp_path):
     radius = np.array([[-3, -3], [3, 3]])
     expected = 3 * (_box(plain, TRUE_RGB) - radius + 0.5) - 0.5 + radius
     assert _box(reduced, TRUE_RGB) == pytest.approx(expected, abs=3)
-
-
-def test_a_line_lies_where_its_values_are():
-    svg = line_chart([("a", [0, 5, 10], [0.0, 0.5, 1.0])], x_label="x", y_label="y", y_max=1.0)
-    points = re.search(r'<polyline points="([^"]+)"', svg)[1].split()
-    (x0, y0), (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in points)
-    assert x1 - x0 == pytest.approx(x2 - x1)
-    assert y0 - y1 == pytest.approx(y1 - y2)
-    assert y2 < y0
-
-
-def test_percent_stands_in_the_label_and_not_at_each_tick():
-    """There it would reach into the label."""
-    svg = line_chart([("a", [0, 10], [0.0, 1.0])], x_label="x", y_label="share", y_max=1.0,
-                     percent=True)  # fmt: skip
-    texts = re.findall(r"<text [^>]*>([^<]*)</text>", svg)
-    assert "share [%]" in texts
-    assert {"0", "20", "100"} <= set(texts)
-    assert not any(text.endswith(" %") for text in texts)
-
-
-def test_charts_bear_edge_cases():
-    flat = line_chart([("a", [0.0], [0.0]), ("b", [], [])], x_label="x", y_label="y")
-    assert flat.count("<polyline") == 2
-    assert "nan" not in flat
-    huge = range_chart([("j<1>", 0.0, 0.0, 0.0, 123456.0)], x_label="x")
-    assert "j&lt;1&gt;" in huge
-    assert huge.count("<rect") == 2
-    assert len(range_chart([("j", 0, 0, 0, 0.0)], x_label="x")) > 0
 
 
 def test_figures_as_text():

@@ -65,7 +65,7 @@ def test_what_is_missing_is_told_beside_the_table_not_in_it(result: dict[str, An
     missing = result["table"][1]
     assert cells(missing, missing) == ["armsight's estimator", *["–"] * (len(HEADER) - 1)]
     page = html(result)
-    told = NOTE.replace("'", "&#x27;")
+    told = NOTE.replace("'", "&#39;")
     assert page.count(told) == 1
     assert page.index(told) < page.index("<h2>All targets")
     *table, caution = text_table(result).splitlines()

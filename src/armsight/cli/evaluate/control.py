@@ -81,7 +81,10 @@ def control(
     from armsight.evaluate.control.run import run_control
     from armsight.evaluate.control.weights import find_weights
     from armsight.evaluate.control.world import LiberoWorld
+    from armsight.reports.charts import require_viz
 
+    if report is not None:
+        require_viz("--report")
     chosen = (
         tasks(suite)
         if task_names is None

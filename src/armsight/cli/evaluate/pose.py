@@ -49,8 +49,11 @@ def pose(
     from armsight.evaluate.poses.methods import Method
     from armsight.evaluate.poses.pose import evaluate_pose
     from armsight.evaluate.poses.report import write_report
+    from armsight.reports.charts import require_viz
     from armsight.reports.table import pose_table
 
+    if report is not None:
+        require_viz("--report")
     data = open_dataset(dataset, robot, units=units, limit=limit, allow_other_robots=True)
     if predictions is not None:
         settings = {"predictions": str(predictions)}

@@ -47,9 +47,11 @@ from armsight.errors import ConfigError
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def vlm(dataset: Path, as_json: bool, report: Path, **options: Any) -> None:
     """Ask models about DATASET: a folder from `armsight make-pairs`, or a labelled data set."""
+    from armsight.reports.charts import require_viz
     from armsight.vlm.study.report import text_table
     from armsight.vlm.study.run import StudyPlan, run_study
 
+    require_viz("--report")
     plan = StudyPlan(
         dataset=dataset,
         report=report,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from armsight.control.rollout import HOLD_STEPS
 from armsight.evaluate.control.plan import ControlPlan, PlayedEpisode
 from armsight.evaluate.control.run import video_path
 from armsight.evaluate.poses.pose import write_json
 from armsight.files import atomic_write
+from armsight.reports.charts import interval_chart, line_chart
 from armsight.reports.journal import Line
-from armsight.reports.page import charts, page, paragraph, section, table, tiles
-from armsight.reports.svg import interval_chart, line_chart
+from armsight.reports.page import charts, page, paragraph, pictures, section, table, tiles
 from armsight.reports.table import columns, shown
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 Figures = dict[str, Any]
 
@@ -146,7 +148,6 @@ def control_page(plan: ControlPlan, result: dict[str, Any]) -> str:
     return page(
         title,
         [
-            f"<h1>{escape(title)}</h1>",
             paragraph(
                 f"{len(settings['tasks'])} tasks, initial states {min(states)} to {max(states)} "
                 f"({len(states)}), keyframes: {settings['keyframes']}, stride {plan.stride}, seed "
@@ -177,7 +178,7 @@ def _tiles(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def _rows(result: dict[str, Any]) -> list[str]:
+def _rows(result: dict[str, Any]) -> list[Markup]:
     head = ["row", "episodes", "success", "the paper's five", "jerk", "s/video", "what it is"]
     body = [
         [*cells, result["rows"][cells[0]]["what"]] for cells in _summary(result)
@@ -199,7 +200,7 @@ def _rows(result: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _per_task(result: dict[str, Any]) -> list[str]:
+def _per_task(result: dict[str, Any]) -> list[Markup]:
     played = {name: row for name, row in result["rows"].items() if row["overall"]["episodes"]}
     body = [
         [short(task), *(percent(row["per_task"].get(task)) for row in played.values())]
@@ -208,12 +209,12 @@ def _per_task(result: dict[str, Any]) -> list[str]:
     return [table(["task", *played], body), paragraph("Success in percent [its interval].")]
 
 
-def _paired(result: dict[str, Any]) -> list[str]:
+def _paired(result: dict[str, Any]) -> list[Markup]:
     compared = _compared(result)
     return [table(PAIRED_HEAD, compared), paragraph(PAIRED_TEXT)] if compared else []
 
 
-def _strides(result: dict[str, Any]) -> list[str]:
+def _strides(result: dict[str, Any]) -> list[Markup]:
     known = {int(s): f for s, f in result["strides"].items() if f["episodes"]}
     if len(known) < 2:
         return []
@@ -232,7 +233,7 @@ def _strides(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _failures(plan: ControlPlan, result: dict[str, Any]) -> list[str]:
+def _failures(plan: ControlPlan, result: dict[str, Any]) -> list[Markup]:
     body, films = [], []
     for failure in result["failures"]:
         unit = PlayedEpisode(
@@ -241,19 +242,16 @@ def _failures(plan: ControlPlan, result: dict[str, Any]) -> list[str]:
         reason = failure["error"] or "played to the end without success"
         body.append([short(unit.task), str(unit.initial_state), reason])
         if (film := video_path(plan, unit)).is_file():
-            films.append((film, f"{short(unit.task)}, initial state {unit.initial_state}"))
-    boxes = [
-        f'<figure><video controls muted loop src="{_source(film, plan.folder)}">'
-        f"</video><figcaption>{escape(caption)}: keyframes, and what was executed</figcaption>"
-        "</figure>"
-        for film, caption in films
-    ]
-    shown_films = f'<div class="pictures">{"".join(boxes)}</div>' if boxes else ""
-    return [table(["task", "initial state", "what became of it"], body, prose=True), shown_films]
+            caption = f"{short(unit.task)}, initial state {unit.initial_state}"
+            films.append(
+                (_source(film, plan.folder), f"{caption}: keyframes, and what was executed")
+            )
+    header = ["task", "initial state", "what became of it"]
+    return [table(header, body, prose=True), pictures(films, films=True)]
 
 
 def _source(film: Path, folder: Path) -> str:
     """Inside of the page, so that it needs no other file; a large film stays beside it."""
     if film.stat().st_size > LARGEST_EMBEDDED:
-        return escape(film.relative_to(folder).as_posix(), quote=True)
+        return film.relative_to(folder).as_posix()
     return "data:video/mp4;base64," + base64.b64encode(film.read_bytes()).decode()

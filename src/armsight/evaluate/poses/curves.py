@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from armsight.evaluate.poses.scores import Scores
-from armsight.reports.svg import line_chart, range_chart
+from armsight.reports.charts import line_chart, range_chart
 
 Chart = tuple[str, str]
 """SVG and caption"""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +13,20 @@ from armsight.evaluate.poses.pose import PoseEvaluation, write_csv, write_json
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS, Scores
 from armsight.files import atomic_write
 from armsight.reports.figures import Figures
-from armsight.reports.page import charts, page, paragraph, pictures, section, table, tiles
+from armsight.reports.page import (
+    charts,
+    colour_key,
+    page,
+    paragraph,
+    pictures,
+    section,
+    table,
+    tiles,
+)
 from armsight.reports.table import percent, shown
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 ADD_TEXT = (
     "ADD: mean 3D distance of DREAM's keypoints, camera frame. AUC: area under the ADD curve up "
@@ -53,7 +64,6 @@ def pose_page(result: dict[str, Any], scores: Scores, num_pictures: int) -> str:
     return page(
         title,
         [
-            f"<h1>{escape(title)}</h1>",
             paragraph(f"{dataset['path']} ({dataset['layout']}, {dataset['fingerprint']})"),
             *(paragraph(note) for note in dataset["notes"]),
             paragraph(f"armsight {result['armsight']}; {settings}"),
@@ -102,7 +112,7 @@ def _main_figures(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def _joint_tables(result: dict[str, Any]) -> list[str]:
+def _joint_tables(result: dict[str, Any]) -> list[Markup]:
     joints = result["joints"]
     if not joints:
         return []
@@ -147,7 +157,7 @@ def _joint_tables(result: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _add_table(result: dict[str, Any]) -> list[str]:
+def _add_table(result: dict[str, Any]) -> list[Markup]:
     add, camera = result["add"], result["camera"]
     if not add:
         return []
@@ -166,7 +176,7 @@ def _add_table(result: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _coverage_table(result: dict[str, Any]) -> list[str]:
+def _coverage_table(result: dict[str, Any]) -> list[Markup]:
     coverage = result["coverage"]
     if not coverage:
         return []
@@ -182,7 +192,7 @@ def _coverage_table(result: dict[str, Any]) -> list[str]:
     return [paragraph(text + "95.4 %."), table(header, rows, scored)]
 
 
-def _confidence_tables(result: dict[str, Any]) -> list[str]:
+def _confidence_tables(result: dict[str, Any]) -> list[Markup]:
     confidence = result["confidence"]
     if not confidence:
         return []
@@ -191,7 +201,7 @@ def _confidence_tables(result: dict[str, Any]) -> list[str]:
     return [paragraph(text), table(["confidence", "answers", "about right"], rows)]
 
 
-def _group_tables(result: dict[str, Any]) -> list[str]:
+def _group_tables(result: dict[str, Any]) -> list[Markup]:
     titles = {
         "keypoints_in_frame": "DREAM's keypoints in frame",
         "hidden_keypoints": "keypoints hidden by something else",
@@ -217,7 +227,7 @@ def _group_tables(result: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _keypoint_table(result: dict[str, Any]) -> list[str]:
+def _keypoint_table(result: dict[str, Any]) -> list[Markup]:
     if not result["keypoints"]:
         return []
     rows = [
@@ -240,7 +250,7 @@ def _keypoint_table(result: dict[str, Any]) -> list[str]:
     return [paragraph(text), table(header, rows)]
 
 
-def _picture_sections(scores: Scores, count: int) -> list[str]:
+def _picture_sections(scores: Scores, count: int) -> list[Markup]:
     titles = {
         "worst": "Worst answers",
         "failed": "Robots without an answer",
@@ -251,10 +261,7 @@ def _picture_sections(scores: Scores, count: int) -> list[str]:
         images = [(data_uri(draw_frame(scores, i)), _caption(scores, i)) for i in indices]
         sections.append(section(titles[label], pictures(images)))
     if any(sections):
-        legend = (
-            '<p class="small"><b style="color:var(--true)">■</b> true '
-            '<b style="color:var(--estimate)">■</b> estimate</p>'
-        )
+        legend = colour_key([("true", "true"), ("estimate", "estimate")])
         sections.insert(0, section("Pictures", legend))
     return sections
 

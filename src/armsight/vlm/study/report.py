@@ -6,20 +6,23 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from armsight.files import atomic_write
+from armsight.reports.charts import line_chart
 from armsight.reports.figures import Figures
 from armsight.reports.page import charts, page, paragraph, section, table
-from armsight.reports.svg import line_chart
 from armsight.reports.table import columns, percent, shown
 from armsight.vlm.parse import FAILURES
 from armsight.vlm.study.items import SHIFTS_DEG
 from armsight.vlm.study.pairs import PairSet
 from armsight.vlm.study.scaling_charts import price_charts, scaling_charts, to_compare
 from armsight.vlm.study.variants import Variant
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 HTML, JSON, CSV = "report.html", "results.json", "results.csv"
 INTERVALS = (
@@ -87,7 +90,6 @@ def html(result: dict[str, Any]) -> str:
     rows = result["table"]
     missing = [f"{row['name']}: {row['note']}" for row in rows if row["note"]]
     body = [
-        "<h1>What vision-language models know of joint angles</h1>",
         paragraph(
             f"{result['targets']} targets of {result['robot']} from {result['dataset']} "
             f"({', '.join(f'{n} {g}' for g, n in result['groups'].items())}), prompt "
@@ -105,7 +107,7 @@ def html(result: dict[str, Any]) -> str:
     ]
     # What a reader came for first, its details below.
     scaling = charts(scaling_charts(result))
-    body.append(section("Scaling", to_compare(rows) if scaling else "", scaling))
+    body.append(section("Scaling", *([to_compare(rows), scaling] if scaling else [])))
     body.append(section("Cost and latency", charts(price_charts(rows))))
     body.append(section("Verifier: are claimed angles right?", *_verifiers(result)))
     for group in result["groups"] if len(result["groups"]) > 1 else ():
@@ -140,7 +142,7 @@ def html(result: dict[str, Any]) -> str:
                 ),
             )
         )
-    return page("armsight: vision-language models", body)
+    return page("What vision-language models know of joint angles", body)
 
 
 HEADER = [
@@ -196,7 +198,7 @@ def text_table(result: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in [*missing, *result["notes"]])])
 
 
-def _failure_table(rows: Sequence[Figures]) -> str:
+def _failure_table(rows: Sequence[Figures]) -> Markup:
     header = ["method", "samples", *FAILURES, "repaired", "limits violated"]
     return table(
         header,
@@ -210,7 +212,7 @@ def _failure_table(rows: Sequence[Figures]) -> str:
     )  # fmt: skip
 
 
-def _verifiers(result: dict[str, Any]) -> list[str]:
+def _verifiers(result: dict[str, Any]) -> list[Markup]:
     if not result["verifiers"]:
         return []
     header = ["verifier", "shift of one joint", "wrong claims", "AUC", *result["joint_names"]]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from armsight.reports.charts import Point, highest_of, point_chart
 from armsight.reports.figures import Figures
 from armsight.reports.page import paragraph
 from armsight.reports.table import shown
-from armsight.vlm.study.charts import Point, highest_of, point_chart
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 PER_CHART = 4
 X_LABELS = {
@@ -71,7 +74,7 @@ def price_charts(rows: Sequence[Figures]) -> list[tuple[str, str]]:
     return figures
 
 
-def to_compare(rows: Sequence[Figures]) -> str:
+def to_compare(rows: Sequence[Figures]) -> Markup:
     """The errors of the rows that no knob changes."""
     told = [
         f"{row['name'].removeprefix('baseline: ')} {shown(row['mean_deg'])}"
