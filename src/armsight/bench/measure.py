@@ -107,8 +107,9 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
 
     The video is the picture under a slowly moving camera.
     """
-    from armsight.cli.estimate._video import estimate_video, follow
-    from armsight.data.video import VideoWriter
+    from armsight.cli.estimate._video import estimate_video
+    from armsight.data.video import VideoReader, VideoWriter
+    from armsight.estimate.clips.film import follow
     from armsight.estimate.track import Tracker
     from armsight.outputs.files import video_files
 
@@ -127,7 +128,8 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
         }
         start = time.perf_counter()
         sinks = partial(video_files, targets, robot=estimator.robot)
-        estimate_video(clip, follow(Tracker(estimator)), sinks, quiet=True)
+        read = follow(Tracker(estimator))
+        estimate_video(clip.name, partial(VideoReader, clip), read, sinks, quiet=True)
         return frames / (time.perf_counter() - start)
 
 

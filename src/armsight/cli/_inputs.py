@@ -27,6 +27,10 @@ class Input:
     def is_video(self) -> bool:
         return self.path.suffix.lower() in video.SUFFIXES
 
+    def open_film(self) -> video.VideoReader:
+        """The video, opened."""
+        return video.VideoReader(self.path)
+
 
 def find_inputs(paths: Sequence[str]) -> list[Input]:
     """Images and videos at `paths`, folders opened; every different file gets its own name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -28,7 +29,9 @@ from armsight.outputs.sink import Borrowed, Shot, Sink, Sinks
 from armsight.state import Estimate
 
 if TYPE_CHECKING:
-    from armsight.cli.estimate._video import ReadFrames, VideoResult
+    from armsight.cli.estimate._video import VideoResult
+    from armsight.estimate.clips.film import OpenFilm, ReadFrames
+    from armsight.estimate.clips.survey import VideoFrame
 
 INTERRUPTED = 130
 Printed: TypeAlias = "tuple[str, bool]"
@@ -97,7 +100,7 @@ class Job:
     def run(self, estimator: Estimator | SeveralRobots, one: Input) -> None:
         """Read one image or video."""
         if one.is_video:
-            run_video(self, one_kind(estimator, one.path), one)
+            run_video(self, one_kind(estimator, one.open_film), one)
         else:
             run_image(self, estimator, one)
 
@@ -105,18 +108,16 @@ class Job:
         return check_target(self.out / name, self.inputs)
 
 
-def one_kind(estimator: Estimator | SeveralRobots, video: Path) -> Estimator:
-    """The estimator of the robot that a video shows, told from a few of its frames."""
+def one_kind(estimator: Estimator | SeveralRobots, open_film: OpenFilm) -> Estimator:
+    """The estimator of the robot that a film shows, told from a few of its frames."""
     if isinstance(estimator, Estimator):
         return estimator
     first = next(iter(estimator.estimators.values()))
     if len(estimator.estimators) == 1:
         return first
-    from armsight.data.video import VideoReader
-
     try:
-        with VideoReader(video) as reader:
-            frames = islice(reader, 0, FRAMES_TO_TELL_ROBOTS * FRAMES_APART, FRAMES_APART)
+        with open_film() as film:
+            frames = islice(film, 0, FRAMES_TO_TELL_ROBOTS * FRAMES_APART, FRAMES_APART)
             return estimator.most_seen([frame.pixels for frame in frames])
     except ArmsightError:
         return first  # which will meet the same error, where it is reported
@@ -165,10 +166,11 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         if job.overlay:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
         make_folder(job.out)
-        read, notes = choose_reader(job, estimator, one.path)
+        read, notes = choose_reader(job, estimator, one)
         result = estimate_video(
-            one.path, read, partial(open_sinks, job, estimator, targets), quiet=job.quiet
-        )
+            one.path.name, one.open_film, read, partial(open_sinks, job, estimator, targets),
+            quiet=job.quiet,
+        )  # fmt: skip
         result.messages = (*notes, *result.messages)
     except ArmsightError as caught:
         job.fail(caught)
@@ -208,24 +210,19 @@ def open_sinks(job: Job, estimator: Estimator, targets: dict[str, Path], fps: fl
     return Sinks(sinks)
 
 
-def choose_reader(job: Job, estimator: Estimator, path: Path) -> tuple[ReadFrames, tuple[str, ...]]:
+def choose_reader(job: Job, estimator: Estimator, one: Input) -> tuple[ReadFrames, tuple[str, ...]]:
     """How to read a video, by whether its camera stands still, and what to say about it."""
-    from armsight.cli.estimate._video import find_reader, follow, in_windows
-    from armsight.estimate.track import Tracker
+    from armsight.cli.estimate._video import with_progress
+    from armsight.estimate.clips.film import Film, choose_reading
 
-    intrinsics: dict[str, Any] = {"camera": job.camera, "fov_deg": job.fov_deg}
-    notes: tuple[str, ...] = ()
-    if job.static_camera is not False:
-        reader, note = find_reader(
-            estimator, path, job.K, job.hypotheses, still=job.static_camera,
-            outline=job.outline is not False, read_ahead=job.read_ahead, quiet=job.quiet,
-            **intrinsics,
-        )  # fmt: skip
-        if reader is not None:
-            return in_windows(reader, path), (note,)
-        notes = (note,)
-    tracker = Tracker(estimator, job.K, job.hypotheses, outline=bool(job.outline), **intrinsics)
-    return follow(tracker), notes
+    def watch(frames: Iterable[VideoFrame], film: Film) -> Iterable[VideoFrame]:
+        return with_progress(frames, f"{one.path.name}: camera", film.num_frames, job.quiet)
+
+    return choose_reading(
+        estimator, one.open_film, job.K, job.hypotheses, still=job.static_camera,
+        outline=job.outline, read_ahead=job.read_ahead, watch=watch,
+        camera=job.camera, fov_deg=job.fov_deg,
+    )  # fmt: skip
 
 
 def report_video(job: Job, one: Input, result: VideoResult, written: list[Path]) -> None:

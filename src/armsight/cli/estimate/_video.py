@@ -6,28 +6,19 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from armsight.camera.image import load_image
 from armsight.cli._report import for_a_video
-from armsight.data.video import VideoFrame, VideoReader
-from armsight.errors import BadVideoError
-from armsight.estimate.clips.reader import ClipReader, clip_reader
-from armsight.estimate.estimator import Estimator
-from armsight.estimate.track import Tracker
+from armsight.estimate.clips.film import BREAKS_OFF, OpenFilm, ReadFrames
+from armsight.estimate.clips.survey import VideoFrame
 from armsight.outputs.sink import Shot, Sink
 from armsight.prefetch import prefetch
-from armsight.state import Estimate
-
-Array = NDArray[np.floating]
 
 
 @dataclass
@@ -45,68 +36,31 @@ class VideoResult:
     messages: tuple[str, ...] = ()
 
 
-Answered: TypeAlias = "Iterator[tuple[Estimate, VideoFrame]]"
-ReadFrames: TypeAlias = "Callable[[Iterator[VideoFrame]], Answered]"
-
-
-def follow(tracker: Tracker) -> ReadFrames:
-    """Each frame by itself, where the last one found the arm."""
-
-    def read(frames: Iterator[VideoFrame]) -> Answered:
-        return ((tracker(frame.pixels), frame) for frame in frames)
-
-    return read
-
-
-def in_windows(reader: ClipReader, path: Path) -> ReadFrames:
-    """Many frames at a time; answers come later than frames, which are read once more for them."""
-
-    def read(frames: Iterator[VideoFrame]) -> Answered:
-        with VideoReader(path) as again:
-            yield from zip(reader(frames), again, strict=False)
-
-    return read
-
-
-def find_reader(
-    estimator: Estimator,
-    path: Path,
-    K: Array | None,
-    num_hypotheses: int | None,
+def estimate_video(
+    name: str,
+    open_film: OpenFilm,
+    read: ReadFrames,
+    open_sink: Callable[[float], Sink],
     *,
     quiet: bool = False,
-    **options: Any,
-) -> tuple[ClipReader | None, str]:
-    """`armsight.estimate.clips.reader.clip_reader` for a video file, up to where it breaks off."""
-    with VideoReader(path) as reader, contextlib.closing(prefetch(_good_frames(reader))) as frames:
-        shown = _with_progress(frames, f"{path.name}: camera", reader.num_frames, quiet)
-        return clip_reader(estimator, shown, K, num_hypotheses, **options)
-
-
-def _good_frames(reader: VideoReader) -> Iterator[VideoFrame]:
-    with contextlib.suppress(BadVideoError):
-        yield from reader
-
-
-def estimate_video(
-    path: Path, read: ReadFrames, open_sink: Callable[[float], Sink], *, quiet: bool = False
 ) -> VideoResult:
     """Track an arm through a video; what was done before an error or an interrupt is kept.
 
     Args:
-        path: the video.
-        read: from frames to estimates, in order: `follow` or `in_windows`.
+        name: of the film, for the progress bar.
+        open_film: opens it.
+        read: from frames to estimates, in order; see `choose_reading`.
         open_sink: from frames a second to what takes the estimates, in a thread of its own.
         quiet: no progress bar.
     """
     result = VideoResult()
-    with VideoReader(path) as reader, ThreadPoolExecutor(1, "write") as writing:
-        result.fps = reader.fps
-        sink = open_sink(reader.fps)
+    with open_film() as film, ThreadPoolExecutor(1, "write") as writing:
+        result.fps = film.fps
+        sink = open_sink(film.fps)
         pending: list[Future[None]] = []
         try:
-            with interruptible() as stop, contextlib.closing(prefetch(reader)) as frames:
-                shown = _with_progress(frames, path.name, reader.num_frames, quiet)
+            with interruptible() as stop, contextlib.closing(prefetch(film)) as frames:
+                shown = with_progress(frames, name, film.num_frames, quiet)
                 for estimate, frame in read(_until(stop, shown)):
                     shot = Shot(load_image(frame.pixels), frame.index, frame.time)
                     pending.append(writing.submit(sink.write, shot, estimate))
@@ -121,7 +75,7 @@ def estimate_video(
                         dict.fromkeys((*result.messages, *for_a_video(estimate.messages)))
                     )
                 result.interrupted = stop.is_set()
-        except BadVideoError as error:
+        except BREAKS_OFF as error:
             result.problem = error
         finally:
             try:
@@ -132,7 +86,7 @@ def estimate_video(
     return result
 
 
-def _until(stop: threading.Event, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+def _until(stop: threading.Event, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
     """The frames up to a request to stop."""
     for frame in frames:
         if stop.is_set():
@@ -140,8 +94,8 @@ def _until(stop: threading.Event, frames: Iterator[VideoFrame]) -> Iterator[Vide
         yield frame
 
 
-def _with_progress(
-    frames: Iterator[VideoFrame], name: str, length: int | None, quiet: bool
+def with_progress(
+    frames: Iterable[VideoFrame], name: str, length: int | None, quiet: bool
 ) -> Iterator[VideoFrame]:
     """The same frames, with a progress bar on standard error when that is a terminal."""
     if quiet or not sys.stderr.isatty():

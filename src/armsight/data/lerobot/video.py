@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -60,19 +60,24 @@ def encode(path: Path, frames: Iterable[Pixels], fps: float, size: tuple[int, in
 
 
 def decode(path: Path, start: float, rows: Sequence[int], fps: float) -> Pixels:
-    """Frames of one episode out of a video, in one pass.
+    """Frames of one episode out of a video, (len(rows), H, W, 3) RGB; see `each_frame`."""
+    found = list(each_frame(path, start, rows, fps))
+    return np.stack(found) if found else np.zeros((0, 0, 0, 3), np.uint8)
+
+
+def each_frame(path: Path, start: float, rows: Iterable[int], fps: float) -> Iterator[Pixels]:
+    """Frames of one episode out of a video, one after the other, in one pass.
 
     Args:
         start: where the episode begins in the file [s].
         rows: which of its frames, rising.
 
-    Returns:
-        (len(rows), H, W, 3) RGB.
+    Yields:
+        (H, W, 3) RGB.
 
     Raises:
-        DatasetError: the file is missing or damaged, or ends too early.
+        DatasetError: the file is missing or damaged, or ends too early; after its last good frame.
     """
-    found: list[Pixels] = []
     to_rgb = VideoReformatter()  # one for all: setting one up costs six times a conversion
     wanted = iter(rows)
     row = next(wanted, None)
@@ -90,8 +95,7 @@ def decode(path: Path, start: float, rows: Sequence[int], fps: float) -> Pixels:
                 while row is not None and row <= index:
                     if row < index:
                         raise DatasetError(f"{path} has no frame at {start + row / fps:.3f} s")
-                    pixels: Any = to_rgb.reformat(frame, format="rgb24").to_ndarray()
-                    found.append(pixels)
+                    yield to_rgb.reformat(frame, format="rgb24").to_ndarray()
                     row = next(wanted, None)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise DatasetError(f"{path} cannot be read: {error}; fetch or write it again") from error
@@ -99,7 +103,6 @@ def decode(path: Path, start: float, rows: Sequence[int], fps: float) -> Pixels:
         raise DatasetError(
             f"{path} ends before {start + row / fps:.3f} s; fetch or write the data set again"
         )
-    return np.stack(found) if found else np.zeros((0, 0, 0, 3), np.uint8)
 
 
 def describe(path: Path) -> dict[str, Any]:
