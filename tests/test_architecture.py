@@ -72,6 +72,7 @@ BELOW = {
         "errors",
         "files",
     },
+    "episodes": {"data", "parallel", "reports", "errors"},
     "recorded": {
         "recorded",
         "camera",
@@ -85,11 +86,11 @@ BELOW = {
     },
     "audit": {
         "audit",
+        "episodes",
         "recorded",
         "camera",
         "data",
         "fit",
-        "parallel",
         "reports",
         "robots",
         "viz",

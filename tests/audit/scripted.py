@@ -12,8 +12,9 @@ import numpy as np
 
 from armsight.audit.episode import EpisodeAuditor, Row
 from armsight.audit.pictures import overlay_strip
-from armsight.audit.plan import AuditPlan, Unit
+from armsight.audit.plan import AuditPlan
 from armsight.data.lerobot import LeRobotWriter
+from armsight.episodes.units import Unit
 from armsight.errors import DatasetError
 from armsight.geometry import invert_transform
 from tests.audit.drawn_arm import CAMERA_KEY, FPS, HEIGHT, ROBOT, T_CAM_BASE, WIDTH, K, features

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from armsight.audit.plan import AuditPlan, make_plan, parse_episodes
+from armsight.audit.plan import AuditPlan, make_plan
 from armsight.audit.run import FORMAT, ROWS, run_audit
+from armsight.episodes.units import parse_episodes
 from armsight.errors import ConfigError, DatasetError, OutputError
 from armsight.reports.journal import Journal
 from tests.audit.drawn_arm import CAMERA_KEY

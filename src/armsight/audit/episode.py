@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from armsight.audit.pictures import overlay_strip
-from armsight.audit.plan import AuditPlan, Unit, episode_digest
+from armsight.audit.plan import AuditPlan
 from armsight.data.lerobot.reader import LeRobotReader
 from armsight.data.recordings.open_recordings import episode_recording
+from armsight.episodes.units import Unit, episode_digest
 from armsight.errors import ArmsightError, MissingExtraError, OutputError
 from armsight.recorded.calibrate import RecordedCamera, calibrate_frames, spread
 from armsight.robots import Robot, load_robot

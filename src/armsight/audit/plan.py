@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,24 +14,12 @@ from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
-from armsight.errors import BadIntrinsicsError, ConfigError, DatasetError
+from armsight.episodes.units import Unit, choose_units, units_of
+from armsight.errors import BadIntrinsicsError, ConfigError
 from armsight.robots import available_robots
 
 MOST_FRAMES = 300
 """Frames of an episode that are looked at; of longer ones, that many are spread over the whole"""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One episode as one camera saw it."""
-
-    episode: int
-    camera_key: str
-
-    @property
-    def key(self) -> str:
-        """Its name in the journal"""
-        return f"episode {self.episode}, {self.camera_key}"
 
 
 @dataclass(frozen=True)
@@ -54,8 +40,8 @@ class AuditPlan:
     """Where K came from: one of `armsight.state.INTRINSICS_SOURCES`"""
 
     def units(self) -> list[Unit]:
-        """Camera by camera, so that what one video file holds is read in one go."""
-        return [Unit(episode, key) for key in self.camera_keys for episode in self.episodes]
+        """What is looked at, in order."""
+        return units_of(self.episodes, self.camera_keys)
 
     def settings(self) -> dict[str, Any]:
         """What the rows depend on beside the episodes themselves."""
@@ -89,26 +75,12 @@ def make_plan(
         DatasetError: no LeRobotDataset v3, no episodes, or no video of that name.
         ConfigError: `episodes` cannot be read, or names episodes that are not there.
     """
-    reader = LeRobotReader(dataset)
-    videos = layout.video_keys(reader.features)
-    if not videos:
-        raise DatasetError(f"{dataset} has no videos; `armsight audit` compares them with the log")
-    if odd := [key for key in camera_keys if key not in videos]:
-        raise DatasetError(f"{dataset} has no video {', '.join(odd)}; valid: {', '.join(videos)}")
-    if not len(reader):
-        raise DatasetError(f"{dataset} has no episodes; nothing to audit")
-    there = [int(record["episode_index"]) for record in reader.episodes]
-    chosen = there if episodes is None else parse_episodes(episodes)
-    if odd_episodes := sorted(set(chosen) - set(there)):
-        raise ConfigError(
-            f"--episodes names {', '.join(map(str, odd_episodes[:5]))}, but {dataset} has "
-            f"episodes {there[0]} to {there[-1]}"
-        )
+    chosen, videos = choose_units(dataset, episodes, camera_keys)
     return AuditPlan(
         dataset=Path(dataset),
         robot=robot,
-        episodes=tuple(chosen),
-        camera_keys=tuple(camera_keys) or tuple(videos),
+        episodes=chosen,
+        camera_keys=videos,
         state_key=state_key,
         K=None if K is None else tuple(float(value) for value in K),
         fov_deg=fov_deg,
@@ -156,33 +128,3 @@ def robot_of(dataset: Path) -> str:
             f"{', '.join(available_robots())}; say with --robot which one it is"
         )
     return str(named)
-
-
-def parse_episodes(text: str) -> list[int]:
-    """Episodes of a text such as "0-9,12", rising, each once.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    found: set[int] = set()
-    try:
-        for part in text.split(","):
-            first, _, last = part.strip().partition("-")
-            found |= set(range(int(first), int(last or first) + 1))
-    except ValueError:
-        found = set()
-    if not found:
-        raise ConfigError(f"--episodes is {text!r}; give numbers and ranges, such as 0-9,12")
-    return sorted(found)
-
-
-def episode_digest(reader: LeRobotReader, unit: Unit) -> str:
-    """Changes with the episode's record and the size of its files, so that rows of a data set
-    that was written anew are not taken for those of the old one."""
-    record = reader.record(unit.episode)
-    known = {name: value for name, value in record.items() if isinstance(value, int | float | str)}
-    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
-    for path in (reader.data_path(record), reader.video_path(record, unit.camera_key, check=False)):
-        size = path.stat().st_size if path.is_file() else -1
-        digest.update(str(size).encode())
-    return digest.hexdigest()[:16]

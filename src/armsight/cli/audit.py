@@ -57,10 +57,11 @@ def command(
     from armsight.audit.judge import judge
     from armsight.audit.page import write_page
     from armsight.audit.plan import make_plan, robot_of, with_camera_file
-    from armsight.audit.run import ENGINES, run_audit
+    from armsight.audit.run import run_audit
     from armsight.audit.table import audit_table
     from armsight.data.lerobot.layout import write_json
     from armsight.data.lerobot.reader import LeRobotReader
+    from armsight.episodes.run import ENGINES
     from armsight.reports.charts import require_viz
     from armsight.robots import load_robot
 

@@ -105,7 +105,7 @@ def command(
 
 
 def _episodes(text: str) -> list[int]:
-    from armsight.audit.plan import parse_episodes
+    from armsight.episodes.units import parse_episodes
 
     return parse_episodes(text)
 

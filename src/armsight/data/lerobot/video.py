@@ -95,7 +95,8 @@ def each_frame(path: Path, start: float, rows: Iterable[int], fps: float) -> Ite
                 while row is not None and row <= index:
                     if row < index:
                         raise DatasetError(f"{path} has no frame at {start + row / fps:.3f} s")
-                    yield to_rgb.reformat(frame, format="rgb24").to_ndarray()
+                    pixels: Any = to_rgb.reformat(frame, format="rgb24").to_ndarray()
+                    yield pixels
                     row = next(wanted, None)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise DatasetError(f"{path} cannot be read: {error}; fetch or write it again") from error

@@ -1,7 +1,7 @@
-"""An audit on many machines with Ray Data (Apache-2.0; https://docs.ray.io/en/latest/data).
+"""Episodes on many machines with Ray Data (Apache-2.0; https://docs.ray.io/en/latest/data).
 
 Every machine must reach the data set by the same path, and have armsight installed. Rows come back
-to the process that was started, which alone writes the report.
+to the process that was started, which alone writes them.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from armsight.audit.episode import Row
-from armsight.audit.plan import Unit
+from armsight.episodes.run import Row, Worker
+from armsight.episodes.units import Unit
 from armsight.errors import ArmsightError, MissingExtraError
 
 
 def run_on_ray(
-    make_auditor: Callable[[], Callable[[Unit], Row]], units: Sequence[Unit], workers: int
+    make_worker: Callable[[], Worker], units: Sequence[Unit], workers: int
 ) -> Iterator[Row]:
     """Rows of the units as they are finished, from `workers` Ray actors with a core each.
 
     A cluster that is running is joined (`RAY_ADDRESS`, or `ray start` on this machine); where
-    there is none, a local one is started for the length of the audit.
+    there is none, a local one is started for the length of the run.
 
     Raises:
         MissingExtraError: ray is not installed.
@@ -36,14 +36,14 @@ def run_on_ray(
         ray.data.DataContext.get_current().enable_progress_bars = False
         tasks = [{"episode": unit.episode, "camera_key": unit.camera_key} for unit in units]
         # One block for each unit, so that a row is kept when its episode is finished.
-        audited = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map(
-            _Actor, fn_constructor_args=(make_auditor,), concurrency=workers, num_cpus=1
+        finished = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map(
+            _Actor, fn_constructor_args=(make_worker,), concurrency=workers, num_cpus=1
         )
-        for row in audited.iter_rows():
+        for row in finished.iter_rows():
             yield json.loads(row["row"])
     except ray.exceptions.RayError as error:
         raise ArmsightError(
-            f"Ray could not finish the audit: {error}. Run the same command again; finished "
+            f"Ray could not finish: {error}. Run the same command again; finished "
             "episodes are kept."
         ) from error
     finally:
@@ -52,13 +52,13 @@ def run_on_ray(
 
 
 class _Actor:
-    """An auditor whose rows are JSON texts: Ray gives columns of one type each."""
+    """A worker whose rows are JSON texts: Ray gives columns of one type each."""
 
-    def __init__(self, make_auditor: Callable[[], Callable[[Unit], Row]]) -> None:
-        self._audit = make_auditor()
+    def __init__(self, make_worker: Callable[[], Worker]) -> None:
+        self._work = make_worker()
 
     def __call__(self, task: dict[str, Any]) -> dict[str, str]:
-        row = self._audit(Unit(int(task["episode"]), str(task["camera_key"])))
+        row = self._work(Unit(int(task["episode"]), str(task["camera_key"])))
         return {"row": json.dumps(row)}
 
 
