@@ -72,6 +72,17 @@ BELOW = {
         "errors",
         "files",
     },
+    "annotate": {
+        "annotate",
+        "camera",
+        "data",
+        "episodes",
+        "estimate",
+        "reports",
+        "state",
+        "errors",
+        "files",
+    },
     "episodes": {"data", "parallel", "reports", "errors"},
     "recorded": {
         "recorded",

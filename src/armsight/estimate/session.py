@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,15 @@ class Reading:
     """(B, H, K, 3): each hypothesis' own u, v [crop px] and log relative depth"""
 
 
+def pose_card(folder: Path) -> dict[str, Any]:
+    """The card of weights that read poses.
+
+    Raises:
+        WeightsError: files are missing, broken, or of another format.
+    """
+    return read_card(folder, FORMATS, CARD_KEYS)
+
+
 class Session:
     """The network in a weights folder: its graphs (graphs.py) and its card, `model.json`."""
 
@@ -60,7 +70,7 @@ class Session:
             WeightsError: files are missing, broken, or of another format.
         """
         self.folder = Path(folder)
-        self.card = read_card(self.folder, FORMATS, CARD_KEYS)
+        self.card = pose_card(self.folder)
         self.input_size = int(self.card["input_size"])
         self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
         self.num_video_hypotheses = int(self.card.get("num_video_hypotheses", VIDEO_HYPOTHESES))

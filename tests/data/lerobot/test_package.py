@@ -12,59 +12,23 @@ stand in for it here. All that concerns the format is LeRobot's own code.
 
 from __future__ import annotations
 
-import sys
-import types
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import pytest
 
 from armsight.data.lerobot import merge
 from armsight.data.lerobot.copy import copy_with_columns
+from tests.data.lerobot.package import open_with_lerobot
 from tests.data.made_demonstrations import CAMERA, FPS, make_episode, write_demonstrations
 
 pytest.importorskip("lerobot", reason="lerobot is not installed")
 pytest.importorskip("datasets", reason="datasets, which lerobot needs, is not installed")
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LENGTHS = [10, 7, 12]
 POSE = "observation.cameras.agentview.T_cam_base"
-
-
-class VideoReader:
-    """torchvision.io.VideoReader as LeRobot uses it: seek to a key frame, then iterate."""
-
-    def __init__(self, path: str, stream: str) -> None:
-        self.container = av.open(path)
-
-    def seek(self, time: float, keyframes_only: bool) -> None:
-        self.container.seek(int(time * 1e6), any_frame=not keyframes_only)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for frame in self.container.decode(video=0):
-            pixels = torch.from_numpy(frame.to_ndarray(format="rgb24")).permute(2, 0, 1)
-            yield {"data": pixels, "pts": float(frame.pts * frame.time_base)}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def torchvision() -> None:
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError):
-        names = ("", ".io", ".transforms", ".transforms.v2", ".transforms.v2.functional")
-        made: dict[str, Any] = {n: types.ModuleType(f"torchvision{n}") for n in names}
-        made[""].io, made[""].transforms = made[".io"], made[".transforms"]
-        made[""].set_video_backend = lambda name: None
-        made[".io"].VideoReader = VideoReader
-        made[".transforms"].v2 = made[".transforms.v2"]
-        made[".transforms.v2"].Transform = made[".transforms.v2"].Compose = object
-        made[".transforms.v2"].functional = made[".transforms.v2.functional"]
-        for name, one in made.items():
-            sys.modules[f"torchvision{name}"] = one
 
 
 @pytest.fixture(scope="module", params=["written", "merged", "with more columns"])
@@ -80,12 +44,6 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         written, base / "copy", {POSE: pose}, lambda i, n: {POSE: np.full((n, 16), i)},
         of_episode=lambda i: {"verdict": f"verdict {i}"},
     )  # fmt: skip
-
-
-def open_with_lerobot(folder: Path, **options: Any) -> Any:
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-    return LeRobotDataset("local/demos", root=folder, video_backend="pyav", **options)
 
 
 def test_every_item(folder: Path) -> None:

@@ -12,6 +12,7 @@ from armsight.camera.parse import parse_box, parse_K
 from armsight.cli._inputs import find_inputs
 from armsight.cli.estimate._job import Job
 from armsight.cli.estimate._share import run_inputs
+from armsight.data.lerobot.layout import is_data_set
 from armsight.errors import BadIntrinsicsError, ConfigError
 from armsight.network import DEVICES
 from armsight.outputs.rerun import RerunSink
@@ -55,6 +56,12 @@ STATIC_CAMERA = {"auto": None, "yes": True, "no": False}
 )
 @click.option("--rerun", is_flag=False, flag_value="", metavar="[FILE.rrd]",
               help="Show all in Rerun, or write it to a file for Rerun.")  # fmt: skip
+@click.option("--episodes", metavar="LIST",
+              help="Data sets: which episodes, such as 0-3,7.  [default: all]")  # fmt: skip
+@click.option("--camera-key", "camera_keys", multiple=True, metavar="NAME",
+              help="Data sets: a video, or several of them.  [default: all]")  # fmt: skip
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="Data sets: ray for the machines of a Ray cluster (extra `scale`).")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
 def command(
     images: tuple[str, ...],
@@ -71,15 +78,39 @@ def command(
     workers: int,
     device: str,
     rerun: str | None,
+    episodes: str | None,
+    camera_keys: tuple[str, ...],
+    engine: str,
     as_json: bool,
 ) -> None:
     """Read an arm's joint angles and camera pose from IMAGES.
 
     IMAGES are image files, video files or folders of them. For each image, NAME.json and
     NAME.overlay.png are written; for each video NAME.jsonl, NAME.csv and NAME.overlay.mp4.
+
+    IMAGES may also be the folder of one LeRobot v3 data set (extra `actions`): --out is then the
+    folder of a copy with the estimates of every frame as further columns.
     """
     if sum(option is not None for option in (K, camera, fov)) > 1:
         raise BadIntrinsicsError("give only one of --K, --camera and --fov")
+    if any(is_data_set(Path(image)) for image in images):
+        if len(images) > 1 or out == Path() or box is not None or rerun is not None:
+            raise ConfigError(
+                "a data set is read alone, and written to a copy: name it and --out COPY, without "
+                "other images, --box and --rerun"
+            )
+        from armsight.cli.estimate._dataset import run_dataset
+
+        sys.exit(
+            run_dataset(
+                Path(images[0]), out, robot=robot, episodes=episodes, camera_keys=camera_keys,
+                K=None if K is None else parse_K(K).ravel().tolist(), camera=camera, fov_deg=fov,
+                still=STATIC_CAMERA[static_camera], outline=outline, hypotheses=hypotheses,
+                device=device, workers=workers, engine=engine, as_json=as_json,
+            )
+        )  # fmt: skip
+    if episodes is not None or camera_keys or engine != "local":
+        raise ConfigError("--episodes, --camera-key and --engine are for data sets")
     job = Job(
         inputs=find_inputs(images),
         out=out,

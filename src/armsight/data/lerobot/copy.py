@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +50,7 @@ def copy_with_columns(
         DatasetError: the source is no such data set, is damaged, or has one of the columns.
         OutputError: `out` exists, or cannot be written; the disk may be full.
     """
-    info = layout.read_info(source)
-    if taken := [name for name in features if name in info["features"]]:
-        raise DatasetError(f"{source} already has the columns {', '.join(taken)}")
-    if out.exists():
-        raise OutputError(f"{out} exists and will not be overwritten; choose another folder")
-    if out.resolve().is_relative_to(source.resolve()):
-        raise OutputError(f"{out} lies inside {source}; the copy must be somewhere else")
+    info = check_copy(source, out, features)
     growing = out.with_name(f".{out.name}.partial")
     shutil.rmtree(growing, ignore_errors=True)  # of a run that was killed
     try:
@@ -67,6 +61,21 @@ def copy_with_columns(
     finally:
         shutil.rmtree(growing, ignore_errors=True)
     return out
+
+
+def check_copy(source: Path, out: Path, features: Iterable[str]) -> dict[str, Any]:
+    """`info.json` of a data set that can be copied to `out` with further columns.
+
+    Raises: as `copy_with_columns`.
+    """
+    info = layout.read_info(source)
+    if taken := [name for name in features if name in info["features"]]:
+        raise DatasetError(f"{source} already has the columns {', '.join(taken)}")
+    if out.exists():
+        raise OutputError(f"{out} exists and will not be overwritten; choose another folder")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise OutputError(f"{out} lies inside {source}; the copy must be somewhere else")
+    return info
 
 
 class _Copy:

@@ -112,6 +112,11 @@ def make_info(features: Features, fps: float, robot_type: str) -> dict[str, Any]
     }
 
 
+def is_data_set(folder: Path) -> bool:
+    """Whether a folder says that it is a LeRobotDataset, of whichever version."""
+    return (folder / INFO).is_file()
+
+
 def read_info(folder: Path) -> dict[str, Any]:
     """`info.json`, checked.
 

@@ -58,7 +58,7 @@ def open_recordings(
         raise DatasetError(
             f"{source} does not exist; give a folder of photos, a video or a data set"
         )
-    is_data_set = (source / layout.INFO).is_file()
+    is_data_set = layout.is_data_set(source)
     options = {"--camera-key": camera_key, "--state-key": state_key, "--episodes": episodes}
     if not is_data_set and (given := [key for key, value in options.items() if value is not None]):
         raise DatasetError(
