@@ -92,7 +92,7 @@ def test_a_video_in_real_time_tells_its_stride(tmp_path: Path) -> None:
 def test_a_plain_install_writes_the_actions_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from armsight.cli import actions
+    from armsight.cli.actions import read as actions
 
     real = actions.importlib.util.find_spec
     monkeypatch.setattr(

@@ -36,6 +36,7 @@ def check_robot(data: Any) -> None:
             raise ValueError(f"the skeleton holds {pair!r}, not a pair of keypoint names")
         for end in pair:
             _known(end, keypoints, "the skeleton", "keypoint")
+    _check_tool_frames(data.get("tool_frames", {}), links)
     if not isinstance(data.get("simulation", {}), dict):
         raise ValueError("the simulation must be an object")
 
@@ -69,6 +70,9 @@ def _check_joint(where: str, joint: dict[str, Any]) -> None:
     (ready,) = _numbers({"ready": [_of(joint, where, "ready")]}, where, "ready", 1)
     if not low <= ready <= high:
         raise ValueError(f"{where}: ready {ready} lies outside of its limits {low} to {high}")
+    for key in ("max_velocity", "max_acceleration"):
+        if key in joint and not _numbers({key: [joint[key]]}, where, key, 1)[0] > 0:
+            raise ValueError(f"{where}: {key} is {joint[key]}; it must be above 0")
 
 
 def _check_tree(links: dict[str, dict[str, Any]], joints: dict[str, dict[str, Any]]) -> None:
@@ -83,13 +87,7 @@ def _check_tree(links: dict[str, dict[str, Any]], joints: dict[str, dict[str, An
             _known(parent, links, where, "parent")
             if parent not in before:
                 raise ValueError(f"{where} comes before its parent {parent!r}; parents come first")
-        _numbers(link, where, "translation", 3)
-        quaternion = _numbers(link, where, "rotation_wxyz", 4)
-        if abs(math.hypot(*quaternion) - 1) > 1e-3:
-            length = math.hypot(*quaternion)
-            raise ValueError(
-                f"{where}: rotation_wxyz {quaternion} must have length 1, not {length:.6g}"
-            )
+        _check_pose(where, link)
         joint = _of(link, where, "joint")
         if joint is not None:
             _known(joint, joints, where, "joint")
@@ -100,6 +98,27 @@ def _check_tree(links: dict[str, dict[str, Any]], joints: dict[str, dict[str, An
     for joint in joints:
         if joint not in turned:
             raise ValueError(f"joint {joint!r} turns no link")
+
+
+def _check_pose(where: str, item: dict[str, Any]) -> None:
+    _numbers(item, where, "translation", 3)
+    quaternion = _numbers(item, where, "rotation_wxyz", 4)
+    if abs(math.hypot(*quaternion) - 1) > 1e-3:
+        length = math.hypot(*quaternion)
+        raise ValueError(
+            f"{where}: rotation_wxyz {quaternion} must have length 1, not {length:.6g}"
+        )
+
+
+def _check_tool_frames(frames: Any, links: Iterable[str]) -> None:
+    if not isinstance(frames, dict):
+        raise ValueError("tool_frames must be an object: name -> link, translation, rotation_wxyz")
+    for name, frame in frames.items():
+        where = f"tool frame {name!r}"
+        if not isinstance(frame, dict):
+            raise ValueError(f"{where} is {frame!r}, not an object")
+        _known(_of(frame, where, "link"), links, where, "link")
+        _check_pose(where, frame)
 
 
 def _check_keypoints(keypoints: dict[str, dict[str, Any]], links: Iterable[str]) -> None:

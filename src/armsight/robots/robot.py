@@ -6,6 +6,7 @@ A new robot is a new data file (see docs/train-your-own.md); no code knows a rob
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.errors import BadShapeError, UnknownRobotError
+from armsight.geometry import make_transform
 from armsight.robots.check import check_robot
 from armsight.robots.kinematics import Chain, link_frames, points_on_links
 
@@ -24,6 +26,15 @@ Array = NDArray[np.floating]
 DATA_FOLDER = Path(__file__).parent
 DESCRIPTION_SUFFIXES = (".urdf", ".xml", ".mjcf", ".xacro")
 """Of files that may be a robot description."""
+
+
+@dataclass(frozen=True)
+class ToolFrame:
+    """A frame fixed on a link."""
+
+    link: str
+    T_link_tool: Array
+    """(4, 4) [m]"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,12 @@ class Robot:
     simulation: dict[str, Any] = field(repr=False)
     """Where the MuJoCo model comes from; read by armsight.render only"""
     folder: Path = field(repr=False, default=DATA_FOLDER)
+    max_velocity: Array | None = None
+    """(J,) [rad/s], where the data file says it"""
+    max_acceleration: Array | None = None
+    """(J,) [rad/s^2], where the data file says it"""
+    tool_frames: Mapping[str, ToolFrame] = field(repr=False, default_factory=dict)
+    """Frames that end effectors are known by, such as the point between the fingertips"""
     notes: tuple[str, ...] = field(repr=False, default=())
     """What was noticed when the data file was made from a URDF or MJCF"""
 
@@ -73,6 +90,21 @@ class Robot:
         frames = link_frames(self.chain, self._check(joint_positions), np)
         points: Array = points_on_links(frames, self.keypoint_links, self.keypoint_positions)
         return points
+
+    def tool_frame(self, name: str) -> ToolFrame:
+        """The tool frame, or else the link, of that name.
+
+        Raises:
+            UnknownRobotError: this robot has neither.
+        """
+        if name in self.tool_frames:
+            return self.tool_frames[name]
+        if name in self.link_names:
+            return ToolFrame(name, np.eye(4))
+        raise UnknownRobotError(
+            f"{self.name} has no frame {name!r}; its data file names the tool frames "
+            f"{', '.join(self.tool_frames) or '(none)'} and the links {', '.join(self.link_names)}"
+        )
 
     def clip(self, joint_positions: ArrayLike) -> Array:
         """Joint positions (..., J) [rad] moved to the nearest ones within the limits."""
@@ -235,8 +267,24 @@ def _from_json(data: dict[str, Any], folder: Path) -> Robot:
         skeleton=tuple((names.index(a), names.index(b)) for a, b in data["skeleton"]),
         simulation=data.get("simulation", {}),
         folder=folder,
+        max_velocity=_of_all(joints, "max_velocity"),
+        max_acceleration=_of_all(joints, "max_acceleration"),
+        tool_frames={
+            key: ToolFrame(
+                frame["link"],
+                make_transform(_rotation_wxyz(frame["rotation_wxyz"]), frame["translation"]),
+            )
+            for key, frame in data.get("tool_frames", {}).items()
+        },
         notes=tuple(data.get("notes", ())),
     )
+
+
+def _of_all(joints: list[dict[str, Any]], key: str) -> Array | None:
+    """(J,) of every joint, or None where one of them lacks it."""
+    if not all(key in joint for joint in joints):
+        return None
+    return np.array([joint[key] for joint in joints], dtype=float)
 
 
 def _rotation_wxyz(quaternion_wxyz: list[float]) -> Array:

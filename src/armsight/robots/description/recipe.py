@@ -6,6 +6,10 @@ A recipe is a JSON file with these keys; see docs/train-your-own.md.
 - `joints`: names of the arm's joints, base first.
 - `ready_positions`: a usual working pose [rad], one number for each joint.
 - `joint_limits` (optional): joint name -> [lower, upper] [rad], where the model's do not fit.
+- `max_velocity` [rad/s], `max_acceleration` [rad/s^2] (optional): one number for each joint, by the
+  maker's data sheet; paths that are written for the robot keep them.
+- `tool_frames` (optional): name -> `link`, `translation` [m], `rotation_wxyz`: where an end effector
+  is said to be.
 - `origin_links`: links whose frame origins are keypoints, the base first.
 - `skeleton` (optional): pairs of origin links that a drawing joins; by default each with the next.
 - `more_links` (optional): further links that move with the arm, such as a hand's: they have shapes
@@ -43,7 +47,9 @@ KINDS: dict[str, type] = {
     "package": str, "install": str, "model": str, "body": str, "to": str, "base": str,
     "radians": bool, "package_folders": dict, "visual_groups": list, "colours": str,
 }  # fmt: skip
-OPTIONAL = ("joint_limits", "skeleton", "num_surface_keypoints", "seed", "more_links")
+SPEED_LIMITS = ("max_velocity", "max_acceleration")
+OPTIONAL = ("joint_limits", "skeleton", "num_surface_keypoints", "seed", "more_links",
+            "tool_frames", *SPEED_LIMITS)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Recipe:
     num_surface_keypoints: int = 24
     seed: int = 0
     more_links: list[str] = field(default_factory=list)
+    speed_limits: dict[str, list[float]] = field(default_factory=dict)
+    tool_frames: dict[str, Any] = field(default_factory=dict)
     path: Path = Path("recipe.json")
 
     @property
@@ -128,6 +136,8 @@ def make_robot(recipe: Recipe, out: Path, notes: tuple[str, ...] = ()) -> tuple[
         out=out,
         seed=recipe.seed,
         more_links=recipe.more_links,
+        speed_limits=recipe.speed_limits,
+        tool_frames=recipe.tool_frames,
         notes=notes,
     )
     return path, _remarks(
@@ -213,6 +223,10 @@ def _checked(data: Any, path: Path) -> Recipe:
         num_surface_keypoints=data.get("num_surface_keypoints", 24),
         seed=data.get("seed", 0),
         more_links=data.get("more_links", []),
+        speed_limits={
+            key: _numbers(key, data[key], len(joints)) for key in SPEED_LIMITS if key in data
+        },
+        tool_frames=data.get("tool_frames", {}),
         path=path,
     )
 

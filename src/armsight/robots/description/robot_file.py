@@ -7,7 +7,7 @@ joint axes and limits, keypoints spread over the link surfaces, and light meshes
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ def make_robot_file(
     out: Path,
     joint_limits: dict[str, tuple[float, float]] | None = None,
     more_links: Sequence[str] = (),
+    speed_limits: Mapping[str, Sequence[float]] | None = None,
+    tool_frames: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> Path:
@@ -58,6 +60,9 @@ def make_robot_file(
         simulation: stored as it is; tells the renderer where the model comes from. Where the base
             does not stand at the model's origin, `base` is added.
         more_links: links with shapes but without keypoints, such as fingers.
+        speed_limits: `max_velocity` [rad/s] and `max_acceleration` [rad/s^2] of all joints, where
+            they are known.
+        tool_frames: stored as they are: name -> link, translation, rotation_wxyz.
         notes: what a user should know of the robot, kept in the data file.
         joint_limits: (lower, upper) [rad] of joints whose limits differ from the model's.
         seed: of the surface points.
@@ -79,6 +84,8 @@ def make_robot_file(
         {"name": joint, "axis": tree.axis(joint), "limits": list(limits[joint]), "ready": ready}
         for joint, ready in zip(joint_names, ready_positions, strict=True)
     ]
+    for key, values in (speed_limits or {}).items():
+        joints = [{**joint, key: value} for joint, value in zip(joints, values, strict=True)]
     keypoints = [
         {"name": link, "link": link, "position": [0.0, 0.0, 0.0], "kind": "origin"}
         for link in origin_links
@@ -93,6 +100,8 @@ def make_robot_file(
         "skeleton": [list(pair) for pair in skeleton],
         "simulation": simulation,
     }
+    if tool_frames:
+        data["tool_frames"] = dict(tool_frames)
     if notes:
         data["notes"] = list(notes)
     try:

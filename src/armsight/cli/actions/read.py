@@ -13,6 +13,8 @@ import click
 import numpy as np
 
 from armsight.actions.files import read_actions, write_actions
+from armsight.actions.joint_path import JointPath, joint_path
+from armsight.actions.joint_path_files import FORMATS, write_checks, write_joint_path
 from armsight.actions.keyframes import load_keyframes
 from armsight.actions.model import ROUTES, ActionModel
 from armsight.actions.pairs import check_stride
@@ -25,6 +27,7 @@ from armsight.cli._report import printable
 from armsight.errors import ArmsightError, ConfigError, OutputError
 from armsight.files import atomic_write
 from armsight.outputs.documents import dumps
+from armsight.robots import Robot, load_robot
 
 NEEDS = {"parquet": ("Parquet file", "pyarrow", "actions"), "plot": ("plot", "matplotlib", "viz")}
 """What a plain install does not write: what it is, and the package and extra that it needs"""
@@ -52,6 +55,14 @@ NEEDS = {"parquet": ("Parquet file", "pyarrow", "actions"), "plot": ("plot", "ma
               "they are far off.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="Where results are written.  [default: here]")  # fmt: skip
+@click.option("--format", "forms", type=click.Choice(list(FORMATS)), multiple=True,
+              help="Also write the path of the robot's joints, within its limits: for ROS, as a "
+              "LeRobot data set, as a table. May be given several times.")  # fmt: skip
+@click.option("--robot", metavar="NAME|FILE",
+              help="With --format: whose joints and limits.  [default: what the weights "
+              "say]")  # fmt: skip
+@click.option("--rate", type=float, metavar="HZ",
+              help="With --format: rows per second.  [default: the actions' own rate]")  # fmt: skip
 @click.option("--preview", is_flag=True,
               help="Also write a video of the simulator executing the actions.")  # fmt: skip
 @click.option("--scene", metavar="TASK[:STATE]",
@@ -68,6 +79,9 @@ def command(
     hypotheses: int | None,
     match_tones: str,
     out: Path,
+    forms: tuple[str, ...],
+    robot: str | None,
+    rate: float | None,
     preview: bool,
     scene: str | None,
     as_json: bool,
@@ -75,15 +89,18 @@ def command(
     """Read the actions between the frames of a video.
 
     VIDEO|FRAMES_DIR is a video, or a folder of pictures in the order of the numbers in their
-    names; each frame is a keyframe. Written are NAME.parquet, NAME.npz and NAME.actions.svg, and
-    with --preview NAME.preview.mp4.
+    names; each frame is a keyframe. Written are NAME.parquet, NAME.npz and NAME.actions.svg, with
+    --preview NAME.preview.mp4, and with --format the joints' path and NAME.joints.json.
     """
     try:
         name = frames.resolve().stem if frames.is_file() else frames.resolve().name
         targets = find_targets(out, name, preview)
         if every < 1:
             raise ConfigError(f"--every is {every}; give 1 or more")
+        if (robot or rate) and not forms:
+            raise ConfigError("--robot and --rate are of the joints' path: give --format, too")
         model = ActionModel.from_pretrained(weights or task)
+        arm = load_robot(robot or model.robot) if forms else None
         if stride is not None:
             check_stride(stride, model.max_stride)
         place: Any = None
@@ -100,12 +117,14 @@ def command(
         sequence = replace(sequence, messages=(*sequence.messages, *notes))
         sequence = write_all(sequence, targets)
         say(sequence.messages)
+        joints = write_joints(sequence, arm, forms, rate, out / name, targets) if arm else None
         document = {**sequence.to_json(), "horizon": len(sequence), "error": None}
         if preview:
             document["preview"] = write_preview(
                 sequence, keyframes, place, weights or task, targets["preview"]
             )
-        document["files"] = {key: str(path) for key, path in targets.items() if path.is_file()}
+        document["joint_path"] = joints.checks if joints else None
+        document["files"] = {key: str(path) for key, path in targets.items() if path.exists()}
     except ArmsightError as error:
         click.echo(printable(f"armsight: {error}"), err=True)
         if as_json:
@@ -170,6 +189,41 @@ def write_all(sequence: ActionSequence, targets: dict[str, Path]) -> ActionSeque
     return sequence
 
 
+def write_joints(
+    sequence: ActionSequence, robot: Robot, forms: tuple[str, ...], rate: float | None, stem: Path,
+    targets: dict[str, Path],
+) -> JointPath:  # fmt: skip
+    """Write the joints' path in every form, and what was checked; `targets` gets their places."""
+    path = joint_path(sequence, robot, rate)
+    say(path.messages)
+    for form in dict.fromkeys(forms):
+        targets[form] = stem.with_name(f"{stem.name}.{FORMATS[form]}")
+        write_joint_path(path, form, targets[form])
+    targets["joints"] = stem.with_name(f"{stem.name}.joints.json")
+    write_checks(path, targets["joints"])
+    return path
+
+
+def joint_lines(checks: dict[str, Any]) -> list[str]:
+    """The joints' path in words: frame, rate, and how near it comes to the limits."""
+    speed, pull = (max(checks["share_of_limits"][key]) for key in ("velocity", "acceleration"))
+    lines = [
+        f"  joints: {checks['by']}, frame: {checks['frame']}, {checks['rate_hz']:g} rows/s, "
+        f"{checks['duration_s']:.2f} s ({checks['slowed']:.2f} times as long as asked for)",
+        f"  of the limits: {100 * speed:.0f} % of speed, {100 * pull:.0f} % of acceleration; jerk "
+        "and collisions were not checked: docs/actions.md says what to look at before it moves",
+    ]
+    if "position_error_mm" in checks:
+        lines.append(
+            f"  poses missed by at most {checks['position_error_mm']:.2f} mm, "
+            f"{checks['rotation_error_deg']:.2f} deg; smoothing above "
+            f"{checks['smoothed_above_hz']:g} Hz moved the tool by "
+            f"{checks['smoothing_moved_mm']['median']:.1f} mm in the median, "
+            f"{checks['smoothing_moved_mm']['most']:.1f} mm at most"
+        )
+    return lines
+
+
 def summary(sequence: ActionSequence, document: dict[str, Any]) -> str:
     """What a person wants to know at a glance."""
     spec = sequence.spec
@@ -189,6 +243,8 @@ def summary(sequence: ActionSequence, document: dict[str, Any]) -> str:
         scale = f"{one.command:g} {one.unit}" if one.command != 1 or not one.unit else one.unit
         mean, std = np.abs(sequence.actions[:, i]).mean(), sequence.std[:, i].mean()
         lines.append(f"  {one.name:{width}}  {scale:10}  {mean:13.3f}  {std:5.3f}")
+    if document.get("joint_path"):
+        lines += joint_lines(document["joint_path"])
     if "preview" in document:
         lines.append(f"  preview: {document['preview']['text']}")
     lines.append(f"  wrote {', '.join(document['files'].values())}")
