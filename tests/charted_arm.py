@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.card import Card
 from armsight.estimate.session import Reading
 from armsight.geometry import make_transform, project, rotation_from_rotvec, transform_points
 from armsight.robots import load_robot
@@ -86,18 +87,22 @@ class StubSession:
     """[px] Side of the narrowest first look in which arms are seen"""
     ignores_black: bool = False
     """Sees arms even where they were blanked"""
-    card: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
+    """Of the card"""
+    card: Card = field(init=False)
     boxes: list[NDArray[Any]] = field(default_factory=list)
     """The boxes that were looked at, as the pictures told: (x0, y0, x1, y1) [px]"""
     cameras: list[NDArray[Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.card = {
+        known = {
+            "format": "armsight-weights/1",
+            "robot": "panda",
+            "input_size": 1,
             "joint_names": ROBOT.joint_names,
             "keypoint_names": ROBOT.keypoint_names,
-            "robot": "panda",
-            **self.card,
         }
+        self.card = Card.from_json(known | self.entries)
 
     def read(
         self, crops: NDArray[np.uint8], cameras: NDArray[Any], hypotheses: int, seed: int = 0

@@ -22,7 +22,8 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "bench/measure.py", "cli/estimate", "cli/actions", "cli/bench.py",
            "cli/_inputs.py", "cli/_report.py", "outputs",
            "cli/_notes.py", "cli/_progress.py", "action_spec.py", "state.py", "errors.py",
-           "files.py", "geometry.py", "network.py", "cpus.py", "__init__.py")  # fmt: skip
+           "files.py", "geometry.py", "network.py", "card.py",
+           "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {
     "rerun",
     "huggingface_hub",
@@ -44,12 +45,14 @@ BELOW = {
     "errors": set(),
     "files": {"errors"},
     "cpus": set(),
+    "card": {"errors", "files"},
     "action_spec": set(),
     "network": {"cpus", "errors"},
     "camera": {"geometry", "state", "errors"},
     "fit": {"camera", "robots", "geometry", "state", "errors"},
     "prefetch": set(),
     "estimate": {
+        "card",
         "camera",
         "fit",
         "network",
@@ -60,6 +63,7 @@ BELOW = {
         "errors",
     },
     "actions": {
+        "card",
         "action_spec",
         "actions",
         "reports",
@@ -136,7 +140,7 @@ BELOW = {
     "parallel": {"errors"},
     "reports": {"errors", "files"},
     "viz": {"viz", "robots", "geometry", "state", "errors", "files"},
-    "models": {"action_spec", "models", "robots", "geometry", "state", "errors", "files"},
+    "models": {"action_spec", "card", "models", "robots", "geometry", "state", "errors", "files"},
 }
 """What each part may import of armsight; parts that are not named may import anything."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from armsight import network
 from armsight.errors import ConfigError, WeightsError
-from armsight.network import default_threads, load_graph, providers, read_card, run_graph
+from armsight.network import default_threads, load_graph, providers, run_graph
 from tests.fake_action_weights import pictures, write_fake_action_weights
 
 INPUTS, OUTPUTS = ("images", "pairs", "stride", "noise"), ("actions", "presence")
@@ -40,24 +39,6 @@ def test_a_graph_runs_and_ignores_what_it_does_not_take(tmp_path: Path) -> None:
     feed["images"] = pictures([100, 200], 48, 48)
     with pytest.raises(WeightsError, match=r"refuses its input \(images \(2, 48, 48, 3\)"):
         run_graph(session, OUTPUTS, feed)
-
-
-def test_cards(tmp_path: Path) -> None:
-    folder = write_fake_action_weights(tmp_path)
-    assert (
-        read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ("task",))["task"]
-        == "libero_object"
-    )
-    with pytest.raises(WeightsError, match="lacks 'colour'"):
-        read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ("colour",))
-    for found, hint in (
-        ("armsight-actions/2", "update armsight"),
-        ("armsight-weights/1", "armsight estimate"),
-        (None, "update armsight"),
-    ):
-        (folder / "model.json").write_text(json.dumps({"format": found}))
-        with pytest.raises(WeightsError, match=hint):
-            read_card(folder, {"armsight-actions/1": ("model.onnx",)}, ())
 
 
 def test_providers(monkeypatch: pytest.MonkeyPatch) -> None:

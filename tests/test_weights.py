@@ -103,7 +103,7 @@ def test_no_known_robot(every_robot: SeveralRobots) -> None:
 
 
 def test_arms_share_one_encoder_file(every_robot: SeveralRobots) -> None:
-    named = {every_robot.estimators[robot].session.card["encoder"] for robot in ARMS}
+    named = {every_robot.estimators[robot].session.card.encoder for robot in ARMS}
     content = (WEIGHTS / "encoder" / "encoder.onnx").read_bytes()
     assert named == {hashlib.sha256(content).hexdigest()}
     assert not list(WEIGHTS.glob("[!e]*/encoder.onnx"))
@@ -111,7 +111,7 @@ def test_arms_share_one_encoder_file(every_robot: SeveralRobots) -> None:
 
 def test_every_card_is_calibrated(every_robot: SeveralRobots) -> None:
     for robot, estimator in every_robot.estimators.items():
-        calibration = estimator.session.card["calibration"]
+        calibration = estimator.session.card.entries["calibration"]
         assert len(calibration["outline"]["joint_scale"]) == len(estimator.robot.joint_names), robot
         assert sum(one["frames"] for one in calibration["source"]) >= 500, robot
 

@@ -1,8 +1,7 @@
-"""Exported networks: an ONNX graph and its card, in a folder. Used for poses and for actions."""
+"""Exported networks, run by ONNX Runtime. Used for poses and for actions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,57 +121,3 @@ def run_graph(
             "together, export them again"
         ) from error
     return {n: np.asarray(value, dtype=float) for n, value in zip(names, outputs, strict=True)}
-
-
-def read_card(
-    folder: Path, formats: Mapping[str, Sequence[str]], keys: Sequence[str]
-) -> dict[str, Any]:
-    """The card `model.json` of a weights folder.
-
-    Args:
-        formats: what the card's `format` may be, and the graphs that must then be there.
-        keys: what else it must hold.
-
-    Raises:
-        WeightsError: card or graph is missing, broken, or of another format.
-    """
-    path = folder / "model.json"
-    if not path.is_file():
-        raise WeightsError(f"{folder} has no model.json; make weights with `armsight export`")
-    card = _json(path)
-    if card.get("format") not in formats:
-        raise WeightsError(
-            f"{path} has format {card.get('format')!r}, and this version reads "
-            f"{' or '.join(map(repr, formats))}; {_hint(card.get('format'), next(iter(formats)))}"
-        )
-    missing = [name for name in formats[card["format"]] if not (folder / name).is_file()]
-    if missing:
-        raise WeightsError(
-            f"{folder} has no {' and no '.join(missing)}; make them with `armsight export`"
-        )
-    for key in keys:
-        if key not in card:
-            raise WeightsError(f"{path} lacks {key!r}; export the weights again")
-    return card
-
-
-def _hint(found: Any, wanted: str) -> str:
-    """What to do about weights of another format."""
-    kinds = {
-        "armsight-weights": "these weights read poses: use `armsight estimate`",
-        "armsight-actions": "these weights read actions: use `armsight actions`",
-    }
-    kind = str(found).partition("/")[0]
-    if kind in kinds and kind != wanted.partition("/")[0]:
-        return kinds[kind]
-    return "update armsight or export the weights again"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} is broken: {error}") from error
-    if not isinstance(card, dict):
-        raise WeightsError(f"{path} is broken: it holds no JSON object")
-    return card

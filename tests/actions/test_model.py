@@ -11,6 +11,7 @@ import pytest
 
 from armsight import ActionModel
 from armsight.actions.ensemble import Weights, equal, middle_first, steady_votes
+from armsight.card import ACTIONS
 from armsight.errors import (
     ConfigError,
     KeyframesError,
@@ -227,7 +228,7 @@ def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path)
     assert ActionModel.from_pretrained("libero_object").task == "libero_object"
     assert pretrained.available_weights() == ("panda",)
-    assert pretrained.available_weights(pretrained.ACTIONS) == ("libero_object",)
+    assert pretrained.available_weights(ACTIONS) == ("libero_object",)
     for wrong in ("libero_goal", "panda"):
         with pytest.raises(UnknownTaskError, match=f"'{wrong}'; known tasks: libero_object"):
             ActionModel.from_pretrained(wrong)

@@ -84,7 +84,7 @@ def test_weights_of_the_other_kind_are_told_apart(folder: Path, tmp_path: Path) 
         Session(folder)
     # A graph of poses under a card of actions.
     mixed = write_fake_weights(tmp_path / "mixed")
-    (mixed / "model.json").write_text(json.dumps(ActionSession(folder).card))
+    (mixed / "model.json").write_text(json.dumps(ActionSession(folder).card.entries))
     with pytest.raises(WeightsError, match="has no images, pairs, stride, actions"):
         ActionSession(mixed)
 

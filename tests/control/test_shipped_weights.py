@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from armsight import ActionModel
+from armsight.card import ACTIONS
 from armsight.control.expert import Expert, Style
 from armsight.control.simulation import Simulation
 from armsight.control.suite import find_task, split_of
 from armsight.errors import ArmsightError
-from armsight.estimate.pretrained import ACTIONS, available_weights
+from armsight.estimate.pretrained import available_weights
 from tests.control.conftest import needs_libero
 
 pytestmark = needs_libero

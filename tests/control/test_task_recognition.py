@@ -10,11 +10,12 @@ import pytest
 
 from armsight.actions.first_pictures import FirstPictures, read_first_pictures
 from armsight.actions.tones import Tones
+from armsight.card import ACTIONS
 from armsight.control import task_recognition as module
 from armsight.control.simulation import Simulation
 from armsight.control.suite import SuiteTask
 from armsight.control.task_recognition import CLEARLY, doubt, look_at, task_fits
-from armsight.estimate.pretrained import ACTIONS, WEIGHTS, available_weights
+from armsight.estimate.pretrained import WEIGHTS, available_weights
 
 NAMES = ("milk", "butter", "soup")
 

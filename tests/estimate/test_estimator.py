@@ -278,6 +278,6 @@ def test_bad_image_in_a_batch_is_named(tmp_path: Path) -> None:
 
 
 def test_weights_for_another_robot_are_refused() -> None:
-    session = StubSession([make_arm()], card={"joint_names": ["a", "b"]})
+    session = StubSession([make_arm()], entries={"joint_names": ["a", "b"]})
     with pytest.raises(WeightsError, match="joint_names differ"):
         Estimator(session, ROBOT)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Robot:
 
 
 def estimator(robot: Robot, *arms: Arm, **options: object) -> Estimator:
-    session = StubSession(list(arms), card={"robot": robot.name}, **options)  # type: ignore[arg-type]
+    session = StubSession(list(arms), entries={"robot": robot.name}, **options)  # type: ignore[arg-type]
     return Estimator(session, robot)  # type: ignore[arg-type]
 
 

@@ -37,8 +37,9 @@ from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pai
 from armsight.actions.sequence import GRIPPER, ActionSequence
 from armsight.actions.session import ActionSession, Reading
 from armsight.actions.tones import adapt
-from armsight.errors import ConfigError, KeyframesError, MissingExtraError, WeightsError
-from armsight.estimate.pretrained import ACTIONS, weights_folder
+from armsight.card import ACTIONS
+from armsight.errors import ConfigError, KeyframesError, MissingExtraError
+from armsight.estimate.pretrained import weights_folder
 
 Array = NDArray[np.floating]
 Tracker: TypeAlias = Callable[[Array, Array], Any]
@@ -58,30 +59,16 @@ class ActionModel:
     """An inverse dynamics model: what the robot did between the frames of a video."""
 
     def __init__(self, session: ActionSession) -> None:
-        """Run the network of `session`.
-
-        Raises:
-            WeightsError: its card holds impossible values.
-        """
-        self.session = session
-        self.card = session.card
-        try:
-            self._read_card(self.card)
-        except (TypeError, ValueError) as error:
-            raise WeightsError(
-                f"{session.folder / 'model.json'} is broken: {error}; export the weights again"
-            ) from error
-
-    def _read_card(self, card: Mapping[str, Any]) -> None:
-        self.task = str(card["task"])
-        self.robot = str(card["robot"])
-        self.max_stride = int(card["max_stride"])
-        self.default_stride = int(card.get("default_stride", DEFAULT_STRIDE))
-        self.default_span = int(card.get("default_span", 1))
-        self.default_route = str(card.get("default_route", "direct"))
-        self.num_hypotheses = int(card.get("num_hypotheses", DEFAULT_HYPOTHESES))
-        self.presence_threshold = float(card.get("presence_threshold", PRESENCE_THRESHOLD))
-        self.spec = self.session.spec
+        """Run the network of `session`."""
+        card = session.card
+        self.session, self.spec = session, session.spec
+        self.task, self.robot, self.max_stride = card.task, card.robot, card.max_stride
+        self.default_stride = card.default_stride or DEFAULT_STRIDE
+        self.default_span = card.default_span or 1
+        self.default_route = card.default_route or "direct"
+        self.num_hypotheses = card.num_hypotheses or DEFAULT_HYPOTHESES
+        threshold = card.presence_threshold
+        self.presence_threshold = PRESENCE_THRESHOLD if threshold is None else threshold
 
     @classmethod
     def from_pretrained(cls, name: str | Path, threads: int = 0) -> ActionModel:
@@ -310,7 +297,7 @@ class ActionModel:
             robot=self.robot,
             source=keyframes.source,
             spec=spec,
-            card=self.card,
+            card=self.session.card.entries,
             messages=messages,
         )
 

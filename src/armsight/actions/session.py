@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from armsight.action_spec import ActionSpec, libero_object_spec
 from armsight.actions.first_pictures import read_first_pictures
 from armsight.actions.keyframes import Progress
+from armsight.card import Card, read_card
 from armsight.errors import WeightsError
-from armsight.network import load_graph, read_card, run_graph
+from armsight.network import load_graph, run_graph
 
 Array = NDArray[np.floating]
 
@@ -42,23 +43,24 @@ class Reading:
     """(N,) probability that the robot is in view"""
 
 
-def read_spec(card: Mapping[str, Any]) -> ActionSpec:
+def read_spec(card: Card) -> ActionSpec:
     """What an action is, by the weights' card.
 
     Raises:
         TypeError, ValueError, KeyError: the card holds impossible values.
     """
-    if card["format"] == FORMAT:
-        return ActionSpec.from_json(card["action_spec"])
-    missing = [key for key in FIRST_CARD_KEYS if key not in card]
+    entries = card.entries
+    if card.format == FORMAT:
+        return ActionSpec.from_json(entries["action_spec"])
+    missing = [key for key in FIRST_CARD_KEYS if key not in entries]
     if missing:
         raise ValueError(f"it lacks {', '.join(map(repr, missing))}")
     return libero_object_spec(
-        str(card["task"]),
-        str(card["robot"]),
-        float(card["control_hz"]),
-        tuple(card["action_names"]),
-        tuple(map(float, card["action_scale"])),
+        card.task,
+        card.robot,
+        float(entries["control_hz"]),
+        tuple(entries["action_names"]),
+        tuple(map(float, entries["action_scale"])),
     )
 
 
@@ -83,7 +85,7 @@ class ActionSession:
             raise WeightsError(
                 f"{self.folder / 'model.json'} is broken: {error}; export the weights again"
             ) from error
-        self.input_size = int(self.card["input_size"])
+        self.input_size = self.card.input_size
         self.first_pictures = read_first_pictures(self.folder)
         self.num_cameras = max(1, len(self.spec.cameras))
         self._outputs = ("presence", *self.spec.outputs)

@@ -86,7 +86,7 @@ def make_plan(
     return EstimatePlan(
         dataset=dataset,
         robot=robot,
-        joint_names=tuple(pose_card(weights_folder(robot))["joint_names"]),
+        joint_names=pose_card(weights_folder(robot)).joint_names,
         episodes=chosen,
         camera_keys=videos,
         K=None if K is None else tuple(float(value) for value in K),

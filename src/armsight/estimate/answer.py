@@ -76,8 +76,8 @@ class Tuning:
             raise ConfigError(f"unknown solver {self.solver!r}; known: {', '.join(SOLVERS)}")
 
     @classmethod
-    def from_card(cls, card: dict[str, Any]) -> Tuning:
-        """Read `thresholds` and `calibration` of a card; what it lacks keeps its default.
+    def from_card(cls, card: Mapping[str, Any]) -> Tuning:
+        """Read `thresholds` and `calibration` of a card's entries; what is missing has its default.
 
         Raises:
             WeightsError: a value has the wrong type, or a confidence feature is unknown.

@@ -61,18 +61,18 @@ class Estimator:
         Raises:
             WeightsError: the network was trained for other joints or keypoints.
         """
-        for what, ours in (
-            ("joint_names", robot.joint_names),
-            ("keypoint_names", robot.keypoint_names),
+        for what, theirs, ours in (
+            ("joint_names", session.card.joint_names, robot.joint_names),
+            ("keypoint_names", session.card.keypoint_names, robot.keypoint_names),
         ):
-            if tuple(session.card[what]) != ours:
+            if theirs != ours:
                 raise WeightsError(
                     f"the weights' {what} differ from those of robot {robot.name}: "
-                    f"{', '.join(session.card[what])} against {', '.join(ours)}"
+                    f"{', '.join(theirs)} against {', '.join(ours)}"
                 )
         self.session = session
         self.robot = robot
-        self._tuning = tuning or Tuning.from_card(session.card)
+        self._tuning = tuning or Tuning.from_card(session.card.entries)
 
     @classmethod
     def from_pretrained(
@@ -93,8 +93,8 @@ class Estimator:
             MissingExtraError: a Hub id without the package for it.
         """
         session = Session(weights_folder(name), threads, device)
-        own = session.folder / f"{session.card['robot']}.json"
-        return cls(session, load_robot(own if own.is_file() else session.card["robot"]))
+        own = session.folder / f"{session.card.robot}.json"
+        return cls(session, load_robot(own if own.is_file() else session.card.robot))
 
     @property
     def tuning(self) -> Tuning:

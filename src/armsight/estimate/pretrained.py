@@ -7,27 +7,24 @@ Weights that read poses go by the robot's name, weights that read actions by the
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from pathlib import Path
 
+from armsight.card import CARD_FILE, POSE, read_entries
 from armsight.errors import MissingExtraError, UnknownRobotError, UnknownTaskError, WeightsError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
-POSE, ACTIONS = "armsight-weights", "armsight-actions"
-"""Kinds of weights: what stands before the slash in `format` of a card."""
 
 
 def available_weights(kind: str = POSE) -> tuple[str, ...]:
     """Names of the robots (or tasks, for ACTIONS) whose weights come with the package."""
-    paths = WEIGHTS.glob("*/model.json")
-    return tuple(sorted(path.parent.name for path in paths if _kind(path) == kind))
+    folders = [path.parent for path in WEIGHTS.glob(f"*/{CARD_FILE}")]
+    return tuple(sorted(folder.name for folder in folders if _kind(folder) == kind))
 
 
-def _kind(path: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        kind, _, _ = str(json.loads(path.read_text(encoding="utf-8")).get("format")).partition("/")
-        return kind
+def _kind(folder: Path) -> str:
+    with contextlib.suppress(WeightsError):
+        return str(read_entries(folder).get("format")).partition("/")[0]
     return ""
 
 

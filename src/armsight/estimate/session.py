@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.card import Card, read_card
 from armsight.estimate.graphs import DEPTHS, Network, OneGraph, ThreeGraphs
-from armsight.network import read_card
 
 Array = NDArray[np.floating]
 
@@ -45,7 +44,7 @@ class Reading:
     """(B, H, K, 3): each hypothesis' own u, v [crop px] and log relative depth"""
 
 
-def pose_card(folder: Path) -> dict[str, Any]:
+def pose_card(folder: Path) -> Card:
     """The card of weights that read poses.
 
     Raises:
@@ -71,14 +70,14 @@ class Session:
         """
         self.folder = Path(folder)
         self.card = pose_card(self.folder)
-        self.input_size = int(self.card["input_size"])
-        self.num_hypotheses = int(self.card.get("num_hypotheses", DEFAULT_HYPOTHESES))
-        self.num_video_hypotheses = int(self.card.get("num_video_hypotheses", VIDEO_HYPOTHESES))
+        self.input_size = self.card.input_size
+        self.num_hypotheses = self.card.num_hypotheses or DEFAULT_HYPOTHESES
+        self.num_video_hypotheses = self.card.num_video_hypotheses or VIDEO_HYPOTHESES
         self._network: Network
-        if self.card["format"] == ONE_GRAPH:
+        if self.card.format == ONE_GRAPH:
             self._network = OneGraph(self.folder, threads, device)
         else:
-            self._network = ThreeGraphs(self.folder, str(self.card.get("encoder")), threads, device)
+            self._network = ThreeGraphs(self.folder, self.card.encoder, threads, device)
 
     def noise(self, hypotheses: int, seed: int = 0) -> NDArray[np.float32]:
         """The sampler's starting noise (H, T, D), the same for the same seed.
@@ -107,7 +106,7 @@ class Session:
         values = self._network.run(crops, cameras, noise)
         if not hypotheses:
             B, K = values["keypoints_seen"].shape
-            values["joint_positions"] = np.zeros((B, 0, len(self.card["joint_names"])))
+            values["joint_positions"] = np.zeros((B, 0, len(self.card.joint_names)))
             values["keypoints_state"] = np.zeros((B, 0, K, 3))
         values.setdefault(DEPTHS[0], np.zeros_like(values["keypoints_std"]))
         values.setdefault(DEPTHS[1], np.full_like(values["keypoints_std"], np.inf))

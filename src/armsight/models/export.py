@@ -9,7 +9,6 @@ graph is loaded; it computes in single precision.
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from armsight.card import write_card
 from armsight.errors import WeightsError
 from armsight.files import atomic_write
 from armsight.models.action_model import ActionModelConfig, ActionNetwork
@@ -187,7 +187,7 @@ def _write_card(
     folder: Path, own: dict[str, Any], config: PoseModelConfig | ActionModelConfig,
     settings: dict[str, Any], info: dict[str, Any], card: dict[str, Any] | None,
 ) -> None:  # fmt: skip
-    content: dict[str, Any] = {
+    content = {
         **own,
         "input_size": config.input_size,
         **settings,
@@ -196,8 +196,7 @@ def _write_card(
         "training": {"steps": info["step"], **info["train"]},
         **(card or {}),
     }
-    with atomic_write(folder / "model.json") as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")
+    write_card(folder, content)
 
 
 def _pose_card(config: PoseModelConfig, encoder: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def verify_joints(
     scored = verifier.look(loaded, K, camera)
     doubt = None if T_cam_base is None else pose_doubt(robot, T_cam_base, scored.estimate)
     score = float("nan") if doubt is not None else scored(claimed, T_cam_base)
-    wrong_from = threshold(verifier.estimator.session.card, kind_of(T_cam_base))
+    wrong_from = threshold(verifier.estimator.session.card.entries, kind_of(T_cam_base))
     known = bool(np.isfinite(score))
     agrees = score < wrong_from if known else None
     wrong = scored.suspect(claimed, T_cam_base) if agrees is False else None

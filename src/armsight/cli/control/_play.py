@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from armsight.actions.first_pictures import read_first_pictures
 from armsight.actions.sequence import ActionSequence
+from armsight.card import ACTIONS
 from armsight.cli._progress import counting, progress
 from armsight.errors import ArmsightError, ConfigError
-from armsight.estimate.pretrained import ACTIONS, weights_folder
+from armsight.estimate.pretrained import weights_folder
 
 if TYPE_CHECKING:
     from armsight.control.rollout import Rollout

@@ -43,6 +43,7 @@ def command(
 
     Use frames that were not trained on, and that nothing will be tested on.
     """
+    from armsight.card import CARD_FILE, update_card
     from armsight.data.dataset import open_dataset, open_pictures
     from armsight.data.joint_folder import is_joint_folder
     from armsight.data.ndds import is_ndds
@@ -50,8 +51,8 @@ def command(
     from armsight.estimate.answer import Tuning
     from armsight.estimate.estimator import Estimator
     from armsight.evaluate.calibration.calibrate import calibrate
-    from armsight.evaluate.calibration.card import refuse_test_set, source, update_card
     from armsight.evaluate.calibration.frames import UNKNOWN_FOCAL_FRAMES, observe, spread
+    from armsight.evaluate.calibration.sources import refuse_test_set, source
     from armsight.reports.table import calibration_table
     from armsight.verify.threshold import claimable, fit_thresholds
 
@@ -86,4 +87,4 @@ def command(
         update_card(estimator.session.folder, found)
     click.echo(json.dumps(found, allow_nan=False) if as_json else calibration_table(found))
     if not dry_run:
-        click.echo(f"wrote {estimator.session.folder / 'model.json'}", err=True)
+        click.echo(f"wrote {estimator.session.folder / CARD_FILE}", err=True)

@@ -10,6 +10,7 @@ import click
 
 from armsight.actions.first_pictures import FILE
 from armsight.actions.session import FORMAT
+from armsight.card import read_entries
 from armsight.errors import ConfigError, MissingExtraError
 
 
@@ -77,7 +78,7 @@ def command(
 
 def missing_pictures(weights: Path) -> str | None:
     """What weights that read actions still lack; None where nothing is missing."""
-    card = json.loads((weights / "model.json").read_text())
+    card = read_entries(weights)
     if card["format"] != FORMAT or (weights / FILE).is_file():
         return None
     if card["action_spec"]["controller"] != "OSC_POSE":  # only LIBERO's scenes can be drawn

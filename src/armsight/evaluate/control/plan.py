@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from armsight.actions.ensemble import AHEAD, LEAST
 from armsight.actions.model import REACH
 from armsight.actions.tones import FAR
+from armsight.card import weights_digest
 from armsight.control.rollout import HOLD_STEPS
 from armsight.control.track import Tracking
 from armsight.errors import ConfigError
@@ -30,8 +29,6 @@ ROWS = {
     "no_action": "the arm stays where it is: the floor",
 }
 ORACLE = "oracle"
-WORDS = ("description", "licence", "metrics", "training")
-"""Entries of a card that nothing is computed from"""
 
 
 @dataclass(frozen=True)
@@ -163,23 +160,7 @@ def _digest(weights: str | None) -> str:
     folder = Path(weights)
     if not folder.is_dir():
         return weights
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.name == "model.json":
-            digest.update(_said(file))
-        elif file.suffix in (".onnx", ".json", ".npz"):  # the network, a robot, first pictures
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _said(card: Path) -> bytes:
-    """A card without its words and scores: to write down what a run found is no other model."""
-    try:
-        entries = json.loads(card.read_text())
-        kept = {name: entries[name] for name in sorted(entries) if name not in WORDS}
-    except (ValueError, TypeError):
-        return card.read_bytes()  # broken, which is said where it is loaded
-    return json.dumps(kept).encode()
+    return weights_digest(folder)
 
 
 def parse_numbers(text: str, what: str) -> tuple[int, ...]:

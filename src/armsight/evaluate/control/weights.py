@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from armsight.card import ACTIONS, CARD_FILE, read_entries
 from armsight.errors import UnknownTaskError, WeightsError
-from armsight.estimate.pretrained import ACTIONS, weights_folder
+from armsight.estimate.pretrained import weights_folder
 from armsight.evaluate.control.plan import MODEL_ROWS
 
 NONE = "none"
@@ -47,11 +47,9 @@ def find_weights(
 
 def _preferred(folder: Path) -> str:
     """The route that a card names as the better one."""
-    path = folder / "model.json"
-    try:
-        route = json.loads(path.read_text()).get("default_route", "direct")
-    except (OSError, ValueError, AttributeError) as error:
-        raise WeightsError(f"cannot read {path}: {error}") from error
+    route = read_entries(folder).get("default_route", "direct")
     if route not in MODEL_ROWS:
-        raise WeightsError(f"{path} has default_route {route!r}; valid: {', '.join(MODEL_ROWS)}")
+        raise WeightsError(
+            f"{folder / CARD_FILE} has default_route {route!r}; valid: {', '.join(MODEL_ROWS)}"
+        )
     return str(route)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.card import weights_digest
 from armsight.errors import ConfigError
 from armsight.evaluate.poses.answers import PoseEstimator
 from armsight.robots import load_robot
@@ -45,18 +45,12 @@ class Method:
         """What the answers depend on, JSON-ready."""
         settings: dict[str, Any] = {"method": self.name, "robot": self.robot}
         if self.name != "ready-pose":
-            settings["weights"] = f"{self.weights} ({_weights_digest(self.weights)})"
+            from armsight.estimate.pretrained import weights_folder
+
+            digest = weights_digest(weights_folder(self.weights))
+            settings["weights"] = f"{self.weights} ({digest})"
             settings["num_hypotheses"] = self.num_hypotheses or "default"
         return settings
-
-
-def _weights_digest(name: str) -> str:
-    from armsight.estimate.pretrained import weights_folder
-
-    digest = hashlib.sha256()
-    for file in sorted(weights_folder(name).glob("model.*")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _network(method: Method, solver: str) -> PoseEstimator:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from armsight.actions.model import ActionModel
+from armsight.card import CARD_FILE, update_card
 from armsight.errors import OutputError
 from armsight.evaluate.actions.held_out import describe, score_held_out
 from armsight.files import atomic_write
@@ -66,7 +67,7 @@ def train_on_dataset(config: TrainConfig, out: Path, say: Say) -> dict[str, Any]
         ConfigError: `out` holds a run with other settings.
         OutputError: `out` holds something else.
     """
-    if (out / "model.json").is_file() and not (out / "training").is_dir():
+    if (out / CARD_FILE).is_file() and not (out / "training").is_dir():
         raise OutputError(f"{out} holds weights of something else; choose another --out")
     reader, split, spec = open_recordings(config)
     say(
@@ -114,7 +115,4 @@ def _keep(out: Path, result: dict[str, Any]) -> None:
     """Write the score beside the weights and into their card."""
     with atomic_write(out / "score.json") as path:
         path.write_text(json.dumps(result, indent=1) + "\n")
-    card = json.loads((out / "model.json").read_text())
-    card["metrics"] = {"held_out_episodes": result}
-    with atomic_write(out / "model.json") as path:
-        path.write_text(json.dumps(card, indent=1) + "\n")
+    update_card(out, {"metrics": {"held_out_episodes": result}})

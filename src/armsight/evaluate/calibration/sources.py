@@ -1,15 +1,14 @@
-"""Calibrated numbers on a weights' card, and where they come from."""
+"""Where calibrated numbers come from, and where they must not come from."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from armsight.data.frame import Dataset
 from armsight.errors import DatasetError
-from armsight.files import atomic_write
 
 
 def refuse_test_set(folder: Path) -> None:
@@ -41,15 +40,3 @@ def source(datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
         }
         for dataset in datasets
     ]
-
-
-def update_card(folder: Path, found: Mapping[str, Any]) -> None:
-    """Put `thresholds` and `calibration` on the card in a weights folder, in place of older ones.
-
-    Raises:
-        OutputError: the card cannot be written; the old one then stays as it was.
-    """
-    path = folder / "model.json"
-    card = {**json.loads(path.read_text()), **found}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(card, indent=1, allow_nan=False) + "\n")
