@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,6 +38,8 @@ class Keyframes:
     source: str | None = None
     fps: float | None = None
     """Of the video they came from"""
+    moments: NDArray[np.float64] | None = None
+    """(N,) when they were taken: a video's time stamps [s], or the numbers in pictures' names"""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -81,12 +83,38 @@ def load_keyframes(
     if isinstance(frames, str | Path) and Path(frames).suffix.lower() in VIDEO_SUFFIXES:
         with VideoReader(frames) as reader:
             total = None if reader.num_frames is None else -(-reader.num_frames // every)
-            taken = (frame for frame in reader if frame.index % every == 0)
-            reads = ((str(frame.index), _read(frame.pixels)) for frame in taken)
-            return _collect(reads, total, size, str(frames), reader.fps, progress)
+            times: list[float] = []
+
+            def taken() -> Iterator[tuple[str, Read]]:
+                for frame in reader:
+                    if frame.index % every == 0:
+                        times.append(frame.time)
+                        yield str(frame.index), _read(frame.pixels)
+
+            made = _collect(taken(), total, size, str(frames), reader.fps, progress)
+            return replace(made, moments=np.array(times))
     pictures = list(_pictures(frames))[::every]
-    source = str(frames) if isinstance(frames, str | Path) else None
-    return _collect(iter(pictures), len(pictures), size, source, None, progress)
+    if not isinstance(frames, str | Path):
+        return _collect(iter(pictures), len(pictures), size, None, None, progress)
+    made = _collect(iter(pictures), len(pictures), size, str(frames), None, progress)
+    return replace(made, moments=numbers_in([name for name, _ in pictures]))
+
+
+def numbers_in(names: Sequence[str]) -> NDArray[np.float64] | None:
+    """(N,) the number that counts files, such as 12 in `frame_0012.png`; None without such a one.
+
+    Names may hold other numbers, if these are the same in all of them.
+    """
+    parts = [re.split(r"(\d+)", Path(name).stem) for name in names]
+    texts = {tuple(part[::2]) for part in parts}
+    if len(texts) != 1 or len(parts) < 2:
+        return None
+    columns = list(zip(*(part[1::2] for part in parts), strict=True))
+    varying = [column for column in columns if len({int(one) for one in column}) > 1]
+    if len(varying) != 1:
+        return None
+    first = int(varying[0][0])  # nanoseconds since 1970 do not fit into a float
+    return np.array([float(int(one) - first) for one in varying[0]])
 
 
 def _read(picture: ImageLike) -> Read:

@@ -36,6 +36,7 @@ from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyfram
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
 from armsight.actions.sequence import GRIPPER, ActionSequence
 from armsight.actions.session import ActionSession, Reading
+from armsight.actions.timing import keyframe_timing
 from armsight.actions.tones import adapt
 from armsight.card import ACTIONS
 from armsight.errors import ConfigError, KeyframesError, MissingExtraError
@@ -102,7 +103,9 @@ class ActionModel:
         Args:
             frames: two or more keyframes: an array (N, H, W, 3), a list of pictures, a folder of
                 them, or a video.
-            stride: control steps from each frame to the next; by default the card's.
+            stride: control steps from each frame to the next; by default the card's. Where time
+                stamps of a video, or numbers in pictures' names, say that frames are not evenly
+                spaced, it is their usual distance, and a message says what was made of the others.
             steps: instead of `stride`, the control step of each frame, rising, perhaps uneven.
             span: how many keyframes apart a pair may be, see `pairs.py`; by default neighbours, as
                 in the paper, and where averaging is not ruled out and they are closer than
@@ -142,16 +145,24 @@ class ActionModel:
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
         reach = REACH if span is None and weights is not None else 0
         span = self.default_span if span is None else span
+        kept, timing_notes = np.ones(len(keyframes), bool), tuple[str, ...]()
+        if steps is None and keyframes.moments is not None:
+            usual = stride or self.default_stride
+            timing = keyframe_timing(keyframes.moments, usual, self.max_stride)
+            if timing is not None:
+                stride, steps = None, timing.steps.tolist()
+                kept, timing_notes = timing.kept, timing.notes
+                keyframes = replace(keyframes, images=keyframes.images[kept])
         pairs = self._pairs(keyframes, stride, steps, span, reach)
         known = self.session.first_pictures
         images, tones = adapt(
             keyframes.images, keyframes.inside, known.tones if known else None, match_tones
         )
-        views, seen, blind = self._views(images, cameras or {}, progress)
+        views, seen, blind = self._views(images, cameras or {}, kept, progress)
         reading = self.session.read(
             views, pairs.indices, pairs.strides, count, seed, progress, seen
         )
-        messages = (*self._check_presence(reading.presence), *blind)
+        messages = (*timing_notes, *self._check_presence(reading.presence), *blind)
         if note := tones.note(self.task):
             messages = (note, *messages)
         sequence = self._assemble(keyframes, pairs, reading, merge, weights, messages)
@@ -170,6 +181,7 @@ class ActionModel:
         self,
         images: NDArray[np.uint8],
         others: Mapping[str, Frames | Keyframes],
+        kept: NDArray[np.bool_],
         progress: Progress | None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None, tuple[str, ...]]:
         """Pictures of all cameras (N, cameras, S, S, 3), which are there, and notes."""
@@ -184,12 +196,12 @@ class ActionModel:
             if place == 0:
                 raise ConfigError(f"{names[0]} is the camera of the frames themselves")
             other = load_keyframes(frames, self.session.input_size, progress=progress)
-            if len(other) != len(images):
+            if len(other) != len(kept):
                 raise KeyframesError(
-                    f"{names[place]} has {len(other)} frames, and {names[0]} has {len(images)}; "
+                    f"{names[place]} has {len(other)} frames, and {names[0]} has {len(kept)}; "
                     "give as many of each camera, taken at the same moments"
                 )
-            views[:, place], seen[:, place] = other.images, True
+            views[:, place], seen[:, place] = other.images[kept], True
         without = [name for name, there in zip(names, seen[0], strict=True) if not there]
         notes = (f"without the camera {', '.join(without)}, which the weights also know",)
         return views, seen, notes if without else ()

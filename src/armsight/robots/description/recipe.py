@@ -8,8 +8,8 @@ A recipe is a JSON file with these keys; see docs/train-your-own.md.
 - `joint_limits` (optional): joint name -> [lower, upper] [rad], where the model's do not fit.
 - `max_velocity` [rad/s], `max_acceleration` [rad/s^2] (optional): one number for each joint, by the
   maker's data sheet; paths that are written for the robot keep them.
-- `tool_frames` (optional): name -> `link`, `translation` [m], `rotation_wxyz`: where an end effector
-  is said to be.
+- `tool_frames` (optional): name -> `link`, `translation` [m], `rotation_wxyz`: frames by which an
+  end effector is known.
 - `origin_links`: links whose frame origins are keypoints, the base first.
 - `skeleton` (optional): pairs of origin links that a drawing joins; by default each with the next.
 - `more_links` (optional): further links that move with the arm, such as a hand's: they have shapes
