@@ -124,7 +124,7 @@ def _read(picture: ImageLike) -> Read:
 def _pictures(frames: Any) -> Iterator[tuple[str, Read]]:
     """Name of each picture, and how to read it."""
     if isinstance(frames, str | Path):
-        for path in _folder(Path(frames)):
+        for path in picture_files(Path(frames)):
             yield path.name, _read(path)
         return
     if isinstance(frames, np.ndarray) and frames.ndim != 4:
@@ -140,7 +140,12 @@ def _pictures(frames: Any) -> Iterator[tuple[str, Read]]:
         yield str(i), _read(picture)
 
 
-def _folder(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
+    """Pictures of a folder in the order of the numbers in their names.
+
+    Raises:
+        KeyframesError: there are none.
+    """
     if folder.is_file():
         raise KeyframesError(
             f"{folder} is one file and no video; give a video ({', '.join(VIDEO_SUFFIXES)}) or a "

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 READ = "read"
-COMMANDS: dict[str, str] = {}
-"""Subcommands beside the reading of one video, and what they do"""
+COMMANDS = ("label",)
+"""Subcommands beside the reading of one video"""
 
 
 class VideoFirst(click.Group):
