@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ ENDLESS = 1_000_000
 """Pictures of each robot: more than any run renders."""
 SHARD_ROWS = 64
 """Small shards, so that the first pictures come soon."""
+NICENESS = 10
+"""Of the renderers: the one process that keeps a GPU busy comes before them"""
 
 
 class RenderProcesses:
@@ -44,6 +47,8 @@ class RenderProcesses:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
             )
+            if hasattr(os, "setpriority"):
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
             self._running.append((robot, process, said))
 
     def check(self) -> None:
