@@ -50,8 +50,11 @@ class Workers(Generic[Task, Result]):
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(count, context, _start_process, (make_worker,))
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        """Results as they are finished: in no particular order where there are several processes.
+    def run(self, tasks: Iterable[Task], ordered: bool = False) -> Iterator[Result]:
+        """Results as they are finished.
+
+        Args:
+            ordered: in the order of the tasks; else, of several processes, who is first is first.
 
         Raises:
             WorkerDiedError: a process was killed. What a worker raises is raised here as it is.
@@ -63,7 +66,7 @@ class Workers(Generic[Task, Result]):
             return
         futures = [self._pool.submit(_work, task) for task in tasks]
         try:
-            for future in as_completed(futures):
+            for future in futures if ordered else as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
             raise WorkerDiedError(

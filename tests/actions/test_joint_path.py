@@ -63,7 +63,7 @@ def joint_sequence(kind: str = ABSOLUTE) -> ActionSequence:
 def test_mujoco_goes_where_the_pictures_went() -> None:
     pytest.importorskip("mujoco")
     pytest.importorskip("robosuite")
-    from armsight.control.arm_simulation import ArmSimulation
+    from armsight.path_tracking.arm_simulation import ArmSimulation
 
     sequence = libero_sequence()
     path = joint_path(sequence, PANDA, 50)

@@ -174,11 +174,11 @@ MEMORY = """
 import resource, sys
 import numpy as np
 from functools import partial
-from armsight.cli.estimate._video import estimate_video
 from armsight.data.video import VideoReader
 from armsight.estimate.clips.film import follow
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.track import Tracker
+from armsight.outputs.film import estimate_film
 from armsight.outputs.files import video_files
 from armsight.outputs.sink import Sinks
 from pathlib import Path
@@ -195,7 +195,7 @@ class Noted(Sinks):
 folder = Path(sys.argv[3])
 targets = {"rows": folder / "a.jsonl", "csv": folder / "a.csv", "overlay": folder / "a.overlay.mp4"}
 open_sink = lambda fps: Noted([video_files(targets, fps, estimator.robot)])
-estimate_video("a", partial(VideoReader, sys.argv[2]), follow(Tracker(estimator)), open_sink)
+estimate_film(partial(VideoReader, sys.argv[2]), follow(Tracker(estimator)), open_sink)
 print(peaks[1], peaks[-1])
 """
 

@@ -108,7 +108,8 @@ def made_up(job: DemonstrationJob) -> Episode:
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[DemonstrationJob]:
-    monkeypatch.setattr(demos, "_make", made_up)
+    monkeypatch.setattr(demos._Recorder, "_simulation", lambda self, job: None)
+    monkeypatch.setattr(demos, "record", lambda sim, job: made_up(job))
     return plan(10, "train", 0, image_size=32)
 
 

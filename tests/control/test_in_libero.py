@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from armsight.cli.evaluate.control import control as evaluate_command
-from armsight.control.arm_simulation import ArmSimulation
 from armsight.control.expert import Expert, Style
 from armsight.control.outcome import OutcomeWatch
 from armsight.control.rollout import rollout
 from armsight.control.simulation import Simulation
-from armsight.control.track import pose_error, track_path
 from armsight.errors import ArmsightError, ConfigError, DatasetError, UnknownTaskError
 from armsight.evaluate.control.world import LiberoWorld
+from armsight.path_tracking.arm_simulation import ArmSimulation
+from armsight.path_tracking.track import pose_error, track_path
 from tests.control.conftest import Kept, wiggle
 
 STATE = 3

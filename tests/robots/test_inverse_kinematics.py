@@ -27,7 +27,7 @@ def test_against_mujoco() -> None:
     """The grip site of robosuite's own Panda, by MuJoCo's kinematics, there and back."""
     pytest.importorskip("mujoco")
     pytest.importorskip("robosuite")
-    from armsight.control.arm_simulation import ArmSimulation
+    from armsight.path_tracking.arm_simulation import ArmSimulation
 
     arm = ArmSimulation()
 

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -122,7 +121,7 @@ class ActionModel:
             cameras: for weights of several cameras, what the others saw, by the camera's name
                 (`observation.images.wrist`, or `wrist`); `frames` are of the first, unless it is
                 named here. A camera that is left out is done without, with a message.
-            tracker: for the route "track"; by default `armsight.control.track.track_path`.
+            tracker: for the route "track"; by default `armsight.path_tracking.track.track_path`.
             progress: sees the frames as they are read, then the batches of pairs.
 
         Returns:
@@ -335,7 +334,8 @@ def follow(sequence: ActionSequence, tracker: Tracker | None = None) -> ActionSe
         MissingExtraError: the simulator is not installed.
     """
     if tracker is None:
-        # The simulator is far above this module; it is only needed for this route.
-        tracker = importlib.import_module("armsight.control.track").track_path
+        from armsight.path_tracking.track import track_path  # needs the simulator
+
+        tracker = track_path
     tracked = tracker(sequence.T_base_ee, sequence.actions[:, GRIPPER])
     return replace(sequence, actions=np.asarray(tracked.actions, float), route="track")

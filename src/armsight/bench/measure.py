@@ -107,11 +107,11 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
 
     The video is the picture under a slowly moving camera.
     """
-    from armsight.cli.estimate._video import estimate_video
     from armsight.data.video import VideoReader, VideoWriter
     from armsight.estimate.clips.film import follow
     from armsight.estimate.track import Tracker
     from armsight.outputs.files import video_files
+    from armsight.outputs.film import estimate_film
 
     width, height = VIDEO_SIZE
     side = min(picture.width / width, picture.height / height)
@@ -129,7 +129,7 @@ def video_fps(estimator: Estimator, picture: LoadedImage, frames: int) -> float:
         start = time.perf_counter()
         sinks = partial(video_files, targets, robot=estimator.robot)
         read = follow(Tracker(estimator))
-        estimate_video(clip.name, partial(VideoReader, clip), read, sinks, quiet=True)
+        estimate_film(partial(VideoReader, clip), read, sinks)
         return frames / (time.perf_counter() - start)
 
 

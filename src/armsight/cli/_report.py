@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +11,12 @@ import numpy as np
 from armsight.state import Estimate
 
 if TYPE_CHECKING:
-    from armsight.cli.estimate._video import VideoResult
-
-OF_ONE_FRAME = ("cannot be told from this picture", "field of view seen from the arm")
+    from armsight.outputs.film import FilmResult
 
 
 def is_refusal(message: str) -> bool:
     """Whether a message of an estimate says that the robot was not found."""
     return re.fullmatch(r"no \S+ found( \(presence .*)?", message) is not None
-
-
-def for_a_video(messages: Iterable[str]) -> list[str]:
-    """An estimate's messages without what is true of its frame alone."""
-    kept = [message for message in messages if not any(one in message for one in OF_ONE_FRAME)]
-    return [message.partition(" (presence")[0] for message in kept]
 
 
 def table(estimate: Estimate) -> str:
@@ -64,7 +55,7 @@ def _joint_rows(estimate: Estimate) -> list[str]:
 
 
 def video_summary(
-    result: VideoResult, outputs: dict[str, Path], error: Exception | None
+    result: FilmResult, outputs: dict[str, Path], error: Exception | None
 ) -> dict[str, Any]:
     """How a video went, after its last frame; `outputs` holds the files that were written."""
     return {

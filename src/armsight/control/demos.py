@@ -7,8 +7,6 @@ run that is killed goes on where it stopped.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from armsight.control.suite import CONTROL_HZ, SPLITS, check_suite, split_of, st
 from armsight.data.lerobot import LeRobotWriter
 from armsight.errors import ConfigError
 from armsight.files import exclusive
+from armsight.parallel import Workers
 
 CAMERA = "observation.images.agentview"
 FORMAT = "armsight-demos/1"
@@ -270,27 +269,33 @@ def _store(writer: LeRobotWriter, episode: Episode) -> None:
     )
 
 
-_sims: dict[tuple[str, int, int], Simulation] = {}
+class _Recorder:
+    """Records episodes, in a simulation that is kept while their task stays the same."""
 
+    def __init__(self) -> None:
+        self._sims: dict[tuple[str, int, int], Simulation] = {}
 
-def _make(job: DemonstrationJob) -> Episode:
-    """One episode, in a simulation that is kept while its task stays the same."""
-    key = (job.suite, job.task, job.image_size)
-    if key not in _sims:
-        for sim in _sims.values():
+    def __call__(self, jobs: list[DemonstrationJob]) -> list[Episode]:
+        return [record(self._simulation(job), job) for job in jobs]
+
+    def _simulation(self, job: DemonstrationJob) -> Simulation:
+        key = (job.suite, job.task, job.image_size)
+        if key not in self._sims:
+            self.close()
+            self._sims[key] = Simulation(tasks(job.suite)[job.task], image_size=job.image_size)
+        return self._sims[key]
+
+    def close(self) -> None:
+        for sim in self._sims.values():
             sim.close()
-        _sims.clear()
-        _sims[key] = Simulation(tasks(job.suite)[job.task], image_size=job.image_size)
-    return record(_sims[key], job)
+        self._sims.clear()
 
 
 def _made(jobs: list[DemonstrationJob], workers: int) -> Iterator[Episode]:
     """Episodes in the order of `schedule`, however many workers there are."""
     blocks = schedule(jobs)
-    ordered = [job for block in blocks for job in block]
-    if workers == 1 or len(blocks) < 2:
-        yield from map(_make, ordered)
-        return
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # the first process hears it, and ends the others
-    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, ignore) as pool:
-        yield from pool.imap(_make, ordered, chunksize=BLOCK)
+    if workers == 1 or len(blocks) < 2:  # one by one, so that each is kept when it is made
+        workers, blocks = 1, [[job] for block in blocks for job in block]
+    with Workers(_Recorder, workers, "finished episodes") as pool:
+        for episodes in pool.run(blocks, ordered=True):
+            yield from episodes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,25 @@ def csv_row(index: int, time: float, estimate: Estimate) -> list[str]:
 def dumps(document: Any) -> str:
     """Strict JSON in ASCII: NaN is an error, and any file name can be printed anywhere."""
     return json.dumps(document, allow_nan=False)
+
+
+class GrowingDocument:
+    """A JSON document that is written while one of its lists is still growing."""
+
+    def __init__(self, write: Callable[[str], object], head: Mapping[str, Any], name: str) -> None:
+        """Write the entries of `head` and the beginning of the list `name`."""
+        self._write = write
+        self._separator = ""
+        write(f"{dumps(head)[:-1]}, {dumps(name)}: [")
+
+    def add(self, item: Any) -> None:
+        """Write an item of the list."""
+        self._write(self._separator + dumps(item))
+        self._separator = ",\n"
+
+    def close(self, tail: Mapping[str, Any]) -> None:
+        """End the list, and write the entries behind it."""
+        self._write(f"], {dumps(tail)[1:]}")
 
 
 def _rounded(value: Any) -> Any:

@@ -70,9 +70,14 @@ def bootstrap_interval(
     for start in range(0, num_resamples, rows):
         count = min(rows, num_resamples - start)
         figures.append(statistic(values[rng.integers(0, len(values), (count, len(values)))]))
+    return percentile_interval(np.concatenate(figures), level)
+
+
+def percentile_interval(figures: Array, level: float = LEVEL) -> tuple[float, float]:
+    """Between which a share `level` of a figure's resamples (B,) lie."""
     tail = (1 - level) / 2
     # 'nearest', because interpolating next to an infinite figure gives NaN.
-    low, high = np.quantile(np.concatenate(figures), [tail, 1 - tail], method="nearest")
+    low, high = np.quantile(figures, [tail, 1 - tail], method="nearest")
     return float(low), float(high)
 
 

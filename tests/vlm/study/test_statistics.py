@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from armsight.reports.clusters import cluster_interval, draws, weighted_median
 from armsight.vlm.ensemble import medoid, merge
 from armsight.vlm.study import roc
-from armsight.vlm.study.cluster import cluster_interval, draws, weighted_median
 
 numbers = st.integers(-3, 3).map(float)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -22,16 +23,16 @@ from armsight.errors import ArmsightError
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.several_robots import SeveralRobots
 from armsight.files import atomic_write
-from armsight.outputs.documents import dumps, failure, frame_row, video_head
+from armsight.outputs.documents import GrowingDocument, dumps, failure, frame_row, video_head
 from armsight.outputs.files import OverlayPicture, PictureDocument, video_files
 from armsight.outputs.rerun import RerunSink
 from armsight.outputs.sink import Borrowed, Shot, Sink, Sinks
 from armsight.state import Estimate
 
 if TYPE_CHECKING:
-    from armsight.cli.estimate._video import VideoResult
-    from armsight.estimate.clips.film import OpenFilm, ReadFrames
+    from armsight.estimate.clips.film import Film, OpenFilm, ReadFrames, Watch
     from armsight.estimate.clips.survey import VideoFrame
+    from armsight.outputs.film import FilmResult
 
 INTERRUPTED = 130
 Printed: TypeAlias = "tuple[str, bool]"
@@ -153,12 +154,13 @@ def run_image(job: Job, estimator: Estimator | SeveralRobots, one: Input) -> Non
 
 def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     """Estimate each frame of one video; the same rows go to the files and, as JSON, out."""
-    from armsight.cli.estimate._video import VideoResult, estimate_video
+    from armsight.outputs.film import FilmResult, estimate_film
 
+    rows: GrowingDocument | None = None
     if job.as_json:
-        head = dumps(video_head(one.path, estimator.robot))
-        job.echo(head[:-1] + ', "frames": [', nl=False)
-    result = VideoResult()
+        head = video_head(one.path, estimator.robot)
+        rows = GrowingDocument(partial(job.echo, nl=False), head, "frames")
+    result = FilmResult()
     error: ArmsightError | None = None
     targets: dict[str, Path] = {}
     try:
@@ -167,10 +169,8 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
         make_folder(job.out)
         read, notes = choose_reader(job, estimator, one)
-        result = estimate_video(
-            one.path.name, one.open_film, read, partial(open_sinks, job, estimator, targets),
-            quiet=job.quiet,
-        )  # fmt: skip
+        sinks = partial(open_sinks, job, estimator, targets, rows)
+        result = estimate_film(one.open_film, read, sinks, progress(job, one.path.name))
         result.messages = (*notes, *result.messages)
     except ArmsightError as caught:
         job.fail(caught)
@@ -178,33 +178,32 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
     else:
         error = result.problem if isinstance(result.problem, ArmsightError) else None
         report_video(job, one, result, list(targets.values()))
-    if job.as_json:
-        tail = dumps(video_summary(result, targets if result.frames else {}, error))
-        job.echo(f"], {tail[1:]}", nl=False)
+    if rows is not None:
+        rows.close(video_summary(result, targets if result.frames else {}, error))
 
 
 class PrintedRows:
-    """Rows of a video on standard output, as the items of a JSON list."""
+    """Rows of a video as the items of a JSON list, whose end is for whoever began it."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._begun = False
+    def __init__(self, rows: GrowingDocument) -> None:
+        self._rows = rows
 
     def write(self, shot: Shot, estimate: Estimate) -> None:
         """Print a frame's row."""
-        row = dumps(frame_row(shot.index, shot.time, estimate))
-        self._job.echo((",\n" if self._begun else "") + row, nl=False)
-        self._begun = True
+        self._rows.add(frame_row(shot.index, shot.time, estimate))
 
     def close(self, keep: bool) -> None:
-        """The list's end is for whoever began it."""
+        """Nothing."""
 
 
-def open_sinks(job: Job, estimator: Estimator, targets: dict[str, Path], fps: float) -> Sink:
+def open_sinks(
+    job: Job, estimator: Estimator, targets: dict[str, Path], rows: GrowingDocument | None,
+    fps: float,
+) -> Sink:  # fmt: skip
     """What takes the estimates of a video."""
     sinks: list[Sink] = [video_files(targets, fps, estimator.robot)]
-    if job.as_json:
-        sinks.append(PrintedRows(job))
+    if rows is not None:
+        sinks.append(PrintedRows(rows))
     if job.viewer is not None:
         sinks.append(Borrowed(job.viewer))
     return Sinks(sinks)
@@ -212,12 +211,9 @@ def open_sinks(job: Job, estimator: Estimator, targets: dict[str, Path], fps: fl
 
 def choose_reader(job: Job, estimator: Estimator, one: Input) -> tuple[ReadFrames, tuple[str, ...]]:
     """How to read a video, by whether its camera stands still, and what to say about it."""
-    from armsight.cli.estimate._video import with_progress
-    from armsight.estimate.clips.film import Film, choose_reading
+    from armsight.estimate.clips.film import choose_reading
 
-    def watch(frames: Iterable[VideoFrame], film: Film) -> Iterable[VideoFrame]:
-        return with_progress(frames, f"{one.path.name}: camera", film.num_frames, job.quiet)
-
+    watch = progress(job, f"{one.path.name}: camera")
     return choose_reading(
         estimator, one.open_film, job.K, job.hypotheses, still=job.static_camera,
         outline=job.outline, read_ahead=job.read_ahead, watch=watch,
@@ -225,7 +221,23 @@ def choose_reader(job: Job, estimator: Estimator, one: Input) -> tuple[ReadFrame
     )  # fmt: skip
 
 
-def report_video(job: Job, one: Input, result: VideoResult, written: list[Path]) -> None:
+def progress(job: Job, label: str) -> Watch:
+    """Shows how far a film's frames are, on standard error where that is a terminal."""
+
+    def watch(frames: Iterable[VideoFrame], film: Film) -> Iterable[VideoFrame]:
+        if job.quiet or not sys.stderr.isatty():
+            yield from frames
+            return
+        with click.progressbar(
+            frames, length=film.num_frames, label=label, file=sys.stderr, show_pos=True,
+            update_min_steps=10,
+        ) as bar:  # fmt: skip
+            yield from bar
+
+    return watch
+
+
+def report_video(job: Job, one: Input, result: FilmResult, written: list[Path]) -> None:
     """Say how many frames were done, what is worth knowing, and what went wrong."""
     job.say(f"{one.path}: {result.frames} frames, arm found in {result.found}")
     for message in result.messages:

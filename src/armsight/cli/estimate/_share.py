@@ -11,9 +11,9 @@ import click
 
 from armsight.cli._inputs import Input
 from armsight.cli.estimate._job import INTERRUPTED, Job, Printed
-from armsight.cli.estimate._video import interruptible
 from armsight.cpus import available_cpus
 from armsight.network import default_threads
+from armsight.outputs.film import interruptible
 from armsight.parallel import Workers
 
 Done: TypeAlias = "tuple[int, list[Printed], int]"

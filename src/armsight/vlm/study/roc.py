@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from armsight.reports.clusters import cluster_interval
 from armsight.reports.figures import Figures
-from armsight.vlm.study.cluster import cluster_interval
 
 Array = NDArray[np.floating]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.evaluate.poses import metrics
+from armsight.reports.clusters import cluster_interval, weighted_median
 from armsight.reports.figures import Figures
-from armsight.vlm.study.cluster import cluster_interval, weighted_median
 from armsight.vlm.study.items import SHIFTS_DEG
 from armsight.vlm.study.pairs import PairSet
 from armsight.vlm.study.roc import auc_figures, curve

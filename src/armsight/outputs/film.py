@@ -1,29 +1,27 @@
-"""`armsight estimate` on a video: one row for each frame, and an overlay video."""
+"""The estimates of a film, handed on frame by frame; an interrupt keeps what was done."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from armsight.camera.image import load_image
-from armsight.cli._report import for_a_video
-from armsight.estimate.clips.film import BREAKS_OFF, OpenFilm, ReadFrames
+from armsight.estimate.clips.film import BREAKS_OFF, OpenFilm, ReadFrames, Watch
 from armsight.estimate.clips.survey import VideoFrame
 from armsight.outputs.sink import Shot, Sink
 from armsight.prefetch import prefetch
 
+OF_ONE_FRAME = ("cannot be told from this picture", "field of view seen from the arm")
+
 
 @dataclass
-class VideoResult:
-    """How a video went."""
+class FilmResult:
+    """How a film went."""
 
     frames: int = 0
     found: int = 0
@@ -36,32 +34,28 @@ class VideoResult:
     messages: tuple[str, ...] = ()
 
 
-def estimate_video(
-    name: str,
+def estimate_film(
     open_film: OpenFilm,
     read: ReadFrames,
     open_sink: Callable[[float], Sink],
-    *,
-    quiet: bool = False,
-) -> VideoResult:
-    """Track an arm through a video; what was done before an error or an interrupt is kept.
+    watch: Watch = lambda frames, film: frames,
+) -> FilmResult:
+    """Track an arm through a film; what was done before an error or an interrupt is kept.
 
     Args:
-        name: of the film, for the progress bar.
         open_film: opens it.
         read: from frames to estimates, in order; see `choose_reading`.
         open_sink: from frames a second to what takes the estimates, in a thread of its own.
-        quiet: no progress bar.
+        watch: hands on the film's frames, and may show how far they are.
     """
-    result = VideoResult()
+    result = FilmResult()
     with open_film() as film, ThreadPoolExecutor(1, "write") as writing:
         result.fps = film.fps
         sink = open_sink(film.fps)
         pending: list[Future[None]] = []
         try:
             with interruptible() as stop, contextlib.closing(prefetch(film)) as frames:
-                shown = with_progress(frames, name, film.num_frames, quiet)
-                for estimate, frame in read(_until(stop, shown)):
+                for estimate, frame in read(_until(stop, watch(frames, film))):
                     shot = Shot(load_image(frame.pixels), frame.index, frame.time)
                     pending.append(writing.submit(sink.write, shot, estimate))
                     if len(pending) > 4:
@@ -72,7 +66,7 @@ def estimate_video(
                         result.intrinsics_source or estimate.intrinsics_source
                     )
                     result.messages = tuple(
-                        dict.fromkeys((*result.messages, *for_a_video(estimate.messages)))
+                        dict.fromkeys((*result.messages, *_of_the_film(estimate.messages)))
                     )
                 result.interrupted = stop.is_set()
         except BREAKS_OFF as error:
@@ -86,25 +80,18 @@ def estimate_video(
     return result
 
 
+def _of_the_film(messages: Iterable[str]) -> list[str]:
+    """An estimate's messages without what is true of its frame alone."""
+    kept = [message for message in messages if not any(one in message for one in OF_ONE_FRAME)]
+    return [message.partition(" (presence")[0] for message in kept]
+
+
 def _until(stop: threading.Event, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
     """The frames up to a request to stop."""
     for frame in frames:
         if stop.is_set():
             return
         yield frame
-
-
-def with_progress(
-    frames: Iterable[VideoFrame], name: str, length: int | None, quiet: bool
-) -> Iterator[VideoFrame]:
-    """The same frames, with a progress bar on standard error when that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield from frames
-        return
-    with click.progressbar(
-        frames, length=length, label=name, file=sys.stderr, show_pos=True, update_min_steps=10
-    ) as bar:
-        yield from bar
 
 
 @contextlib.contextmanager

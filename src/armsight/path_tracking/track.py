@@ -24,7 +24,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from armsight.control.arm_simulation import (
+from armsight.errors import BadShapeError
+from armsight.geometry import make_transform, rotation_from_rotvec, rotvec_from_rotation
+from armsight.path_tracking.arm_simulation import (
     CONTROL_HZ,
     KP,
     POSITION_SCALE,
@@ -32,8 +34,6 @@ from armsight.control.arm_simulation import (
     ROTATION_SCALE,
     ArmSimulation,
 )
-from armsight.errors import BadShapeError
-from armsight.geometry import make_transform, rotation_from_rotvec, rotvec_from_rotation
 
 Array = NDArray[np.floating]
 

@@ -7,15 +7,15 @@ import pytest
 
 pytest.importorskip("robosuite")
 
-from armsight.control.arm_simulation import READY, ArmSimulation
-from armsight.control.track import (
+from armsight.errors import BadShapeError
+from armsight.geometry import make_transform, rotation_from_rotvec
+from armsight.path_tracking.arm_simulation import READY, ArmSimulation
+from armsight.path_tracking.track import (
     Tracking,
     one_axis,
     pose_error,
     track_path,
 )
-from armsight.errors import BadShapeError
-from armsight.geometry import make_transform, rotation_from_rotvec
 from armsight.robots import load_robot
 
 STEPS = 70

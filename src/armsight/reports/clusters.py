@@ -1,6 +1,6 @@
 """Bootstrap intervals over clusters: targets that share a reference picture share its luck.
 
-Resampling targets one by one would claim more certainty than there is (armsight.evaluate resamples
+Resampling targets one by one would claim more certainty than there is (intervals.py resamples
 images; here whole clusters of images are drawn).
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from armsight.reports.figures import Figures, number
-from armsight.reports.intervals import LEVEL, NUM_RESAMPLES
+from armsight.reports.intervals import LEVEL, NUM_RESAMPLES, percentile_interval
 
 Array = NDArray[np.floating]
 
@@ -61,8 +61,7 @@ def cluster_interval(
         value = statistic(values, ones.astype(float))
         spread = np.array([statistic(values, w.astype(float)) for w in weights])
     count = len(set(clusters))
-    tail = (1 - level) / 2
-    low, high = np.quantile(spread, [tail, 1 - tail], method="nearest")
+    low, high = percentile_interval(spread, level)
     known = count > 1
     return {
         "value": number(value),
