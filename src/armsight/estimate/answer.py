@@ -162,22 +162,14 @@ def answer(
     solution = doubted(
         solution, right, tuning.doubt_power, robot.joint_limits, intrinsics.log_focal_std
     )
-    std = np.where(seen, look.keypoints_std, np.inf)
     messages = (*image.messages, *tuning.notes, *intrinsics.messages)
     messages += cannot_tell(robot.joint_names, solution.joint_std)
-    T = solution.T_cam_base
-    keypoints_3d = None
-    keypoints_2d = np.where(seen[:, None], look.keypoints_2d, np.nan)
-    keypoints_2d_std = std
     K = intrinsics.K.copy()
     K[:2, :2] *= np.exp(solution.log_focal)
-    if T is None:
-        messages = (*messages, "too little of the arm is seen to find the camera's pose")
+    if solution.T_cam_base is None:
+        messages += ("too little of the arm is seen to find the camera's pose",)
     else:
-        keypoints_3d = transform_points(T, robot.keypoints(solution.joint_positions))
-        keypoints_2d = project(keypoints_3d, K)
-        keypoints_2d_std = projected_std(robot, K, solution)
-        messages = (*messages, *camera_messages(K, image, solution))
+        messages += camera_messages(K, image, solution)
     return Estimate(
         robot=robot.name,
         robot_found=True,
@@ -187,10 +179,8 @@ def answer(
         keypoint_names=robot.keypoint_names,
         joint_positions=solution.joint_positions,
         joint_std=solution.joint_std,
-        keypoints_2d=keypoints_2d,
-        keypoints_2d_std=keypoints_2d_std,
-        keypoints_3d_cam=keypoints_3d,
-        T_cam_base=T,
+        **_keypoints(robot, K, look, seen, solution),
+        T_cam_base=solution.T_cam_base,
         covariance=_with_centre(solution, intrinsics.centre_std),
         samples=look.hypotheses,
         K=K,
@@ -198,6 +188,28 @@ def answer(
         messages=messages,
         image=image.name,
     )
+
+
+def _keypoints(
+    robot: Robot, K: Array, look: Look, seen: NDArray[np.bool_], solution: Solution
+) -> dict[str, Any]:
+    """An estimate's keypoints: where the solved arm has them, or as seen where there is no camera.
+
+    Args:
+        seen: (K,) which of the look's keypoints were measured.
+    """
+    if solution.T_cam_base is None:
+        return {
+            "keypoints_2d": np.where(seen[:, None], look.keypoints_2d, np.nan),
+            "keypoints_2d_std": np.where(seen, look.keypoints_std, np.inf),
+            "keypoints_3d_cam": None,
+        }
+    points = transform_points(solution.T_cam_base, robot.keypoints(solution.joint_positions))
+    return {
+        "keypoints_2d": project(points, K),
+        "keypoints_2d_std": projected_std(robot, K, solution),
+        "keypoints_3d_cam": points,
+    }
 
 
 def solve_look(

@@ -157,7 +157,6 @@ def levenberg_marquardt(
     """
     low, high = measured.robot.joint_limits.T
     num_joints = len(low)
-    joints = np.arange(num_joints)
     num_free = num_joints + (7 if measured.log_focal_std else 6)
     damping = np.full(len(states.q), DAMPING_START)
     now = at or linearise(measured, *states.parts)
@@ -170,13 +169,7 @@ def levenberg_marquardt(
         # While the scale is wide the prior has to give way too: it would else hold joints that
         # are far off, until the keypoints that could tell have become outliers.
         slack = scale if graduated else np.ones_like(scale)
-        H, g = data_terms(now, scale)
-        precision = prior.precision(states.q) / slack[:, None]
-        H[:, joints, joints] += precision
-        g[:, :num_joints] += precision * (states.q - prior.mean)
-        if measured.log_focal_std:
-            H[:, -1, -1] += measured.focal_precision
-            g[:, -1] += measured.focal_precision * states.log_focal
+        H, g = _normal_equations(measured, states, now, prior, scale, slack)
         # A joint at its limit that wants to go further stands still in this step.
         g_q = g[:, :num_joints]
         stuck = ((states.q <= low) & (g_q > 0)) | ((states.q >= high) & (g_q < 0))
@@ -186,16 +179,34 @@ def levenberg_marquardt(
         )
         trial = states.moved(delta).clipped(measured.robot.joint_limits)
         after = linearise(measured, *trial.parts)
-        cost = data_cost(now, scale) + prior.cost(states.q) / slack
-        cost += measured.focal_cost(states.log_focal)
-        tried = data_cost(after, scale) + prior.cost(trial.q) / slack
-        better = tried + measured.focal_cost(trial.log_focal) <= cost
+        cost, tried = (
+            data_cost(fit, scale) + prior.cost(at.q) / slack + measured.focal_cost(at.log_focal)
+            for at, fit in ((states, now), (trial, after))
+        )
+        better = tried <= cost
         damping *= np.where(better, DAMPING_DOWN, DAMPING_UP)
         states, now = _accept(better, trial, after, states, now)
         settled = -0.5 * (g * delta).sum(-1) < tolerance
         if settled.all() and (scale > 0.99 * before).all():
             break
     return states, now
+
+
+def _normal_equations(
+    measured: Measurements, states: States, at: Linearisation, prior: Prior, scale: Array,
+    slack: Array,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Hessian and gradient of data, prior on the joints and prior on the focal length."""
+    H, g = data_terms(at, scale)
+    num_joints = states.q.shape[-1]
+    joints = np.arange(num_joints)
+    precision = prior.precision(states.q) / slack[:, None]
+    H[:, joints, joints] += precision
+    g[:, :num_joints] += precision * (states.q - prior.mean)
+    if measured.log_focal_std:
+        H[:, -1, -1] += measured.focal_precision
+        g[:, -1] += measured.focal_precision * states.log_focal
+    return H, g
 
 
 def _damped_step(H: Array, g: Array, damping: Array, stuck: NDArray[np.bool_]) -> Array:

@@ -85,8 +85,10 @@ def linearise(
     inverse = in_front / np.where(in_front, depth, 1.0)
     right, down = (x + t[:, :1, None]) * inverse, (y + t[:, 1:2, None]) * inverse
     K = measured.K[:2, :, None]
-    zoom = None if log_focal is None else np.exp(log_focal)[:, None, None]
-    by_x, by_y = (K[:, i] if zoom is None else zoom * K[:, i] for i in (0, 1))
+    by_x, by_y = (K[:, i] for i in (0, 1))
+    if log_focal is not None:
+        zoom = np.exp(log_focal)[:, None, None]
+        by_x, by_y = zoom * by_x, zoom * by_y
     target = measured.keypoints_2d.T - K[:, 2]
     weight = in_front / measured.std
     from_centre = (by_x * right + by_y * down) * weight
@@ -103,16 +105,7 @@ def linearise(
     wrench[:, 4, :2] = by_y * per_std
     wrench[:, 5, :2] = -wrench[:, 3, :2] * right - wrench[:, 4, :2] * down
     if measured.log_depth is not None:
-        log_z = np.log(np.where(in_front, depth, 1.0))
-        weight = in_front / measured.log_depth_std
-        # An arm seen as large as this is farther away if the focal length is longer.
-        nominal = (
-            measured.log_depth
-            if log_focal is None
-            else measured.log_depth + log_focal[:, None, None]
-        )
-        off = (log_z - nominal) * weight
-        by_focal[:, 2:] = -weight
+        off, by_focal[:, 2:] = _depth_residuals(measured, depth, in_front, log_focal)
         residuals = np.concatenate([residuals, off], axis=1)
         wrench[:, 3:5, 2] = 0.0
         wrench[:, 5, 2:] = inverse / measured.log_depth_std
@@ -129,6 +122,19 @@ def linearise(
         out=jacobian[:, :num_joints],
     )
     return Linearisation(residuals, jacobian, in_front[:, 0])
+
+
+def _depth_residuals(
+    measured: Measurements, depth: Array, in_front: Array, log_focal: Array | None
+) -> tuple[Array, Array]:
+    """Whitened residuals (B, 1, N) of the keypoints' log depths, and their slope by log focal."""
+    assert measured.log_depth is not None
+    assert measured.log_depth_std is not None
+    weight = in_front / measured.log_depth_std
+    # An arm seen as large as this is farther away if the focal length is longer.
+    longer = 0.0 if log_focal is None else log_focal[:, None, None]
+    log_z = np.log(np.where(in_front, depth, 1.0))
+    return (log_z - (measured.log_depth + longer)) * weight, -weight
 
 
 def screws(robot: Robot, frames: tuple[Array, Array], R: Array) -> Array:

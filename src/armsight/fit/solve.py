@@ -159,27 +159,18 @@ def _solve(
     if len(owner) == 0:
         return _without_camera(measured, q, prior, support, calibration)
     prior_of, missing = prior[owner], -np.log(support[owner])
-    narrowing = NARROWING if T_start is None else NARROWING_TRACKED
     coarse, at = levenberg_marquardt(
-        measured,
-        begin,
-        prior_of,
-        num_iterations=num_coarse,
-        narrowing=narrowing,
-        tolerance=COARSE_TOLERANCE,
-    )
+        measured, begin, prior_of, num_iterations=num_coarse, tolerance=COARSE_TOLERANCE,
+        narrowing=NARROWING if T_start is None else NARROWING_TRACKED,
+    )  # fmt: skip
     coarse_costs = _costs(measured, at, coarse, prior_of) + missing
 
     top = distinct(coarse.q, coarse_costs)[:NUM_FINE]
     top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS]
     fine, at = levenberg_marquardt(
-        measured,
-        coarse[top],
-        prior_of[top],
-        at[top],
-        num_iterations=FINE_ITERATIONS,
+        measured, coarse[top], prior_of[top], at[top], num_iterations=FINE_ITERATIONS,
         graduated=False,
-    )
+    )  # fmt: skip
     costs = _costs(measured, at, fine, prior_of[top]) + missing[top]
     order = distinct(fine.q, costs)
     fine, costs, best = fine[order], costs[order], order[:1]
@@ -193,10 +184,8 @@ def _solve(
         covariance + mode_spread(fine, costs), measured.robot.joint_limits
     )
     others = np.array([i for i in distinct(coarse.q, coarse_costs) if i not in top], dtype=int)
-    polished, polished_costs = q.copy(), np.full(len(q), np.inf)
-    for i in np.argsort(-coarse_costs):  # the better of a hypothesis's two cameras comes last
-        polished[owner[i]], polished_costs[owner[i]] = coarse.q[i], coarse_costs[i]
-    near = np.abs(polished - fine.q[0]).max(-1) < AGREEING
+    refined, refined_costs = _refined_hypotheses(q, owner, coarse.q, coarse_costs)
+    near = np.abs(refined - fine.q[0]).max(-1) < AGREEING
     return Solution(
         joint_positions=fine.q[0],
         joint_std=np.sqrt(np.diag(covariance)[: q.shape[1]]),
@@ -207,13 +196,28 @@ def _solve(
         inliers=measured.for_all(inliers, 0.0).astype(bool),
         residual_scale=scale,
         consistency=consistency(measured, errors, owner, support),
-        num_agreeing=int(np.sum(near & np.isfinite(polished_costs))),
-        hypotheses=polished,
-        costs=polished_costs,
+        num_agreeing=int(np.sum(near & np.isfinite(refined_costs))),
+        hypotheses=refined,
+        costs=refined_costs,
         modes=joined(fine, coarse[others]),
         mode_costs=np.concatenate([costs, coarse_costs[others]]),
         mode_priors=prior_of[np.concatenate([top[order], others])],
     )
+
+
+def _refined_hypotheses(
+    q: Array, owner: NDArray[np.intp], moved: Array, costs: Array
+) -> tuple[Array, Array]:
+    """Each hypothesis (S, J) as the first fit left it, and its cost (S,); infinite without one.
+
+    Args:
+        owner: (B,) whose start a fit was.
+        moved, costs: (B, J) [rad] and (B,) of the fits.
+    """
+    refined, refined_costs = q.copy(), np.full(len(q), np.inf)
+    for i in np.argsort(-costs):  # the better of a hypothesis's two cameras comes last
+        refined[owner[i]], refined_costs[owner[i]] = moved[i], costs[i]
+    return refined, refined_costs
 
 
 def _camera_only(
