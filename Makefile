@@ -55,7 +55,7 @@ $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 $(VENV)/.tests: $(VENV)/.runtime pyproject.toml
 	@echo "Installing what the tests need (PyTorch for CPU, MuJoCo, robot models) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,robots,render,train,viz,vlm,live,control]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,hub,robots,ros,render,train,viz,vlm,live,control]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ROBOT_MODELS) $(LIBERO)
 	@sh scripts/install-mesa.sh
 	@sh scripts/install-chromium.sh

@@ -28,6 +28,7 @@ RUNTIME = ("camera", "fit", "estimate", "actions", "robots",
            "cpus.py", "__init__.py")  # fmt: skip
 OPTIONAL = {
     "rerun",
+    "mcap",
     "huggingface_hub",
     "onnx",
     "pyarrow",
@@ -164,6 +165,8 @@ EXTRAS = (
     "starlette",
     "uvicorn",
     "rerun",
+    "rosbags",
+    "mcap",
 )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import runpy
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from armsight import Estimator
 from armsight.data.video import VideoWriter
 from armsight.estimate import pretrained
 from tests.fake_action_weights import write_fake_action_weights
@@ -100,3 +103,69 @@ def test_every_example_is_tested_and_short() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert f'"{path.name[:2]}"' in tested
         assert len(path.read_text().splitlines()) <= 60
+
+
+class Bunch(types.SimpleNamespace):
+    """A ROS message: what is not given is made when it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        setattr(self, name, Bunch())
+        return getattr(self, name)
+
+
+class FakeNode:
+    """rclpy's Node: remembers who listens, and what is published."""
+
+    def __init__(self, name: str) -> None:
+        self.listeners: dict[str, Any] = {}
+        self.published: list[Any] = []
+
+    def declare_parameter(self, name: str, value: Any) -> Any:
+        return Bunch(value=value)
+
+    def create_subscription(self, kind: Any, topic: str, listener: Any, qos: Any) -> None:
+        self.listeners[topic] = listener
+
+    def create_publisher(self, kind: Any, topic: str, depth: int) -> Any:
+        return Bunch(publish=self.published.append)
+
+
+def test_ros2_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ROS is not installed here: its classes are stand-ins, and messages are bare."""
+    sent: list[Any] = []
+    modules: dict[str, dict[str, Any]] = {
+        "rclpy": {},
+        "rclpy.node": {"Node": FakeNode},
+        "rclpy.qos": {"QoSProfile": Bunch, "ReliabilityPolicy": Bunch()},
+        "geometry_msgs.msg": {"TransformStamped": Bunch},
+        "sensor_msgs.msg": {"CameraInfo": Bunch, "Image": Bunch, "JointState": Bunch},
+        "tf2_ros": {"TransformBroadcaster": lambda node: Bunch(sendTransform=sent.append)},
+    }
+    for name in {name.partition(".")[0] for name in modules} | set(modules):
+        module = types.ModuleType(name)
+        vars(module).update(modules.get(name, {}))
+        monkeypatch.setitem(sys.modules, name, module)
+    node = runpy.run_path(str(EXAMPLES / "ros2_node.py"))["ArmsightNode"]()
+    K = [300.0, 0, 159.5, 0, 300, 119.5, 0, 0, 1]
+    roi = Bunch(x_offset=0, y_offset=0, width=0, height=0)
+    node.listeners["camera_info"](
+        Bunch(width=320, height=240, distortion_model="plumb_bob", d=[0.0] * 5, k=K, p=[0.0] * 12,
+              binning_x=0, binning_y=0, roi=roi)
+    )  # fmt: skip
+    header = Bunch(stamp="now", frame_id="optical")
+    grey = Bunch(encoding="mono8", height=240, width=320, step=320, is_bigendian=0, header=header,
+                 data=bytes([120]) * 240 * 320)  # fmt: skip
+    node.listeners["image"](grey)
+    dark = Bunch(**{**vars(grey), "data": bytes(240 * 320)})
+    node.listeners["image"](dark)
+    (joints,), (transform,) = node.published, sent
+    expected = Estimator.from_pretrained("panda")(
+        np.full((240, 320, 3), 120, np.uint8), K=np.reshape(K, (3, 3))
+    )
+    assert joints.name == list(expected.joint_names)
+    assert joints.header.stamp == transform.header.stamp == "now"
+    assert (transform.header.frame_id, transform.child_frame_id) == ("panda_link0", "optical")
+    place = transform.transform.translation
+    assert expected.T_cam_base is not None
+    at_base = expected.T_cam_base @ [place.x, place.y, place.z, 1]
+    np.testing.assert_allclose(at_base[:3], 0, atol=0.02)  # where the camera's origin is

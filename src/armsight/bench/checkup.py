@@ -17,6 +17,7 @@ from armsight.errors import ArmsightError
 ADDS = {
     "hub": "weights from the Hugging Face Hub",
     "actions": "actions as Parquet files",
+    "ros": "ROS 2 bags in and out",
     "robots": "load_robot('arm.urdf'): robots from URDF and MJCF files",
     "render": "armsight render: training and test pictures",
     "train": "armsight train, export: models of your own",
@@ -25,7 +26,7 @@ ADDS = {
     "vlm": "armsight ask, evaluate vlm: questions to vision-language models",
     "live": "armsight live and armsight serve: a local page, and HTTP",
     "viz": "--report pages, plots of actions, --rerun",
-    "scale": "armsight audit --engine ray",
+    "scale": "armsight audit and estimate on many machines: --engine ray",
     "docs": "the pages of the documentation as a site",
     "dev": "the project's own tests",
 }

@@ -118,7 +118,7 @@ def read_camera_file(path: str | Path) -> CameraFile:
         if wanted not in found:
             raise BadIntrinsicsError(f"{path} has no camera {wanted!r}; it has {', '.join(found)}")
         found = {wanted: found[wanted]}
-    cameras = [_camera(path, node) for node in found.values()]
+    cameras = [camera_of(node, path) for node in found.values()]
     # One camera written twice is one camera; the fuller text of it tells the lens, too.
     first = next((camera for camera in cameras if camera.distortion is not None), cameras[0])
     if any(not np.array_equal(other.K, first.K) for other in cameras):
@@ -155,7 +155,12 @@ def _cameras(node: Any, name: str, number: str, depth: int = 0) -> Iterator[tupl
             yield from _cameras(child, str(key), number, depth + 1)
 
 
-def _camera(path: Path, node: Mapping[str, Any]) -> CameraFile:
+def camera_of(node: Mapping[str, Any], path: Path) -> CameraFile:
+    """The camera that a mapping with a matrix describes; `path` is where it was read.
+
+    Raises:
+        BadIntrinsicsError: it makes no sense.
+    """
     K, messages = _matrix(node), list[str]()
     assert K is not None
     size = _size(node, K)

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from armsight.camera import image
+from armsight.camera.camera_file import CameraFile
 from armsight.data import video
+from armsight.data.bags.bag import SUFFIXES as BAGS
+from armsight.data.bags.bag import is_bag
 from armsight.errors import BadImageError, OutputError
+from armsight.estimate.clips.film import Film
 
-OVERLAY = ".overlay"
+OVERLAY, ANSWERS = ".overlay", ".estimate"
+"""Ends of the names of what is written, before the suffix"""
 CSV_HEAD = "frame,time_s,robot_found"
 
 
@@ -22,37 +27,89 @@ class Input:
 
     path: Path
     name: str
+    topic: str | None = None
+    """Of a ROS bag"""
 
     @property
     def is_video(self) -> bool:
-        return self.path.suffix.lower() in video.SUFFIXES
+        return self.topic is not None or self.path.suffix.lower() in video.SUFFIXES
 
-    def open_film(self) -> video.VideoReader:
-        """The video, opened."""
-        return video.VideoReader(self.path)
+    @property
+    def title(self) -> str:
+        """For people"""
+        return str(self.path) if self.topic is None else f"{self.path}, {self.topic}"
+
+    def open_film(self) -> Film:
+        """The video, opened.
+
+        Raises:
+            BadVideoError, DatasetError: it cannot be read.
+        """
+        if self.topic is None:
+            return video.VideoReader(self.path)
+        from armsight.data.bags.film import BagFilm
+
+        return BagFilm(self.path, self.topic)
+
+    def own_camera(self) -> CameraFile | None:
+        """The intrinsics that come with the video, where some do."""
+        if self.topic is None:
+            return None
+        from armsight.data.bags.bag import Bag
+        from armsight.data.bags.cameras import camera_of_topic
+
+        with Bag(self.path) as bag:
+            return camera_of_topic(bag, self.topic)
 
 
-def find_inputs(paths: Sequence[str]) -> list[Input]:
-    """Images and videos at `paths`, folders opened; every different file gets its own name.
+def find_inputs(paths: Sequence[str], topics: Sequence[str] = ()) -> list[Input]:
+    """Images and videos at `paths`, folders opened; every different one gets its own name.
+
+    Args:
+        topics: of bags; all with pictures by default.
 
     Raises:
         BadImageError: a folder holds nothing that could be read.
+        DatasetError: a bag cannot be read.
+        MissingExtraError: a bag without what reads it.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in map(Path, paths):
-        found += _in_folder(path) if path.is_dir() else [path]
-    names = unique_names(found)
-    return [Input(path, name) for path, name in zip(found, names, strict=True)]
+        files += _in_folder(path) if path.is_dir() and not is_bag(path) else [path]
+    found: list[tuple[Path, str | None]] = []
+    for path in files:
+        found += [(path, topic) for topic in _topics(path, topics)]
+    used = Counter(path for path, _ in found)
+    named = [
+        path if topic is None or used[path] == 1 else path.with_name(f"{path.stem}{_plain(topic)}")
+        for path, topic in found
+    ]
+    names = unique_names(named)
+    return [Input(path, name, topic) for (path, topic), name in zip(found, names, strict=True)]
+
+
+def _topics(path: Path, wanted: Sequence[str]) -> Sequence[str | None]:
+    """The topics of a bag; [None] for everything else."""
+    if not is_bag(path):
+        return [None]
+    from armsight.data.bags.cameras import choose_topics
+
+    return choose_topics(path, wanted)
+
+
+def _plain(topic: str) -> str:
+    """A topic as part of a file's name."""
+    return topic.replace("/", "_")
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    known = (*image.SUFFIXES, *video.SUFFIXES)
+    known = (*image.SUFFIXES, *video.SUFFIXES, *BAGS)
     found = [
         path
         for path in sorted(folder.iterdir())
         if path.is_file()
         and path.suffix.lower() in known
-        and not path.stem.endswith(OVERLAY)
+        and not path.stem.endswith((OVERLAY, ANSWERS))
         and not path.name.startswith(".")
     ]
     if not found:
@@ -116,7 +173,8 @@ def check_target(path: Path, inputs: Sequence[Input]) -> Path:
             head = file.read(4096)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    if b'"robot_found"' not in head and not head.startswith(CSV_HEAD.encode()):
+    ours = b'"robot_found"' in head or head.startswith(CSV_HEAD.encode())
+    if not ours and not (path.suffix == ".mcap" and b"armsight" in head[:64]):
         raise OutputError(
             f"{path} exists and was not written by armsight; it will not be overwritten. "
             "Choose another --out"

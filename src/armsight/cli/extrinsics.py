@@ -46,8 +46,8 @@ NOT_FINE = 1
               help="Whether the joints' zeros may be off; fixed: the log's are right.")  # fmt: skip
 @click.option("--time-offset", type=click.Choice(SWITCHES), default="find", show_default=True,
               help="Whether log and video may be shifted in time.")  # fmt: skip
-@click.option("--camera-key", help="The video of a LeRobot data set.")
-@click.option("--state-key", help="Its column of joint positions.")
+@click.option("--camera-key", help="The video of a LeRobot data set, the image topic of a bag.")
+@click.option("--state-key", help="Its column of joint positions, or topic of joint states.")
 @click.option("--episodes", metavar="LIST", help="Its episodes, such as 0-3,7.  [default: all]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder for extrinsics.json, camera.yaml and a sheet of overlays.")  # fmt: skip
@@ -63,8 +63,9 @@ def command(
 
     Without a joint log, the joints are read from the pictures where the package knows the robot.
 
-    SOURCE is a folder of photos, a video, or a LeRobot v3 data set. No marker, mask or first guess
-    is needed: the arm is found by its motion, and its contours are laid on the pictures' edges.
+    SOURCE is a folder of photos, a video, a ROS 2 bag (.mcap, .db3 or its folder; extra `ros`), or
+    a LeRobot v3 data set. No marker, mask or first guess is needed: the arm is found by its motion,
+    and its contours are laid on the pictures' edges.
     """
     if sum(option is not None for option in (K_text, camera, fov)) > 1:
         raise BadIntrinsicsError("give only one of --K, --camera and --fov")

@@ -12,6 +12,7 @@ from armsight.camera.parse import parse_box, parse_K
 from armsight.cli._inputs import find_inputs
 from armsight.cli.estimate._job import Job
 from armsight.cli.estimate._share import run_inputs
+from armsight.data.bags.bag import is_bag
 from armsight.data.lerobot.layout import is_data_set
 from armsight.errors import BadIntrinsicsError, ConfigError
 from armsight.network import DEVICES
@@ -59,7 +60,7 @@ STATIC_CAMERA = {"auto": None, "yes": True, "no": False}
 @click.option("--episodes", metavar="LIST",
               help="Data sets: which episodes, such as 0-3,7.  [default: all]")  # fmt: skip
 @click.option("--camera-key", "camera_keys", multiple=True, metavar="NAME",
-              help="Data sets: a video, or several of them.  [default: all]")  # fmt: skip
+              help="A data set's video or a bag's image topic.  [default: all]")  # fmt: skip
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
               help="Data sets: ray for the machines of a Ray cluster (extra `scale`).")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else.")
@@ -88,6 +89,9 @@ def command(
     IMAGES are image files, video files or folders of them. For each image, NAME.json and
     NAME.overlay.png are written; for each video NAME.jsonl, NAME.csv and NAME.overlay.mp4.
 
+    A ROS 2 bag (.mcap, .db3 or its folder; extra `ros`) is read as a video for each of its image
+    topics; NAME.estimate.mcap then holds the answers as messages.
+
     IMAGES may also be the folder of one LeRobot v3 data set (extra `actions`): --out is then the
     folder of a copy with the estimates of every frame as further columns.
     """
@@ -109,10 +113,12 @@ def command(
                 device=device, workers=workers, engine=engine, as_json=as_json,
             )
         )  # fmt: skip
-    if episodes is not None or camera_keys or engine != "local":
-        raise ConfigError("--episodes, --camera-key and --engine are for data sets")
+    if episodes is not None or engine != "local":
+        raise ConfigError("--episodes and --engine are for data sets")
+    if camera_keys and not all(is_bag(Path(image)) for image in images):
+        raise ConfigError("--camera-key names a video of a data set, or an image topic of a bag")
     job = Job(
-        inputs=find_inputs(images),
+        inputs=find_inputs(images, camera_keys),
         out=out,
         as_json=as_json,
         overlay=overlay,
@@ -133,7 +139,8 @@ def command(
         if workers > 1:
             raise ConfigError("--rerun takes the pictures of one process: leave --workers out")
         job.viewer = RerunSink(rerun)
-    single = len(job.inputs) == 1 and not Path(images[0]).is_dir()
+    first = Path(images[0])
+    single = len(job.inputs) == 1 and (is_bag(first) or not first.is_dir())
     if as_json and not single:
         click.echo("[", nl=False)
     run_inputs(job, workers)

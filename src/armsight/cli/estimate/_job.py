@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from armsight.camera.camera_file import CameraFile
 from armsight.camera.crops import Box
 from armsight.camera.image import load_image
-from armsight.cli._inputs import Input, check_target
+from armsight.cli._inputs import ANSWERS, Input, check_target
 from armsight.cli._report import is_refusal, printable, table, video_summary
 from armsight.errors import ArmsightError
 from armsight.estimate.estimator import Estimator
@@ -167,9 +167,11 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         targets = {"rows": job.target(f"{one.name}.jsonl"), "csv": job.target(f"{one.name}.csv")}
         if job.overlay:
             targets["overlay"] = job.target(f"{one.name}.overlay.mp4")
+        if one.topic is not None:
+            targets["bag"] = job.target(f"{one.name}{ANSWERS}.mcap")
         make_folder(job.out)
         read, notes = choose_reader(job, estimator, one)
-        sinks = partial(open_sinks, job, estimator, targets, rows)
+        sinks = partial(open_sinks, job, estimator, one, targets, rows)
         result = estimate_film(one.open_film, read, sinks, progress(job, one.path.name))
         result.messages = (*notes, *result.messages)
     except ArmsightError as caught:
@@ -197,11 +199,18 @@ class PrintedRows:
 
 
 def open_sinks(
-    job: Job, estimator: Estimator, targets: dict[str, Path], rows: GrowingDocument | None,
-    fps: float,
+    job: Job, estimator: Estimator, one: Input, targets: dict[str, Path],
+    rows: GrowingDocument | None, fps: float,
 ) -> Sink:  # fmt: skip
     """What takes the estimates of a video."""
-    sinks: list[Sink] = [video_files(targets, fps, estimator.robot)]
+    files = {kind: path for kind, path in targets.items() if kind != "bag"}
+    sinks: list[Sink] = [video_files(files, fps, estimator.robot)]
+    if one.topic is not None:
+        from armsight.data.bags.cameras import first_header
+        from armsight.outputs.ros import RosBag, Stamp
+
+        about = Stamp(*first_header(one.path, one.topic))
+        sinks.append(RosBag(targets["bag"], estimator.robot, about, job.overlay))
     if rows is not None:
         sinks.append(PrintedRows(rows))
     if job.viewer is not None:
@@ -214,10 +223,13 @@ def choose_reader(job: Job, estimator: Estimator, one: Input) -> tuple[ReadFrame
     from armsight.estimate.clips.film import choose_reading
 
     watch = progress(job, f"{one.path.name}: camera")
+    camera = job.camera
+    if job.K is None and job.fov_deg is None and camera is None:
+        camera = one.own_camera()
     return choose_reading(
         estimator, one.open_film, job.K, job.hypotheses, still=job.static_camera,
         outline=job.outline, read_ahead=job.read_ahead, watch=watch,
-        camera=job.camera, fov_deg=job.fov_deg,
+        camera=camera, fov_deg=job.fov_deg,
     )  # fmt: skip
 
 
@@ -239,7 +251,7 @@ def progress(job: Job, label: str) -> Watch:
 
 def report_video(job: Job, one: Input, result: FilmResult, written: list[Path]) -> None:
     """Say how many frames were done, what is worth knowing, and what went wrong."""
-    job.say(f"{one.path}: {result.frames} frames, arm found in {result.found}")
+    job.say(f"{one.title}: {result.frames} frames, arm found in {result.found}")
     for message in result.messages:
         if not (result.found and is_refusal(message)):
             job.say(f"  note: {message}")

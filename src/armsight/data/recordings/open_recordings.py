@@ -13,6 +13,9 @@ from armsight.camera.camera_file import read_camera_file
 from armsight.camera.image import SUFFIXES as PHOTO_SUFFIXES
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import find_intrinsics
+from armsight.data.bags.bag import is_bag
+from armsight.data.bags.cameras import choose_topics
+from armsight.data.bags.recording import bag_recording
 from armsight.data.frame import read_text
 from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
@@ -43,10 +46,11 @@ def open_recordings(
     """The recordings at `source`, one after the other: one but for data sets.
 
     Args:
-        source: a folder of photos, a video, or a LeRobot v3 data set.
+        source: a folder of photos, a video, a ROS 2 bag, or a LeRobot v3 data set.
         robot: whose joints were recorded.
         joints: the log, where it is not found by itself.
-        camera_key, state_key, episodes: of a data set; the only ones, and all, by default.
+        camera_key, state_key, episodes: of a data set; the only ones, and all, by default. Of a
+            bag the first two are topics.
 
     Raises:
         DatasetError: there is nothing to read, or it does not fit together.
@@ -58,6 +62,11 @@ def open_recordings(
         raise DatasetError(
             f"{source} does not exist; give a folder of photos, a video or a data set"
         )
+    if is_bag(source):
+        if episodes is not None:
+            raise DatasetError(f"{source} is one recording; leave --episodes out")
+        yield _bag(source, robot, joints, camera_key, state_key)
+        return
     is_data_set = layout.is_data_set(source)
     options = {"--camera-key": camera_key, "--state-key": state_key, "--episodes": episodes}
     if not is_data_set and (given := [key for key, value in options.items() if value is not None]):
@@ -185,6 +194,17 @@ def _video(path: Path, robot: Robot, joints: Path | None) -> Recording:
         log=log,
         notes=() if log is None else log.notes,
     )
+
+
+def _bag(
+    path: Path, robot: Robot, joints: Path | None, camera_key: str | None, state_key: str | None
+) -> Recording:
+    topic = camera_key or _choose(path, "image topic", "--camera-key", None, choose_topics(path))
+    recording = bag_recording(path, robot, topic, state_key, log=joints is None)
+    if joints is None:
+        return recording
+    log = _log_of_video(joints, len(recording), robot)
+    return replace(recording, log=log, notes=(*recording.notes, *log.notes))
 
 
 def _log_of_video(joints: Path, count: int, robot: Robot) -> JointLog:
