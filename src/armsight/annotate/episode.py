@@ -12,11 +12,11 @@ from armsight.annotate.columns import Columns, columns, to_rows
 from armsight.annotate.plan import EstimatePlan
 from armsight.camera.camera_file import read_camera_file
 from armsight.data.lerobot.film import EpisodeFilm
-from armsight.data.lerobot.reader import LeRobotReader
 from armsight.data.lerobot.tables import to_table
 from armsight.data.parquet import pyarrow
+from armsight.data.recordings.episodes import Episodes, LeRobotEpisodes
 from armsight.episodes.run import Row
-from armsight.episodes.units import Unit, episode_digest
+from armsight.episodes.units import Unit
 from armsight.errors import ArmsightError, MissingExtraError, OutputError
 from armsight.estimate.clips.film import choose_reading
 from armsight.estimate.estimator import Estimator
@@ -43,9 +43,9 @@ class EpisodeEstimator:
         return loaded.with_outline(plan.outline is not False)
 
     @cached_property
-    def reader(self) -> LeRobotReader:
+    def episodes(self) -> LeRobotEpisodes:
         """The data set"""
-        return LeRobotReader(self.plan.dataset)
+        return LeRobotEpisodes(self.plan.dataset)
 
     def __call__(self, unit: Unit) -> Row:
         """An episode's row: JSON-ready; `table` (base64) goes into a file of its own.
@@ -55,7 +55,7 @@ class EpisodeEstimator:
             WeightsError, UnknownRobotError: the weights cannot be loaded.
         """
         start = time.perf_counter()
-        row = empty_row(self.reader, unit)
+        row = empty_row(self.episodes, unit)
         estimates: list[Estimate] = []
         try:
             row["notes"] = self._read(unit, estimates)
@@ -78,7 +78,7 @@ class EpisodeEstimator:
     def _read(self, unit: Unit, estimates: list[Estimate]) -> list[str]:
         """Fill `estimates` as far as the video goes, and say what to know about it."""
         plan = self.plan
-        open_film = partial(EpisodeFilm, self.reader, unit.episode, unit.camera_key)
+        open_film = partial(EpisodeFilm, self.episodes.reader, unit.episode, unit.camera_key)
         read, notes = choose_reading(
             self.estimator,
             open_film,
@@ -95,14 +95,14 @@ class EpisodeEstimator:
         return list(notes)
 
 
-def empty_row(reader: LeRobotReader, unit: Unit) -> Row:
+def empty_row(episodes: Episodes, unit: Unit) -> Row:
     """A row of which nothing is known yet but which episode it is."""
     return {
         "key": unit.key,
         "episode": unit.episode,
         "camera_key": unit.camera_key,
-        "digest": episode_digest(reader, unit),
-        "num_frames": int(reader.record(unit.episode)["length"]),
+        "digest": episodes.digest(unit.episode, unit.camera_key),
+        "num_frames": episodes.length(unit.episode, unit.camera_key),
         "num_read": 0,
         "num_robot_found": 0,
         "intrinsics_source": None,

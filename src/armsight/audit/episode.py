@@ -12,9 +12,8 @@ import numpy as np
 
 from armsight.audit.pictures import overlay_strip
 from armsight.audit.plan import AuditPlan
-from armsight.data.lerobot.reader import LeRobotReader
-from armsight.data.recordings.open_recordings import episode_recording
-from armsight.episodes.units import Unit, episode_digest
+from armsight.data.recordings.episodes import Episodes, open_episodes
+from armsight.episodes.units import Unit
 from armsight.errors import ArmsightError, MissingExtraError, OutputError
 from armsight.recorded.calibrate import RecordedCamera, calibrate_frames, spread
 from armsight.robots import Robot, load_robot
@@ -40,9 +39,9 @@ class EpisodeAuditor:
         return load_robot(self.plan.robot)
 
     @cached_property
-    def reader(self) -> LeRobotReader:
-        """The data set"""
-        return LeRobotReader(self.plan.dataset)
+    def episodes(self) -> Episodes:
+        """The data set, or the bags"""
+        return open_episodes(self.plan.dataset)
 
     def __call__(self, unit: Unit) -> Row:
         """An episode's row: JSON-ready; `overlay_jpeg` (base64) goes into a file of its own.
@@ -51,7 +50,7 @@ class EpisodeAuditor:
             MissingExtraError: a package is missing.
         """
         start = time.perf_counter()
-        row = empty_row(self.reader, unit)
+        row = empty_row(self.episodes, unit)
         try:
             row |= self._audited(unit)
         except FATAL:
@@ -66,8 +65,8 @@ class EpisodeAuditor:
     def _audited(self, unit: Unit) -> Row:
         """What is found by fitting the frames of an episode."""
         plan = self.plan
-        recording = episode_recording(
-            self.reader, self.robot, unit.episode, unit.camera_key, plan.state_key
+        recording = self.episodes.recording(
+            self.robot, unit.episode, unit.camera_key, plan.state_key
         )
         if plan.K is not None:
             K = np.reshape(plan.K, (3, 3))
@@ -99,14 +98,14 @@ class EpisodeAuditor:
         return base64.b64encode(strip).decode()
 
 
-def empty_row(reader: LeRobotReader, unit: Unit) -> Row:
+def empty_row(episodes: Episodes, unit: Unit) -> Row:
     """A row of which nothing is known yet but which episode it is."""
     return {
         "key": unit.key,
         "episode": unit.episode,
         "camera_key": unit.camera_key,
-        "digest": episode_digest(reader, unit),
-        "num_frames": int(reader.record(unit.episode)["length"]),
+        "digest": episodes.digest(unit.episode, unit.camera_key),
+        "num_frames": episodes.length(unit.episode, unit.camera_key),
         "image_size": None,
         "frames": [],
         "notes": [],

@@ -13,7 +13,7 @@ from armsight.camera.camera_file import read_camera_file
 from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.lerobot import layout
-from armsight.data.lerobot.reader import LeRobotReader
+from armsight.data.recordings.episodes import bags_in, open_episodes
 from armsight.episodes.units import Unit, choose_units, units_of
 from armsight.errors import BadIntrinsicsError, ConfigError
 from armsight.robots import available_robots
@@ -72,7 +72,7 @@ def make_plan(
         camera_keys: names of videos; all by default.
 
     Raises:
-        DatasetError: no LeRobotDataset v3, no episodes, or no video of that name.
+        DatasetError: neither a LeRobotDataset v3 nor bags, no episodes, or no such video.
         ConfigError: `episodes` cannot be read, or names episodes that are not there.
     """
     chosen, videos = choose_units(dataset, episodes, camera_keys)
@@ -95,14 +95,15 @@ def with_camera_file(plan: AuditPlan, path: Path) -> AuditPlan:
         BadIntrinsicsError: the file cannot be read or cannot belong to the videos, its lens
             distorts, or the videos are of several sizes.
     """
-    features = LeRobotReader(plan.dataset).features
-    sizes = {tuple(features[key]["shape"][:2]) for key in plan.camera_keys}
+    episodes = open_episodes(plan.dataset)
+    sizes = {episodes.image_size(key) for key in plan.camera_keys}
     if len(sizes) > 1:
         raise BadIntrinsicsError(
             f"the cameras {', '.join(plan.camera_keys)} have pictures of several sizes; choose one "
             "by --camera-key, and give its camera file"
         )
-    blank = load_image(np.zeros((*sizes.pop(), 3), np.uint8))
+    width, height = sizes.pop()
+    blank = load_image(np.zeros((height, width, 3), np.uint8))
     found = find_intrinsics(blank, camera=read_camera_file(path))
     if found.distortion is not None:
         raise BadIntrinsicsError(
@@ -121,6 +122,8 @@ def robot_of(dataset: Path) -> str:
         ConfigError: it names none that the package knows.
         DatasetError: it is no LeRobotDataset v3.
     """
+    if not layout.is_data_set(dataset) and bags_in(dataset):
+        raise ConfigError(f"{dataset} is a bag, which names no robot; say with --robot which it is")
     named = layout.read_info(dataset).get("robot_type")
     if named not in available_robots():
         raise ConfigError(

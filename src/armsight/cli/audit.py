@@ -9,7 +9,7 @@ import click
 
 from armsight.camera.parse import parse_K
 from armsight.cli._progress import counting
-from armsight.errors import BadIntrinsicsError
+from armsight.errors import BadIntrinsicsError, ConfigError
 
 
 @click.command(name="audit")
@@ -47,8 +47,8 @@ def command(
     copy: Path | None,
     as_json: bool,
 ) -> None:
-    """Say of each episode of DATASET (LeRobot v3) where its cameras were and whether its joint log
-    fits its pictures.
+    """Say of each episode of DATASET where its cameras were and whether its joint log fits its
+    pictures. DATASET is a LeRobot v3 data set, a ROS 2 bag, or a folder of bags.
 
     It finds cameras that moved, logs that run ahead or behind, joint zeros that are off, and joints
     in another order or unit.
@@ -59,8 +59,8 @@ def command(
     from armsight.audit.plan import make_plan, robot_of, with_camera_file
     from armsight.audit.run import run_audit
     from armsight.audit.table import audit_table
-    from armsight.data.lerobot.layout import write_json
-    from armsight.data.lerobot.reader import LeRobotReader
+    from armsight.data.lerobot.layout import is_data_set, write_json
+    from armsight.data.recordings.episodes import open_episodes
     from armsight.episodes.run import ENGINES
     from armsight.reports.charts import require_viz
     from armsight.robots import load_robot
@@ -69,6 +69,8 @@ def command(
         require_viz("--report")
     if sum(option is not None for option in (K_text, fov_deg, camera)) > 1:
         raise BadIntrinsicsError("give only one of --K, --camera and --fov")
+    if copy is not None and not is_data_set(dataset):
+        raise ConfigError(f"--write copies LeRobot data sets, and {dataset} is none")
     robot = robot or robot_of(dataset)
     known = load_robot(robot)
     K = None if K_text is None else parse_K(K_text).ravel().tolist()
@@ -80,7 +82,7 @@ def command(
     with counting(len(plan.units()), "auditing") as tell:
         rows = run_audit(plan, report, workers=workers, engine=chosen,
                          progress=lambda done, total: tell(done))  # fmt: skip
-    audit = judge(rows, dataset, known, LeRobotReader(dataset).fps)
+    audit = judge(rows, dataset, known, open_episodes(dataset).fps)
     result = audit.to_json()
     if report is not None:
         write_json(report / "audit.json", result)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from armsight.data.lerobot.reader import LeRobotReader
-from armsight.episodes.units import Unit, episode_digest
+from armsight.data.recordings.episodes import Episodes, open_episodes
+from armsight.episodes.units import Unit
 from armsight.parallel import WorkerDiedError, Workers
 from armsight.reports.journal import Journal
 
@@ -30,7 +30,7 @@ class Runner:
         self,
         dataset: Path,
         make_worker: Callable[[], Worker],
-        empty_row: Callable[[LeRobotReader, Unit], Row],
+        empty_row: Callable[[Episodes, Unit], Row],
         *,
         workers: int = 1,
         engine: Engine = "local",
@@ -44,7 +44,7 @@ class Runner:
         Raises:
             DatasetError: the data set's metadata cannot be read.
         """
-        self._reader = LeRobotReader(dataset)
+        self._episodes = open_episodes(dataset)
         self._make, self._empty_row = make_worker, empty_row
         self._workers, self._engine = workers, engine
 
@@ -70,7 +70,8 @@ class Runner:
         todo = [
             unit
             for unit in units
-            if rows.get(unit.key, {}).get("digest") != episode_digest(self._reader, unit)
+            if rows.get(unit.key, {}).get("digest")
+            != self._episodes.digest(unit.episode, unit.camera_key)
         ]
         done = len(units) - len(todo)
         progress(done, len(units))
@@ -112,6 +113,6 @@ class Runner:
                 return next(pool.run([unit]))
         except WorkerDiedError:
             # Without a digest the row is not kept as finished: the next run tries it again.
-            return self._empty_row(self._reader, unit) | {
+            return self._empty_row(self._episodes, unit) | {
                 "digest": "", "seconds": 0.0, "error": DIED,
             }  # fmt: skip

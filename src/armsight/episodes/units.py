@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from armsight.data.lerobot import layout
-from armsight.data.lerobot.reader import LeRobotReader
+from armsight.data.recordings.episodes import open_episodes
 from armsight.errors import ConfigError, DatasetError
 
 
@@ -29,32 +26,31 @@ class Unit:
 def choose_units(
     dataset: Path, episodes: str | None = None, camera_keys: Sequence[str] = ()
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The episodes and the videos of a data set that are asked for.
+    """The episodes and the cameras of a data set, or of bags, that are asked for.
 
     Args:
         episodes: such as "0-9,12"; all by default.
-        camera_keys: names of videos; all by default.
+        camera_keys: names of videos or image topics; all by default.
 
     Raises:
-        DatasetError: no LeRobotDataset v3, no episodes, or no video of that name.
+        DatasetError: neither a LeRobotDataset v3 nor bags, no episodes, or no such video.
         ConfigError: `episodes` cannot be read, or names episodes that are not there.
     """
-    reader = LeRobotReader(dataset)
-    videos = layout.video_keys(reader.features)
+    known = open_episodes(dataset)
+    videos, there = known.camera_keys, known.numbers
     if not videos:
         raise DatasetError(f"{dataset} has no videos, and these are what is looked at")
     if odd := [key for key in camera_keys if key not in videos]:
         raise DatasetError(f"{dataset} has no video {', '.join(odd)}; valid: {', '.join(videos)}")
-    if not len(reader):
+    if not there:
         raise DatasetError(f"{dataset} has no episodes")
-    there = [int(record["episode_index"]) for record in reader.episodes]
-    chosen = there if episodes is None else parse_episodes(episodes)
+    chosen = list(there) if episodes is None else parse_episodes(episodes)
     if odd_episodes := sorted(set(chosen) - set(there)):
         raise ConfigError(
             f"--episodes names {', '.join(map(str, odd_episodes[:5]))}, but {dataset} has "
             f"episodes {there[0]} to {there[-1]}"
         )
-    return tuple(chosen), tuple(camera_keys) or tuple(videos)
+    return tuple(chosen), tuple(camera_keys) or videos
 
 
 def units_of(episodes: Iterable[int], camera_keys: Iterable[str]) -> list[Unit]:
@@ -78,15 +74,3 @@ def parse_episodes(text: str) -> list[int]:
     if not found:
         raise ConfigError(f"--episodes is {text!r}; give numbers and ranges, such as 0-9,12")
     return sorted(found)
-
-
-def episode_digest(reader: LeRobotReader, unit: Unit) -> str:
-    """Changes with the episode's record and the size of its files, so that rows of a data set
-    that was written anew are not taken for those of the old one."""
-    record = reader.record(unit.episode)
-    known = {name: value for name, value in record.items() if isinstance(value, int | float | str)}
-    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
-    for path in (reader.data_path(record), reader.video_path(record, unit.camera_key, check=False)):
-        size = path.stat().st_size if path.is_file() else -1
-        digest.update(str(size).encode())
-    return digest.hexdigest()[:16]

@@ -11,9 +11,13 @@ import pytest
 pytest.importorskip("rosbags", reason="rosbags is not installed: pip install 'armsight[ros]'")
 pytest.importorskip("mcap_ros2", reason="mcap-ros2-support is not installed")
 
+from armsight.audit.episode import EpisodeAuditor
+from armsight.audit.plan import make_plan, robot_of
 from armsight.data.bags.film import BagFilm
 from armsight.data.recordings import open_recordings
-from armsight.errors import BadVideoError, DatasetError
+from armsight.data.recordings.episodes import open_episodes
+from armsight.episodes.units import Unit
+from armsight.errors import BadVideoError, ConfigError, DatasetError
 from armsight.robots import load_robot
 from tests.data.bags import made_bags as made
 
@@ -105,3 +109,27 @@ def test_a_bag_that_breaks_off(tmp_path: Path) -> None:
     read = recording.read_frames([0, 2, 3])
     assert read.indices == (0, 3)
     assert "frame 2" in read.notes[0]
+
+
+def test_a_folder_of_bags_is_episodes(tmp_path: Path) -> None:
+    made.write_mcap(tmp_path / "b.mcap", with_joints()[4:])
+    made.write_sqlite(tmp_path / "a", with_joints())
+    plan = make_plan(tmp_path, "panda", state_key=made.STATES)
+    assert (plan.episodes, plan.camera_keys) == ((0, 1), (made.IMAGES,))
+    episodes = open_episodes(tmp_path)
+    assert [episodes.length(i, made.IMAGES) for i in (0, 1)] == [4, 3]
+    assert episodes.image_size(made.IMAGES) == (96, 64)
+    assert episodes.fps == pytest.approx(25)
+    second = episodes.recording(PANDA, 1, made.IMAGES, None)
+    np.testing.assert_array_equal(second.frames([0])[0], FRAMES[1])
+    before = episodes.digest(1, made.IMAGES)
+    made.write_mcap(tmp_path / "b.mcap", with_joints())
+    assert open_episodes(tmp_path).digest(1, made.IMAGES) != before
+    with pytest.raises(ConfigError, match="names no robot"):
+        robot_of(tmp_path)
+    with pytest.raises(DatasetError, match="is no LeRobotDataset"):
+        open_episodes(tmp_path / "a" / "metadata.yaml")
+    (tmp_path / "b.mcap").write_bytes(b"broken")
+    assert open_episodes(tmp_path).length(1, made.IMAGES) == 0
+    row = EpisodeAuditor(plan)(Unit(1, made.IMAGES))
+    assert "no ROS 2 bag that can be read" in row["error"]

@@ -35,9 +35,9 @@ KNOWN = (*CHANNELS, *BAYER, *YUV)
 
 def is_colour(message: Any) -> bool:
     """Whether a message is a picture that an arm could be seen in: no depth, no other codec."""
-    if hasattr(message, "format"):
-        return _is_file(message.format)
-    return message.encoding.lower() in KNOWN
+    if hasattr(message, "encoding"):
+        return message.encoding.lower() in KNOWN
+    return _is_file(message.format)
 
 
 def pixels_of(message: Any, where: str) -> Pixels:
@@ -47,7 +47,7 @@ def pixels_of(message: Any, where: str) -> Pixels:
         DatasetError: it has an encoding that is no picture, or too few bytes.
         BadImageError: its JPEG or PNG is damaged.
     """
-    if hasattr(message, "format"):
+    if not hasattr(message, "encoding"):
         if not _is_file(message.format):
             raise DatasetError(f"{where} has format {message.format!r}; JPEG and PNG are read")
         return load_image(bytes(message.data)).pixels
@@ -58,7 +58,7 @@ def pixels_of(message: Any, where: str) -> Pixels:
     row = width * channels * kind.itemsize
     if encoding not in KNOWN:
         raise DatasetError(f"{where} has encoding {message.encoding!r}; read: {', '.join(KNOWN)}")
-    data = np.asarray(message.data, np.uint8)
+    data = np.frombuffer(message.data, np.uint8)
     if step < row or data.size < height * step:
         raise DatasetError(
             f"{where} has {data.size} bytes in rows of {step}; {width}x{height} pixels of "
