@@ -209,8 +209,12 @@ def open_sinks(
         from armsight.data.bags.cameras import first_header
         from armsight.outputs.ros import RosBag, Stamp
 
-        about = Stamp(*first_header(one.path, one.topic))
-        sinks.append(RosBag(targets["bag"], estimator.robot, about, job.overlay))
+        try:
+            about = Stamp(*first_header(one.path, one.topic))
+            sinks.append(RosBag(targets["bag"], estimator.robot, about, job.overlay))
+        except ArmsightError:
+            Sinks(sinks).close(keep=False)
+            raise
     if rows is not None:
         sinks.append(PrintedRows(rows))
     if job.viewer is not None:
