@@ -12,25 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.action_spec import StatePart
-from armsight.actions.ensemble import (
-    Weights,
-    ensemble_std,
-    equal,
-    first_chunk,
-    mean_rotation,
-    steady_votes,
-    temporal_ensemble,
-)
+from armsight.actions.chunks import Chunks
+from armsight.actions.ensemble import Weights, equal
 from armsight.actions.files import padded
-from armsight.actions.hypotheses import average, chosen_hypotheses
 from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyframes
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
 from armsight.actions.sequence import GRIPPER, ActionSequence
@@ -51,8 +41,6 @@ DEFAULT_HYPOTHESES = 8
 REACH = 3
 """Control steps that pairs are to bridge where keyframes are closer; chosen on validation states"""
 PRESENCE_THRESHOLD = 0.5
-AHEAD_S = 0.6
-"""How long what follows must bear out a change of a binary command; chosen on validation states"""
 
 
 class ActionModel:
@@ -144,14 +132,15 @@ class ActionModel:
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
         reach = REACH if span is None and weights is not None else 0
         span = self.default_span if span is None else span
-        kept, timing_notes = np.ones(len(keyframes), bool), tuple[str, ...]()
+        timing = None
         if steps is None and keyframes.moments is not None:
             usual = stride or self.default_stride
             timing = keyframe_timing(keyframes.moments, usual, self.max_stride)
-            if timing is not None:
-                stride, steps = None, timing.steps.tolist()
-                kept, timing_notes = timing.kept, timing.notes
-                keyframes = replace(keyframes, images=keyframes.images[kept])
+        kept, timing_notes = np.ones(len(keyframes), bool), tuple[str, ...]()
+        if timing is not None:
+            stride, steps = None, timing.steps.tolist()
+            kept, timing_notes = timing.kept, timing.notes
+            keyframes = replace(keyframes, images=keyframes.images[kept])
         pairs = self._pairs(keyframes, stride, steps, span, reach)
         known = self.session.first_pictures
         images, tones = adapt(
@@ -247,67 +236,27 @@ class ActionModel:
         messages: tuple[str, ...],
     ) -> ActionSequence:
         """Hypotheses to chunks, chunks to one sequence."""
-        spec = self.spec
-        spread_of = [part.name for part in spec.parts if not part.rotation and not part.scalar]
-        chunks: dict[str, list[Array]] = {
-            name: []
-            for name in (*spec.outputs, "std", "votes", *(f"{name}_std" for name in spread_of))
-        }
-        low, high, scale = (
-            np.array([getattr(one, name) for one in spec.actions])
-            for name in ("low", "high", "scale")
-        )
-        # Votes are about -1 or 1, whatever the two values of a binary dimension are.
-        middle, half = np.zeros(spec.num_actions), np.ones(spec.num_actions)
-        binary = list(spec.voted)
-        middle[binary], half[binary] = (high + low)[binary] / 2, (high - low)[binary] / 2
-        averaged = [i for i in range(spec.num_actions) if i not in spec.voted]
-        for p, length in enumerate(pairs.lengths):
-            said = np.clip(reading.actions[p, :, :length], low, high)
-            keep = chosen_hypotheses((said / scale)[..., averaged or slice(None)], merge)
-            chunks["actions"].append(average(said, keep))
-            chunks["votes"].append((chunks["actions"][-1] - middle) / half)
-            chunks["std"].append(said.std(axis=0))
-            for name, values in reading.states.items():
-                own = values[p, :, :length]
-                chunks[name].append(average(own, keep))
-                if name in spread_of:
-                    chunks[f"{name}_std"].append(own.std(axis=0))
-
-        starts, spread = pairs.starts, weights or equal
-        vote = partial(steady_votes, ahead=max(1, round(AHEAD_S * spec.rate_hz)))
-
-        def joined(name: str, voted: tuple[int, ...] = ()) -> Array:
-            if weights is None:
-                values = first_chunk(chunks[name], starts)
-                return temporal_ensemble([values], [0], voted=voted, vote=vote)
-            return temporal_ensemble(chunks[name], starts, weights, voted=voted, vote=vote)
-
-        def joined_state(part: StatePart) -> Array:
-            values = joined(part.name)
-            return mean_rotation(values) if part.rotation else values
-
+        chunks = Chunks.of(self.spec, pairs, reading, merge)
         # Neighbours are pairs of their own, whatever the span.
         neighbours = pairs.indices[:, 1] - pairs.indices[:, 0] == 1
-        keys = np.append(starts[neighbours], pairs.horizon - 1)
+        keys = np.append(pairs.starts[neighbours], pairs.horizon - 1)
         strides = set(np.diff(keys).tolist())
         return ActionSequence(
-            actions=joined("votes", spec.voted) * half + middle,
-            std=ensemble_std(chunks["actions"], chunks["std"], starts, spread),
+            actions=chunks.actions(weights),
+            std=chunks.std("actions", weights),
             keyframe_steps=keys,
-            states={part.name: joined_state(part) for part in spec.parts},
+            states=chunks.states(weights),
             states_std={
-                name: ensemble_std(chunks[name], chunks[f"{name}_std"], starts, spread)
-                for name in spread_of
+                name: chunks.std(name, weights) for name in chunks.stds if name != "actions"
             },
             presence=reading.presence,
             pairs=pairs.indices,
-            pair_actions=padded(chunks["actions"]),
+            pair_actions=padded(chunks.means["actions"]),
             stride=strides.pop() if len(strides) == 1 else None,
             task=self.task,
             robot=self.robot,
             source=keyframes.source,
-            spec=spec,
+            spec=self.spec,
             card=self.session.card.entries,
             messages=messages,
         )

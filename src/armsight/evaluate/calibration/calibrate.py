@@ -90,6 +90,32 @@ def calibrate(
     solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]
     own = [s for s in solved if s.is_robot and s.seen.look.presence >= presence.value]
     guessed = [solve_one(robot, tuning, s) for s in unknown_focal if _is_found(s, presence.value)]
+    tuning = _with_scaled_stds(robot, tuning, own, guessed)
+    visible = cross_visible_right(robot, tuning, solved)
+    of_own = np.array([any(s is one for one in own) for s in solved])
+    tuning, stds = fit_doubt(robot, tuning, own, visible[of_own])
+    tuning, confidence = fit_confidence(robot, tuning, solved, visible, there, without, max_refused)
+    measured = {
+        "presence_alone": {"refused": presence.refused, "false_answers": presence.false},
+        **confidence,
+        "keypoints": {"residual_over_std_before": _rounded(scale), "n": len(ratios)},
+        "trials": trials,
+        "two_std_coverage": stds,
+        "camera_two_std_coverage": camera_coverage(tuning, own, guessed, visible[of_own]),
+        **_errors(robot, own),
+    }
+    return _card_entries(tuning, scale, measured)
+
+
+def _with_scaled_stds(
+    robot: Robot, tuning: Tuning, own: Sequence[Solved], guessed: Sequence[Solved]
+) -> Tuning:
+    """Scales and floors of the stds of answers with and without the outline.
+
+    Args:
+        own: answers with the camera known.
+        guessed: answers with the focal length unknown.
+    """
     only_keypoints = replace(tuning, solver="both")
     plain = [solve_one(robot, only_keypoints, s.seen) for s in own]
     plain_guessed = [solve_one(robot, only_keypoints, s.seen) for s in guessed]
@@ -97,13 +123,21 @@ def calibrate(
         fit_calibration(robot, tuning, _right(robot, some), _right(robot, unknown))
         for some, unknown in ((plain, plain_guessed), (own, guessed))
     )
-    tuning = replace(tuning, calibration=without_outline, outline_calibration=with_outline)
-    visible = cross_visible_right(robot, tuning, solved)
-    of_own = np.array([any(s is one for one in own) for s in solved])
-    tuning, stds = fit_doubt(robot, tuning, own, visible[of_own])
-    tuning, confidence = fit_confidence(robot, tuning, solved, visible, there, without, max_refused)
+    return replace(tuning, calibration=without_outline, outline_calibration=with_outline)
+
+
+def _errors(robot: Robot, own: Sequence[Solved]) -> dict[str, float]:
+    """What the answers reach, for the card."""
     joints = np.array([s.joint_errors_deg[:NUM_SCORED_JOINTS].mean() for s in own])
     adds = np.array([s.add(robot) for s in own])
+    return {
+        "mean_joint_error_deg": _rounded(joints.mean()),
+        "add_auc": _rounded(100 * np.clip(1 - adds / ADD_THRESHOLD_M, 0, 1).mean()),
+    }
+
+
+def _card_entries(tuning: Tuning, scale: float, measured: dict[str, Any]) -> dict[str, Any]:
+    """What `Tuning.from_card` reads, and what was measured."""
     return {
         "thresholds": {
             "first_look": _rounded(tuning.first_look),
@@ -123,19 +157,7 @@ def calibrate(
                 "bias": _rounded(tuning.confidence_bias),
                 "weights": {n: _rounded(w) for n, w in tuning.confidence_weights.items()},
             },
-            "measured": {
-                "presence_alone": {
-                    "refused": presence.refused,
-                    "false_answers": presence.false,
-                },
-                **confidence,
-                "keypoints": {"residual_over_std_before": _rounded(scale), "n": len(ratios)},
-                "trials": trials,
-                "two_std_coverage": stds,
-                "camera_two_std_coverage": camera_coverage(tuning, own, guessed, visible[of_own]),
-                "mean_joint_error_deg": _rounded(joints.mean()),
-                "add_auc": _rounded(100 * np.clip(1 - adds / ADD_THRESHOLD_M, 0, 1).mean()),
-            },
+            "measured": measured,
         },
     }
 

@@ -80,25 +80,8 @@ def fit_confidence(
     """
     features = np.array([_features(robot, tuning, s) for s in solved])
     right = np.array([s.is_right(robot) for s in solved])
-    is_robot = np.array([s.is_robot for s in solved])
-    other = np.array([s.seen.frame.other_robot is not None for s in solved])
-    found = np.array([s.seen.look.presence >= tuning.robot_found for s in solved])
-    found &= visible >= LEAST_RIGHT
     signs = np.array([SIGNS[name] for name in FEATURES])
-    answers = [calibrated(robot, tuning, s, p) for s, p in zip(solved, visible, strict=True)]
-    stds = [one.solution.joint_std for one in answers]
-    sure = np.array([confidence(p, std) for p, std in zip(visible, stds, strict=True)]) >= SURE
-    num_empty = sum(s.frame.other_robot is None for s in without)
-    num_other = len(without) - num_empty
-    figures = {
-        "refused": 1 - float((found & is_robot).sum()) / len(there),
-        "false_answers": float((found & ~is_robot & ~other).sum()) / max(1, num_empty),
-        "false_sure_answers": float((found & sure & ~is_robot & ~other).sum()) / max(1, num_empty),
-        "other_robots_found": float((found & other).sum()) / max(1, num_other),
-        "other_robots_found_and_sure": float((found & sure & other).sum()) / max(1, num_other),
-        "robots_sure": float((found & sure & is_robot).sum()) / len(there),
-        "robots_sure_and_wrong": float((found & sure & is_robot & ~right).sum()) / len(there),
-    }
+    figures = _found_figures(robot, tuning, solved, visible, right, len(there), without)
     bias, weights = fits.fit_logistic(features, right, signs)
     usual = fits.predict(
         features, tuning.confidence_bias, np.array([CONFIDENCE_WEIGHTS[n] for n in FEATURES])
@@ -122,6 +105,31 @@ def fit_confidence(
         confidence_weights=dict(zip(FEATURES, weights.tolist(), strict=True)),
     )
     return tuning, report
+
+
+def _found_figures(
+    robot: Robot, tuning: Tuning, solved: Sequence[Solved], visible: Array,
+    right: NDArray[np.bool_], num_there: int, without: Sequence[Seen],
+) -> dict[str, float]:  # fmt: skip
+    """Shares of the frames with the robot, with none and with others that get an answer."""
+    is_robot = np.array([s.is_robot for s in solved])
+    other = np.array([s.seen.frame.other_robot is not None for s in solved])
+    found = np.array([s.seen.look.presence >= tuning.robot_found for s in solved])
+    found &= visible >= LEAST_RIGHT
+    answers = [calibrated(robot, tuning, s, p) for s, p in zip(solved, visible, strict=True)]
+    stds = [one.solution.joint_std for one in answers]
+    sure = np.array([confidence(p, std) for p, std in zip(visible, stds, strict=True)]) >= SURE
+    num_empty = sum(s.frame.other_robot is None for s in without)
+    num_other = len(without) - num_empty
+    return {
+        "refused": 1 - float((found & is_robot).sum()) / num_there,
+        "false_answers": float((found & ~is_robot & ~other).sum()) / max(1, num_empty),
+        "false_sure_answers": float((found & sure & ~is_robot & ~other).sum()) / max(1, num_empty),
+        "other_robots_found": float((found & other).sum()) / max(1, num_other),
+        "other_robots_found_and_sure": float((found & sure & other).sum()) / max(1, num_other),
+        "robots_sure": float((found & sure & is_robot).sum()) / num_there,
+        "robots_sure_and_wrong": float((found & sure & is_robot & ~right).sum()) / num_there,
+    }
 
 
 def over_budget(figures: Mapping[str, float], max_refused: float) -> dict[str, float]:
