@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from PIL import Image
@@ -13,6 +13,9 @@ from armsight.cli._report import table
 from armsight.cli.verify import report_verdict
 from armsight.errors import BadIntrinsicsError, ConfigError
 from armsight.outputs.documents import dumps
+
+if TYPE_CHECKING:
+    from armsight.state import Estimate
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -143,20 +146,25 @@ def _ask(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str
     if options["as_json"]:
         click.echo(dumps(document))
     else:
-        cost = "unknown (no --prices)" if vlm["cost_usd"] is None else f"{vlm['cost_usd']:.4f} USD"
-        tokens = vlm["tokens"]
-        click.echo(table(estimate))
-        click.echo(
-            f"  asked {name}, {len(answers)} sample{'s' * (len(answers) > 1)}, "
-            f"{tokens['input_tokens']} tokens in, {tokens['output_tokens']} out, "
-            f"{vlm['latency_s']:.1f} s, cost {cost}\n"
-            f"  wrote {', '.join(map(str, targets))}"
-        )
+        _tell(estimate, vlm, name, targets)
     if not estimate.robot_found:
         from armsight.vlm.errors import NoUsableAnswerError
 
         problem = next((a.parsed.problem for a in answers if a.parsed.problem), "")
         raise NoUsableAnswerError(f"{name} gave no usable answer: {problem}")
+
+
+def _tell(estimate: Estimate, vlm: dict[str, Any], name: str, targets: list[Path]) -> None:
+    """The answer for a person, and what it cost."""
+    cost = "unknown (no --prices)" if vlm["cost_usd"] is None else f"{vlm['cost_usd']:.4f} USD"
+    tokens, count = vlm["tokens"], len(vlm["answers"])
+    click.echo(table(estimate))
+    click.echo(
+        f"  asked {name}, {count} sample{'s' * (count > 1)}, "
+        f"{tokens['input_tokens']} tokens in, {tokens['output_tokens']} out, "
+        f"{vlm['latency_s']:.1f} s, cost {cost}\n"
+        f"  wrote {', '.join(map(str, targets))}"
+    )
 
 
 def _verify(image: Path, robot: Any, K: Any, camera: Any, T: Any, options: dict[str, Any]) -> None:

@@ -180,26 +180,28 @@ class FrameMaker:
         if rare.random() < s.conditions.bent_lens:
             lens = BentLens(rare, view.K, view.frame_rect)
             image, mask, uv = lens.image(image), lens.image(mask), lens.points(uv)
-            visible[~camera.inside(uv, *view.size)] = 0
-            visible[(uv < view.frame_rect[:2]).any(1) | (uv > view.frame_rect[2:]).any(1)] = 0
+            visible[_outside(uv, view)] = 0
         image = _outside_black(through_camera(rng, image, view.scale), view.frame_rect)
         mask = _outside_black(mask, view.frame_rect)
         frame = RenderedFrame(
             image, mask, q, view.K, T, uv, cam, visible, view.frame_rect, True,
             not room, scene.finger_positions(),
         )  # fmt: skip
-        if found:
-            return frame
+        return frame if found else self._without_robot(frame, other)
+
+    def _without_robot(self, frame: RenderedFrame, other: OtherArm | None) -> RenderedFrame:
+        """What a frame tells that shows another arm, or none."""
         frame = replace(
-            frame, robot_found=False, mask=np.zeros_like(mask), finger_positions=np.zeros(0),
+            frame, robot_found=False, mask=np.zeros_like(frame.mask), finger_positions=np.zeros(0),
             joint_positions=np.zeros(len(self.robot.joint_names)), T_cam_base=np.zeros((4, 4)),
         )  # fmt: skip
         if other:
             # Only the robot of the data set has a mask: nothing may be put behind another arm.
             return replace(frame, other_arm=other.name, composited=False)
         return replace(
-            frame, keypoints_2d=np.zeros_like(uv), keypoints_3d_cam=np.zeros_like(cam),
-            keypoints_visible=np.zeros_like(visible),
+            frame, keypoints_2d=np.zeros_like(frame.keypoints_2d),
+            keypoints_3d_cam=np.zeros_like(frame.keypoints_3d_cam),
+            keypoints_visible=np.zeros_like(frame.keypoints_visible),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -271,3 +273,10 @@ def _outside_black(image: NDArray[np.uint8], rect: Array) -> NDArray[np.uint8]:
     inner = np.s_[max(y0, 0) : max(min(y1, h), 0), max(x0, 0) : max(min(x1, w), 0)]
     out[inner] = image[inner]
     return out
+
+
+def _outside(uv: Array, view: CameraView) -> NDArray[np.bool_]:
+    """Which points (N, 2) [px] are outside of the picture, or of the camera's own frame in it."""
+    left_top, right_bottom = view.frame_rect[:2], view.frame_rect[2:]
+    inside = camera.inside(uv, *view.size)
+    return ~inside | (uv < left_top).any(1) | (uv > right_bottom).any(1)

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,9 @@ from armsight.train.run_log import RunLog
 from armsight.train.stop import StopFlag
 from armsight.train.task import TrainingTask, backbone_of, build_model, encoder_of
 from armsight.train.tasks import find_task
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 FREE_TO_CHANGE = (
     "num_threads",
@@ -64,17 +67,7 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
         ConfigError: `out` holds a run with other settings.
         DatasetError: the training data cannot be read.
     """
-    from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
-
-    if config.num_threads:
-        torch.set_num_threads(config.num_threads)
-    accelerator = Accelerator(
-        mixed_precision=config.mixed_precision,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
-    if accelerator.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")
+    accelerator = _accelerator(config)
     main = accelerator.is_main_process
     task = find_task(config)
     with accelerator.main_process_first():  # one renames, the others find it done
@@ -129,6 +122,22 @@ def train(config: TrainConfig, out: Path, *, until_step: int | None = None) -> d
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return {"step": step, "losses": {k: float(v.detach()) for k, v in losses.items()}}
+
+
+def _accelerator(config: TrainConfig) -> Accelerator:
+    """Devices, processes and precision."""
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    accelerator = Accelerator(
+        mixed_precision=config.mixed_precision,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    if accelerator.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    return accelerator
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,8 @@ def rollout(
     were read from is looked at, if it is still there.
     """
     from armsight.actions.files import read_actions, write_actions
-    from armsight.actions.keyframes import load_keyframes
-    from armsight.actions.model import ActionModel
-    from armsight.cli._notes import say, stride_notes
-    from armsight.cli._progress import bar_on_terminal
-    from armsight.cli.control._play import find_state, parse_state, play, task_doubt
-    from armsight.control.outcome import OutcomeWatch
+    from armsight.cli._notes import say
+    from armsight.cli.control._play import find_state, parse_state, task_doubt
     from armsight.control.simulation import Simulation
     from armsight.files import atomic_write
 
@@ -88,39 +84,30 @@ def rollout(
             state = int(sequence.scene["initial_state"])
         check_start(source, sequence, state, frames)
     else:
-        model = ActionModel.from_pretrained(weights or suite)
-        frames = load_keyframes(source, model.session.input_size, progress=bar_on_terminal)
-        sequence = model.predict_action_chunk(
-            frames, stride, route=route, seed=seed, match_tones=match_tones
+        frames, sequence = read_video(
+            source, weights or suite, stride, route=route, seed=seed, match_tones=match_tones
         )
-        notes = stride_notes(model, frames, stride, every=1)
-        sequence = replace(sequence, messages=(*sequence.messages, *notes))
     doubts = [] if frames is None else task_doubt(weights or suite, frames.shown[0], chosen.name)
     say([*sequence.messages, *doubts, f"building the simulation of {chosen.name}"])
     out.mkdir(parents=True, exist_ok=True)
+    scene = {"suite": suite, "task": chosen.name}
     with Simulation(chosen, image_size=image_size) as simulation:
         alike: float | None = None
         if state is None:
             assert frames is not None
             state, alike = find_state(simulation, frames.shown[0])
-        scene = {"suite": suite, "task": chosen.name, "initial_state": state}
-        sequence = replace(sequence, scene=scene)
+        sequence = replace(sequence, scene=scene | {"initial_state": state})
         clear_results(out)
         write_actions(sequence, out / "actions.npz")
-        judge = OutcomeWatch(simulation)
         target = out / "rollout.mp4" if film else None
-        shown = None
-        if frames is not None and len(frames) == len(sequence.keyframe_steps):
-            shown = frames.shown
-        result = play(simulation, sequence, state, target, shown, judge)
-        outcome = judge.outcome()
+        facts = facts_of_play(simulation, sequence, frames, target)
     document = {
         "source": str(source),
-        **scene,
+        **sequence.scene,
         "resemblance": alike,
         **facts_of(sequence),
         "seed": seed,
-        **facts_of_play(result, outcome),
+        **facts,
         "messages": [*sequence.messages, *doubts],
     }
     with atomic_write(out / "rollout.json") as path:
@@ -128,13 +115,35 @@ def rollout(
     if as_json:
         click.echo(json.dumps(document, allow_nan=False))
         return
-    fit = "" if alike is None else f" (most like the first frame: correlation {alike:.2f})"
-    click.echo(f"{chosen.instruction}, initial state {state}{fit}")
-    click.echo(
-        f"{'success' if result.success else 'no success'} after {result.num_steps} steps: "
-        f"{document['what_happened']}"
-    )
+    tell(chosen, document)
     click.echo(f"wrote {out}", err=True)
+
+
+def read_video(
+    source: Path, weights: str, stride: int | None, **options: Any
+) -> tuple[Keyframes, ActionSequence]:
+    """The frames of a video, and the actions that a model reads in them."""
+    from armsight.actions.keyframes import load_keyframes
+    from armsight.actions.model import ActionModel
+    from armsight.cli._notes import stride_notes
+    from armsight.cli._progress import bar_on_terminal
+
+    model = ActionModel.from_pretrained(weights)
+    frames = load_keyframes(source, model.session.input_size, progress=bar_on_terminal)
+    sequence = model.predict_action_chunk(frames, stride, **options)
+    notes = stride_notes(model, frames, stride, every=1)
+    return frames, replace(sequence, messages=(*sequence.messages, *notes))
+
+
+def tell(task: SuiteTask, document: dict[str, Any]) -> None:
+    """What was played from where, and what became of it, for a person."""
+    alike = document["resemblance"]
+    fit = "" if alike is None else f" (most like the first frame: correlation {alike:.2f})"
+    click.echo(f"{task.instruction}, initial state {document['initial_state']}{fit}")
+    click.echo(
+        f"{'success' if document['success'] else 'no success'} after {document['num_steps']} "
+        f"steps: {document['what_happened']}"
+    )
 
 
 def facts_of(sequence: ActionSequence) -> dict[str, Any]:
@@ -147,8 +156,23 @@ def facts_of(sequence: ActionSequence) -> dict[str, Any]:
     }
 
 
-def facts_of_play(result: Rollout, outcome: Outcome) -> dict[str, Any]:
-    """How it went, for rollout.json."""
+def facts_of_play(
+    simulation: Simulation, sequence: ActionSequence, frames: Keyframes | None, film: Path | None
+) -> dict[str, Any]:
+    """Play actions in their scene, and say how it went, for rollout.json.
+
+    Args:
+        frames: to be filmed beside the simulation, where there is one for each key step.
+        film: file of the film, if one is wanted.
+    """
+    from armsight.cli.control._play import play
+    from armsight.control.outcome import OutcomeWatch
+
+    judge = OutcomeWatch(simulation)
+    fits = frames is not None and len(frames) == len(sequence.keyframe_steps)
+    shown = frames.shown if frames is not None and fits else None
+    result = play(simulation, sequence, sequence.scene["initial_state"], film, shown, judge)
+    outcome = judge.outcome()
     return {
         "num_steps": result.num_steps,
         "success": result.success,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -73,9 +74,7 @@ def control(
     routes with replayed demonstrations (the ceiling), with regression, with differences of
     estimated poses, and with no action at all (the floor).
     """
-    from armsight.control.suite import find_task, split_of, states_of, tasks
-    from armsight.errors import DatasetError
-    from armsight.evaluate.control.plan import ORACLE, ControlPlan, parse_numbers, parse_rows
+    from armsight.evaluate.control.plan import ControlPlan, parse_numbers, parse_rows
     from armsight.evaluate.control.report import control_table, write_control_report
     from armsight.evaluate.control.result import control_result
     from armsight.evaluate.control.run import run_control
@@ -85,27 +84,13 @@ def control(
 
     if report is not None:
         require_viz("--report")
-    chosen = (
-        tasks(suite)
-        if task_names is None
-        else [find_task(name.strip(), suite) for name in task_names.split(",")]
-    )
-    states = parse_numbers(init_states, "--init-states") if init_states else states_of(split)
-    for state in states:
-        split_of(state)
-    if keyframes != ORACLE and not Path(keyframes).is_dir():
-        raise DatasetError(
-            f"--keyframes is {keyframes!r}; give 'oracle', or a folder with <task>/<state>.mp4. "
-            "For one video: armsight control rollout VIDEO --task NAME"
-        )
+    episodes = choose_episodes(suite, task_names, split, init_states, keyframes)
     found = find_weights(suite, weights, regression_weights, pose_weights, default_row)
     with ExitStack() as stack:
         folder = report or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         plan = ControlPlan(
             folder=folder,
-            tasks=tuple(dict.fromkeys(task.name for task in chosen)),
-            initial_states=tuple(states),
-            keyframes=keyframes,
+            **episodes,
             rows=parse_rows(rows),
             stride=stride,
             strides=parse_numbers(strides, "--strides") if strides else (),
@@ -126,3 +111,33 @@ def control(
         result = control_result(plan, lines)
         page = write_control_report(plan, result, lines) if report else None
         print_result(result, control_table(result), as_json, page)
+
+
+def choose_episodes(
+    suite: str, task_names: str | None, split: str, init_states: str | None, keyframes: str
+) -> dict[str, Any]:
+    """The plan's tasks, initial states and where their keyframes are from.
+
+    Raises:
+        UnknownTaskError, ConfigError: no such task, split or state.
+        DatasetError: there is no such folder of keyframes.
+    """
+    from armsight.control.suite import find_task, split_of, states_of, tasks
+    from armsight.errors import DatasetError
+    from armsight.evaluate.control.plan import ORACLE, parse_numbers
+
+    chosen = (
+        tasks(suite)
+        if task_names is None
+        else [find_task(name.strip(), suite) for name in task_names.split(",")]
+    )
+    states = parse_numbers(init_states, "--init-states") if init_states else states_of(split)
+    for state in states:
+        split_of(state)
+    if keyframes != ORACLE and not Path(keyframes).is_dir():
+        raise DatasetError(
+            f"--keyframes is {keyframes!r}; give 'oracle', or a folder with <task>/<state>.mp4. "
+            "For one video: armsight control rollout VIDEO --task NAME"
+        )
+    names = tuple(dict.fromkeys(task.name for task in chosen))
+    return {"tasks": names, "initial_states": tuple(states), "keyframes": keyframes}
