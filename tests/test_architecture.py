@@ -315,6 +315,20 @@ def test_files_are_short() -> None:
     assert not long
 
 
+def test_functions_fit_a_screen() -> None:
+    """60 lines at most beside the docstring; what is longer does two things."""
+    long = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if ast.get_docstring(node):
+                    lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+                if lines > 60:
+                    long[f"{path.relative_to(SOURCE)}:{node.name}"] = lines
+    assert not long
+
+
 def test_no_pickles() -> None:
     """Weights and data sets are read without running anything that they contain."""
     for path in SOURCE.rglob("*.py"):

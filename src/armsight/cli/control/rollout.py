@@ -13,8 +13,7 @@ import click
 if TYPE_CHECKING:
     from armsight.actions.keyframes import Keyframes
     from armsight.actions.sequence import ActionSequence
-    from armsight.control.outcome import Outcome
-    from armsight.control.rollout import Rollout
+    from armsight.control.simulation import Simulation
     from armsight.control.suite import SuiteTask
 
 BEST = "best"
@@ -69,7 +68,6 @@ def rollout(
     from armsight.cli._notes import say
     from armsight.cli.control._play import find_state, parse_state, task_doubt
     from armsight.control.simulation import Simulation
-    from armsight.files import atomic_write
 
     state = None
     if initial_state not in (None, BEST):
@@ -110,13 +108,7 @@ def rollout(
         **facts,
         "messages": [*sequence.messages, *doubts],
     }
-    with atomic_write(out / "rollout.json") as path:
-        path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-    if as_json:
-        click.echo(json.dumps(document, allow_nan=False))
-        return
-    tell(chosen, document)
-    click.echo(f"wrote {out}", err=True)
+    keep_and_tell(document, chosen, out, as_json)
 
 
 def read_video(
@@ -135,8 +127,15 @@ def read_video(
     return frames, replace(sequence, messages=(*sequence.messages, *notes))
 
 
-def tell(task: SuiteTask, document: dict[str, Any]) -> None:
-    """What was played from where, and what became of it, for a person."""
+def keep_and_tell(document: dict[str, Any], task: SuiteTask, out: Path, as_json: bool) -> None:
+    """Write what was played from where, and what became of it, and print it."""
+    from armsight.files import atomic_write
+
+    with atomic_write(out / "rollout.json") as path:
+        path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    if as_json:
+        click.echo(json.dumps(document, allow_nan=False))
+        return
     alike = document["resemblance"]
     fit = "" if alike is None else f" (most like the first frame: correlation {alike:.2f})"
     click.echo(f"{task.instruction}, initial state {document['initial_state']}{fit}")
@@ -144,6 +143,7 @@ def tell(task: SuiteTask, document: dict[str, Any]) -> None:
         f"{'success' if document['success'] else 'no success'} after {document['num_steps']} "
         f"steps: {document['what_happened']}"
     )
+    click.echo(f"wrote {out}", err=True)
 
 
 def facts_of(sequence: ActionSequence) -> dict[str, Any]:

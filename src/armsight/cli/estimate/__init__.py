@@ -98,13 +98,9 @@ def command(
     if sum(option is not None for option in (K, camera, fov)) > 1:
         raise BadIntrinsicsError("give only one of --K, --camera and --fov")
     if any(is_data_set(Path(image)) for image in images):
-        if len(images) > 1 or out == Path() or box is not None or rerun is not None:
-            raise ConfigError(
-                "a data set is read alone, and written to a copy: name it and --out COPY, without "
-                "other images, --box and --rerun"
-            )
-        from armsight.cli.estimate._dataset import run_dataset
+        from armsight.cli.estimate._dataset import check_alone, run_dataset
 
+        check_alone(images, out, box is not None or rerun is not None)
         sys.exit(
             run_dataset(
                 Path(images[0]), out, robot=robot, episodes=episodes, camera_keys=camera_keys,
@@ -133,19 +129,30 @@ def command(
         device=device,
         read_ahead=workers > 1,
     )
+    if rerun is not None and workers > 1:
+        raise ConfigError("--rerun takes the pictures of one process: leave --workers out")
+    if rerun is not None:
+        job.viewer = RerunSink(rerun)
+    sys.exit(run_job(job, workers, Path(images[0])))
+
+
+def run_job(job: Job, workers: int, first: Path) -> int:
+    """Read all inputs; the exit code.
+
+    Args:
+        first: with --json, one file or bag is one document, and a folder a list of them.
+
+    Raises:
+        ConfigError: an input is not what the options are for.
+    """
     if job.box is not None and any(one.is_video for one in job.inputs):
         raise ConfigError("--box is a place in images; videos are searched frame by frame")
-    if rerun is not None:
-        if workers > 1:
-            raise ConfigError("--rerun takes the pictures of one process: leave --workers out")
-        job.viewer = RerunSink(rerun)
-    first = Path(images[0])
     single = len(job.inputs) == 1 and (is_bag(first) or not first.is_dir())
-    if as_json and not single:
+    if job.as_json and not single:
         click.echo("[", nl=False)
     run_inputs(job, workers)
-    if as_json:
+    if job.as_json:
         click.echo("" if single else "]")
     if job.viewer is not None:
         job.viewer.close(keep=True)
-    sys.exit(job.exit_code)
+    return job.exit_code

@@ -14,6 +14,7 @@ from armsight.cli._progress import counting
 from armsight.cli._report import printable
 from armsight.cli.estimate._job import INTERRUPTED
 from armsight.episodes.run import ENGINES, Row
+from armsight.errors import ConfigError
 from armsight.outputs.documents import dumps
 
 
@@ -75,3 +76,19 @@ def _table(rows: Sequence[Row], out: Path) -> str:
         for row in rows
     ]
     return "\n".join([*lines, f"wrote {out}"])
+
+
+def check_alone(images: Sequence[str], out: Path, more: bool) -> None:
+    """See that nothing is asked for beside a data set.
+
+    Args:
+        more: options were given that data sets do not have.
+
+    Raises:
+        ConfigError: something is, or there is no folder for the copy.
+    """
+    if len(images) > 1 or out == Path() or more:
+        raise ConfigError(
+            "a data set is read alone, and written to a copy: name it and --out COPY, without "
+            "other images, --box and --rerun"
+        )
