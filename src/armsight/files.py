@@ -75,6 +75,33 @@ def exclusive(folder: str | Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def claimed(path: str | Path) -> Iterator[None]:
+    """Keep other processes of armsight from writing what belongs to `path`, in a folder that is
+    there; other names in it are free.
+
+    Raises:
+        OutputError: another process writes it, or the folder cannot be written to.
+    """
+    path = Path(path)
+    name = path.with_name(f".{path.name}.lock")
+    while True:
+        try:
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            lock(descriptor, path)
+            if os.fstat(descriptor).st_nlink:  # else its owner has just removed it
+                try:
+                    yield
+                finally:
+                    name.unlink(missing_ok=True)
+                return
+        finally:
+            os.close(descriptor)
+
+
 def lock(descriptor: int, path: str | Path) -> None:
     """Lock an open file or folder until it is closed.
 

@@ -33,7 +33,7 @@ FAINTEST_ALPHA = 1
 """Alpha up to which, everywhere, a picture is not transparent but wrongly saved"""
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError)
 """What Pillow raises in the middle of a broken file."""
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
 """What a folder is searched for."""
 
 

@@ -39,6 +39,10 @@ COMMANDS = {
 WORKSHOP = {"render", "render-clips", "make-robot", "make-pairs", "train", "export", "calibrate"}
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C"""
+
+
 def module_of(name: str) -> str:
     """The module or package that holds a subcommand."""
     room = "armsight.cli.workshop" if name in WORKSHOP else "armsight.cli"
@@ -58,6 +62,14 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         command.name = cmd_name  # each is a function called `command` in its module
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C is told by its own exit code."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("armsight: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

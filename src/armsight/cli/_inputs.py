@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from armsight.estimate.clips.film import Film
 OVERLAY, ANSWERS = ".overlay", ".estimate"
 """Ends of the names of what is written, before the suffix"""
 CSV_HEAD = "frame,time_s,robot_found"
+KNOWN = (*image.SUFFIXES, *video.SUFFIXES, *BAGS)
+LONGEST_NAME = 200
+"""[bytes] of the 255 that file systems take"""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,19 @@ class Input:
             return camera_of_topic(bag, self.topic)
 
 
-def find_inputs(paths: Sequence[str], topics: Sequence[str] = ()) -> list[Input]:
+def find_inputs(
+    paths: Sequence[str],
+    topics: Sequence[str] = (),
+    *,
+    recursive: bool = False,
+    say: Callable[[str], None] = lambda note: None,
+) -> list[Input]:
     """Images and videos at `paths`, folders opened; every different one gets its own name.
 
     Args:
         topics: of bags; all with pictures by default.
+        recursive: whether folders in folders are opened.
+        say: is told what a folder holds that is left out.
 
     Raises:
         BadImageError: a folder holds nothing that could be read.
@@ -75,7 +87,8 @@ def find_inputs(paths: Sequence[str], topics: Sequence[str] = ()) -> list[Input]
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        files += _in_folder(path) if path.is_dir() and not is_bag(path) else [path]
+        opened = path.is_dir() and not is_bag(path)
+        files += _in_folder(path, recursive, say) if opened else [path]
     found: list[tuple[Path, str | None]] = []
     for path in files:
         found += [(path, topic) for topic in _topics(path, topics)]
@@ -84,7 +97,7 @@ def find_inputs(paths: Sequence[str], topics: Sequence[str] = ()) -> list[Input]
         path if topic is None or used[path] == 1 else path.with_name(f"{path.stem}{_plain(topic)}")
         for path, topic in found
     ]
-    names = unique_names(named)
+    names = list(map(fitting, unique_names(named)))
     return [Input(path, name, topic) for (path, topic), name in zip(found, names, strict=True)]
 
 
@@ -102,19 +115,56 @@ def _plain(topic: str) -> str:
     return topic.replace("/", "_")
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    known = (*image.SUFFIXES, *video.SUFFIXES, *BAGS)
-    found = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file()
-        and path.suffix.lower() in known
-        and not path.stem.endswith((OVERLAY, ANSWERS))
-        and not path.name.startswith(".")
-    ]
+def _in_folder(folder: Path, recursive: bool, say: Callable[[str], None]) -> list[Path]:
+    """What can be read in a folder, by name; of the rest it is said what it is."""
+    found: list[Path] = []
+    left_out: Counter[str] = Counter()
+    waiting = [folder]
+    while waiting:
+        for path in sorted(_listed(waiting.pop(0))):
+            if path.name.startswith("."):
+                continue
+            if is_bag(path):
+                found += [path] if not path.stem.endswith(ANSWERS) else []
+            elif path.is_dir():
+                waiting += [path] if recursive else []
+                left_out["folders (--recursive)"] += not recursive
+            elif not path.is_file():
+                left_out["broken links"] += 1
+            elif path.suffix.lower() not in KNOWN:
+                left_out[path.suffix.lower() or "without suffix"] += not _is_answer(path)
+            elif not path.stem.endswith((OVERLAY, ANSWERS)):
+                found.append(path)
+    if total := left_out.total():
+        kinds = ", ".join(f"{kind} {count}" for kind, count in left_out.most_common() if count)
+        say(f"{folder}: skipped {total}: {kinds}")
     if not found:
-        raise BadImageError(f"{folder} holds no image or video; looked for {', '.join(known)}")
+        raise BadImageError(f"{folder} holds no image or video; looked for {', '.join(KNOWN)}")
     return found
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise BadImageError(f"{folder} cannot be read: {error.strerror or error}") from error
+
+
+def _is_answer(path: Path) -> bool:
+    """Whether a file lies beside a picture or video of its name, as answers do."""
+    kinds = {".json": (*image.SUFFIXES,), ".jsonl": video.SUFFIXES, ".csv": video.SUFFIXES}
+    beside = kinds.get(path.suffix.lower(), ())
+    return any(path.with_suffix(suffix).is_file() for suffix in beside)
+
+
+def fitting(name: str) -> str:
+    """A name that leaves room for what is put before and behind it in a file's name: longer ones
+    are cut, and end in digits that tell them apart."""
+    content = os.fsencode(name)
+    if len(content) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    return content[: LONGEST_NAME - 9].decode("utf-8", "ignore") + "_" + digest
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
@@ -162,8 +212,11 @@ def check_target(path: Path, inputs: Sequence[Input]) -> Path:
     Raises:
         OutputError: it is one of the inputs, or a file that armsight did not write.
     """
-    if not path.exists():
-        return path
+    try:
+        if not path.exists():
+            return path
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     if any(one.path.exists() and path.samefile(one.path) for one in inputs):
         raise OutputError(f"{path} is an input and will not be overwritten; choose another --out")
     if path.stem.endswith(OVERLAY):

@@ -19,7 +19,7 @@ from armsight.errors import BadVideoError, OutputError
 
 Pixels = NDArray[np.uint8]
 
-SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".3gp")
 TICKS = 90_000
 """Time stamps per second of written video: exact for all usual frame rates."""
 
@@ -126,20 +126,24 @@ class VideoReader:
 class VideoWriter:
     """Writes an H.264 MP4 that can be played up to the point where writing stopped."""
 
-    def __init__(self, path: str | Path, fps: float) -> None:
+    def __init__(self, path: str | Path, fps: float, name: Path | None = None) -> None:
         """Prepare to write; the first frame decides the size.
+
+        Args:
+            name: of the file in errors, where it is to get another one.
 
         Raises:
             OutputError: the file cannot be written.
         """
         self.path = Path(path)
+        self._name = name or self.path
         # Fragments can be played without the index that is only written at the end.
         options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
         try:
-            self.path.write_bytes(b"")  # PyAV would open it only at the first frame
-            self._container: Any = av.open(str(path), "w", format="mp4", options=options)
+            self._file = open_unbuffered(self.path)
+            self._container: Any = av.open(self._file, "w", format="mp4", options=options)
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+            raise OutputError(f"cannot write {self._name}: {_reason(error)}") from error
         self._rate = Fraction(fps).limit_denominator(1001)
         self._stream: Any = None
         self._last = -1
@@ -166,16 +170,25 @@ class VideoWriter:
         self._mux(frame)
 
     def close(self) -> None:
-        """Write what the encoder still holds, and close the file."""
-        if self._stream is not None:
-            self._mux(None)
-        self._container.close()
+        """Write what the encoder still holds, and close the file.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        try:
+            if self._stream is not None:
+                self._mux(None)
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise OutputError(f"cannot write {self._name}: {_reason(error)}") from error
+        finally:
+            self._file.close()
 
     def _mux(self, frame: Any) -> None:
         try:
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"cannot write {self.path}: {_reason(error)}") from error
+            raise OutputError(f"cannot write {self._name}: {_reason(error)}") from error
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -187,6 +200,36 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def open_unbuffered(path: Path) -> Any:
+    """A file to hand to `av.open`: FFmpeg's own ends without a word on a full disk.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return path.open("wb", buffering=0)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Any]:
+    """Yield an MP4 container that is written to `path`.
+
+    Raises:
+        OutputError: the file cannot be written, or the disk is full.
+    """
+    try:
+        with open_unbuffered(path) as file:
+            container = av.open(file, "w", format="mp4")
+            try:
+                yield container
+            except BaseException:
+                with contextlib.suppress(av.FFmpegError, OSError):  # the first error counts
+                    container.close()
+                raise
+            container.close()
+    except (av.FFmpegError, OSError) as error:
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
 
 
 def _upright(frame: Any, aspect: Any) -> Pixels:

@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 from PIL import Image
 
@@ -63,37 +62,36 @@ class GrowingFile:
 
 
 class TextLines:
-    """A growing text file of which every line is on disk at once."""
+    """A growing text file of which every piece is on disk at once, whole or not at all."""
 
     def __init__(self, target: Path) -> None:
         self._file = GrowingFile(target)
-        self._text: TextIO = self._file.path.open("w", encoding="utf-8", newline="")
+        self._stream = self._file.path.open("wb", buffering=0)
+        self._whole = 0
+        self._error: OSError | None = None
 
-    def write(self, line: str) -> None:
+    def write(self, text: str) -> None:
         """Add text.
 
         Raises:
-            OutputError: the disk is full.
+            OutputError: the disk is full; nothing more is written then, also when it is emptied.
         """
+        content = text.encode()
         try:
-            self._text.write(line)
-            self._text.flush()
+            if self._error is not None:
+                raise self._error
+            written = self._stream.write(content)
+            if written != len(content):
+                self._stream.write(content[written:])  # says why not all was written
+            self._whole += len(content)
         except OSError as error:
+            self._error = error
+            self._stream.truncate(self._whole)
             raise OutputError(f"cannot write {self._file.target}: {error.strerror}") from error
 
     def close(self, keep: bool) -> None:
-        """Close it; `keep` gives it its name.
-
-        Raises:
-            OutputError: the disk is full.
-        """
-        try:
-            self._text.close()
-        except OSError as error:
-            self._file.finish(keep=False)
-            if keep:
-                raise OutputError(f"cannot write {self._file.target}: {error.strerror}") from error
-            return
+        """Close it; `keep` gives it its name."""
+        self._stream.close()
         self._file.finish(keep)
 
 
@@ -140,7 +138,7 @@ class OverlayVideo:
     def __init__(self, target: Path, fps: float, robot: Robot) -> None:
         """Open `target`."""
         self._file = GrowingFile(target)
-        self._video = VideoWriter(self._file.path, fps)
+        self._video = VideoWriter(self._file.path, fps, target)
         self._robot = robot
 
     def write(self, shot: Shot, estimate: Estimate) -> None:
@@ -149,8 +147,10 @@ class OverlayVideo:
 
     def close(self, keep: bool) -> None:
         """See `Sink`."""
-        self._video.close()
-        self._file.finish(keep)
+        try:
+            self._video.close()
+        finally:
+            self._file.finish(keep)
 
 
 class PictureDocument:

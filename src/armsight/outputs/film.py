@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from armsight.camera.image import load_image
+from armsight.errors import OutputError
 from armsight.estimate.clips.film import BREAKS_OFF, OpenFilm, ReadFrames, Watch
 from armsight.estimate.clips.survey import VideoFrame
 from armsight.outputs.sink import Shot, Sink
 from armsight.prefetch import prefetch
+from armsight.state import Estimate
 
 OF_ONE_FRAME = ("cannot be told from this picture", "field of view seen from the arm")
 
@@ -40,7 +43,8 @@ def estimate_film(
     open_sink: Callable[[float], Sink],
     watch: Watch = lambda frames, film: frames,
 ) -> FilmResult:
-    """Track an arm through a film; what was done before an error or an interrupt is kept.
+    """Track an arm through a film; what was done before an error, a full disk or an interrupt is
+    kept.
 
     Args:
         open_film: opens it.
@@ -55,29 +59,42 @@ def estimate_film(
         pending: list[Future[None]] = []
         try:
             with interruptible() as stop, contextlib.closing(prefetch(film)) as frames:
-                for estimate, frame in read(_until(stop, watch(frames, film))):
+                for estimate, frame in read(until(stop, watch(frames, film))):
                     shot = Shot(load_image(frame.pixels), frame.index, frame.time)
-                    pending.append(writing.submit(sink.write, shot, estimate))
+                    pending.append(writing.submit(_write, sink, shot, estimate, result))
                     if len(pending) > 4:
                         pending.pop(0).result()
-                    result.frames += 1
-                    result.found += estimate.robot_found
-                    result.intrinsics_source = (
-                        result.intrinsics_source or estimate.intrinsics_source
-                    )
-                    result.messages = tuple(
-                        dict.fromkeys((*result.messages, *_of_the_film(estimate.messages)))
-                    )
                 result.interrupted = stop.is_set()
-        except BREAKS_OFF as error:
+        except (*BREAKS_OFF, OutputError) as error:
             result.problem = error
         finally:
-            try:
-                for future in pending:
-                    future.result()
-            finally:
-                sink.close(keep=result.frames > 0)
+            _finish(pending, sink, result)
     return result
+
+
+def _write(sink: Sink, shot: Shot, estimate: Estimate, result: FilmResult) -> None:
+    """Hand a frame on; what is written counts."""
+    sink.write(shot, estimate)
+    result.frames += 1
+    result.found += estimate.robot_found
+    result.intrinsics_source = result.intrinsics_source or estimate.intrinsics_source
+    messages = (*result.messages, *_of_the_film(estimate.messages))
+    result.messages = tuple(dict.fromkeys(messages))
+
+
+def _finish(pending: Iterable[Future[None]], sink: Sink, result: FilmResult) -> None:
+    """Wait for what is being written, and close; a full disk is the result's problem."""
+    steps: list[Callable[[], None]] = [future.result for future in pending]
+    steps.append(partial(_close, sink, result))
+    for step in steps:
+        try:
+            step()
+        except OutputError as error:
+            result.problem = result.problem or error
+
+
+def _close(sink: Sink, result: FilmResult) -> None:
+    sink.close(keep=result.frames > 0)
 
 
 def _of_the_film(messages: Iterable[str]) -> list[str]:
@@ -86,7 +103,7 @@ def _of_the_film(messages: Iterable[str]) -> list[str]:
     return [message.partition(" (presence")[0] for message in kept]
 
 
-def _until(stop: threading.Event, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+def until(stop: threading.Event, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
     """The frames up to a request to stop."""
     for frame in frames:
         if stop.is_set():
@@ -94,12 +111,20 @@ def _until(stop: threading.Event, frames: Iterable[VideoFrame]) -> Iterator[Vide
         yield frame
 
 
+_stop: threading.Event | None = None
+"""Of the block of `interruptible` that is running"""
+
+
 @contextlib.contextmanager
 def interruptible() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that the frame at hand is finished and kept.
 
-    A second Ctrl-C ends the program at once.
+    A second Ctrl-C ends the program at once. A block inside of another has that one's event.
     """
+    global _stop
+    if _stop is not None:
+        yield _stop
+        return
     stop = threading.Event()
 
     def request(number: int, _: object) -> None:
@@ -113,8 +138,10 @@ def interruptible() -> Iterator[threading.Event]:
     except ValueError:  # not the main thread: leave signals to whoever runs us
         yield stop
         return
+    _stop = stop
     try:
         yield stop
     finally:
+        _stop = None
         for number, handler in before.items():
             signal.signal(number, handler)

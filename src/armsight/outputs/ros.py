@@ -11,6 +11,7 @@ Stamps are those of the pictures. A frame without an answer has a confidence and
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,7 @@ class RosBag:
         self._robot, self._about, self._pictures = robot, about, pictures
         self._file = GrowingFile(target)
         self._stream = self._file.path.open("wb")
+        self._broken = False
         self._mcap = writer(self._stream)
         self._mcap.start(profile="ros2", library="armsight")
         self._channels: dict[str, int] = {}
@@ -108,17 +110,22 @@ class RosBag:
                 data = self._types.serialize_cdr(one, TOPICS[topic])
                 self._mcap.add_message(self._channels[topic], ns, bytes(data), ns, shot.index)
         except OSError as error:
+            self._broken = True
             raise OutputError(f"cannot write {self._file.target}: {error.strerror}") from error
 
     def close(self, keep: bool) -> None:
-        """See `Sink`."""
+        """See `Sink`. A file that a full disk cut short is removed: no reader would take it."""
         try:
-            self._mcap.finish()
-            self._stream.close()
+            if not self._broken:
+                self._mcap.finish()
+                self._stream.flush()
         except OSError as error:
-            self._file.finish(keep=False)
+            self._broken = True
             raise OutputError(f"cannot write {self._file.target}: {error.strerror}") from error
-        self._file.finish(keep)
+        finally:
+            with contextlib.suppress(OSError):  # it would try once more what failed
+                self._stream.close()
+            self._file.finish(keep and not self._broken)
 
     def _header(self, ns: int, frame_id: str) -> Any:
         types = self._types.types

@@ -10,11 +10,12 @@ import click
 from armsight.camera.camera_file import read_camera_file
 from armsight.camera.parse import parse_box, parse_K
 from armsight.cli._inputs import find_inputs
+from armsight.cli._notes import say
 from armsight.cli.estimate._job import Job
 from armsight.cli.estimate._share import run_inputs
 from armsight.data.bags.bag import is_bag
 from armsight.data.lerobot.layout import is_data_set
-from armsight.errors import BadIntrinsicsError, ConfigError
+from armsight.errors import BadIntrinsicsError, ConfigError, OutputError
 from armsight.network import DEVICES
 from armsight.outputs.rerun import RerunSink
 
@@ -57,6 +58,7 @@ STATIC_CAMERA = {"auto": None, "yes": True, "no": False}
 )
 @click.option("--rerun", is_flag=False, flag_value="", metavar="[FILE.rrd]",
               help="Show all in Rerun, or write it to a file for Rerun.")  # fmt: skip
+@click.option("--recursive", is_flag=True, help="Open folders in folders, too.")
 @click.option("--episodes", metavar="LIST",
               help="Data sets: which episodes, such as 0-3,7.  [default: all]")  # fmt: skip
 @click.option("--camera-key", "camera_keys", multiple=True, metavar="NAME",
@@ -79,6 +81,7 @@ def command(
     workers: int,
     device: str,
     rerun: str | None,
+    recursive: bool,
     episodes: str | None,
     camera_keys: tuple[str, ...],
     engine: str,
@@ -113,8 +116,10 @@ def command(
         raise ConfigError("--episodes and --engine are for data sets")
     if camera_keys and not all(is_bag(Path(image)) for image in images):
         raise ConfigError("--camera-key names a video of a data set, or an image topic of a bag")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"--out {out} is a file; name a folder")
     job = Job(
-        inputs=find_inputs(images, camera_keys),
+        inputs=find_inputs(images, camera_keys, recursive=recursive, say=lambda note: say([note])),
         out=out,
         as_json=as_json,
         overlay=overlay,
@@ -150,9 +155,11 @@ def run_job(job: Job, workers: int, first: Path) -> int:
     single = len(job.inputs) == 1 and (is_bag(first) or not first.is_dir())
     if job.as_json and not single:
         click.echo("[", nl=False)
-    run_inputs(job, workers)
-    if job.as_json:
-        click.echo("" if single else "]")
+    try:
+        run_inputs(job, workers)
+    finally:  # the list is whole, whatever happened
+        if job.as_json:
+            click.echo("" if single else "]")
     if job.viewer is not None:
         job.viewer.close(keep=True)
     return job.exit_code

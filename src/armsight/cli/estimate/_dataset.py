@@ -10,9 +10,9 @@ import click
 
 from armsight.annotate.plan import EstimatePlan, make_plan
 from armsight.annotate.run import estimate_dataset, work_folder
+from armsight.cli import INTERRUPTED
 from armsight.cli._progress import counting
 from armsight.cli._report import printable
-from armsight.cli.estimate._job import INTERRUPTED
 from armsight.episodes.run import ENGINES, Row
 from armsight.errors import ConfigError
 from armsight.outputs.documents import dumps

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from armsight.camera.camera_file import CameraFile
 from armsight.camera.crops import Box
 from armsight.camera.image import load_image
+from armsight.cli import INTERRUPTED
 from armsight.cli._inputs import ANSWERS, Input, check_target
 from armsight.cli._report import is_refusal, printable, table, video_summary
 from armsight.errors import ArmsightError
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.several_robots import SeveralRobots
-from armsight.files import atomic_write
+from armsight.files import atomic_write, claimed
 from armsight.outputs.documents import GrowingDocument, dumps, failure, frame_row, video_head
 from armsight.outputs.files import OverlayPicture, PictureDocument, video_files
 from armsight.outputs.rerun import RerunSink
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from armsight.estimate.clips.survey import VideoFrame
     from armsight.outputs.film import FilmResult
 
-INTERRUPTED = 130
 Printed: TypeAlias = "tuple[str, bool]"
 FRAMES_TO_TELL_ROBOTS, FRAMES_APART = 4, 15
 """So many frames of a video tell which robot it shows, every so many."""
@@ -170,15 +170,20 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
         if one.topic is not None:
             targets["bag"] = job.target(f"{one.name}{ANSWERS}.mcap")
         make_folder(job.out)
-        read, notes = choose_reader(job, estimator, one)
-        sinks = partial(open_sinks, job, estimator, one, targets, rows)
-        result = estimate_film(one.open_film, read, sinks, progress(job, one.path.name))
+        with claimed(job.out / one.name):
+            read, notes = choose_reader(job, estimator, one)
+            sinks = partial(open_sinks, job, estimator, one, targets, rows)
+            result = estimate_film(one.open_film, read, sinks, progress(job, one.path.name))
         result.messages = (*notes, *result.messages)
+    except KeyboardInterrupt:
+        result.interrupted = True
+        report_video(job, one, result, [])
     except ArmsightError as caught:
         job.fail(caught)
         error = caught
     else:
         error = result.problem if isinstance(result.problem, ArmsightError) else None
+        targets = {kind: path for kind, path in targets.items() if path.exists()}
         report_video(job, one, result, list(targets.values()))
     if rows is not None:
         rows.close(video_summary(result, targets if result.frames else {}, error))
@@ -225,8 +230,17 @@ def open_sinks(
 def choose_reader(job: Job, estimator: Estimator, one: Input) -> tuple[ReadFrames, tuple[str, ...]]:
     """How to read a video, by whether its camera stands still, and what to say about it."""
     from armsight.estimate.clips.film import choose_reading
+    from armsight.outputs.film import interruptible
 
-    watch = progress(job, f"{one.path.name}: camera")
+    shown = progress(job, f"{one.path.name}: camera")
+
+    def watch(frames: Iterable[VideoFrame], film: Film) -> Iterable[VideoFrame]:
+        with interruptible() as stop:
+            for frame in shown(frames, film):
+                if stop.is_set():
+                    raise KeyboardInterrupt
+                yield frame
+
     camera = job.camera
     if job.K is None and job.fov_deg is None and camera is None:
         camera = one.own_camera()

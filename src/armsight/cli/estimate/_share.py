@@ -9,12 +9,13 @@ from typing import TypeAlias
 
 import click
 
+from armsight.cli import INTERRUPTED
 from armsight.cli._inputs import Input
-from armsight.cli.estimate._job import INTERRUPTED, Job, Printed
+from armsight.cli.estimate._job import Job, Printed
 from armsight.cpus import available_cpus
 from armsight.network import default_threads
 from armsight.outputs.film import interruptible
-from armsight.parallel import Workers
+from armsight.parallel import WorkerDiedError, Workers
 
 Done: TypeAlias = "tuple[int, list[Printed], int]"
 """An input's number, what is to be printed of it, and its exit code"""
@@ -49,16 +50,22 @@ def run_inputs(job: Job, workers: int) -> None:
     if workers > 1:
         _share(job, workers)
         return
-    estimator = job.load()
     with interruptible() as stop:  # the image at hand is finished, and its JSON is whole
+        estimator = job.load()
         for number, one in enumerate(job.inputs):
+            if stop.is_set() and len(job.inputs) > 1:
+                break
             _separate(job, number)
             job.run(estimator, one)
-            if stop.is_set():
-                click.echo(KEPT, err=True)
-                job.exit_code = INTERRUPTED
             if job.exit_code == INTERRUPTED:
                 return
+        if stop.is_set():
+            _interrupted(job)
+
+
+def _interrupted(job: Job) -> None:
+    click.echo(KEPT, err=True)
+    job.exit_code = INTERRUPTED
 
 
 def _separate(job: Job, number: int) -> None:
@@ -78,16 +85,20 @@ def _share(job: Job, workers: int) -> None:
         Workers(partial(InputWorker, lone), workers, "finished images and videos") as pool,
         interruptible() as stop,
     ):
-        for done in pool.run(enumerate(job.inputs)):
-            waiting[done[0]] = done
-            while number in waiting:
-                _, printed, exit_code = waiting.pop(number)
-                _separate(job, number)
-                for text, err in printed:
-                    click.echo(text, err=err, nl=False)
-                job.exit_code = job.exit_code or exit_code
-                number += 1
-            if stop.is_set():
-                click.echo(KEPT, err=True)
-                job.exit_code = INTERRUPTED
-                break
+        try:
+            for done in pool.run(enumerate(job.inputs)):
+                waiting[done[0]] = done
+                while number in waiting:
+                    _, printed, exit_code = waiting.pop(number)
+                    _separate(job, number)
+                    for text, err in printed:
+                        click.echo(text, err=err, nl=False)
+                    job.exit_code = job.exit_code or exit_code
+                    number += 1
+                if stop.is_set():
+                    break
+        except WorkerDiedError:
+            if not stop.is_set():  # Ctrl-C ends those that are still loading
+                raise
+        if stop.is_set():
+            _interrupted(job)

@@ -11,6 +11,7 @@ import av
 
 from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
+from armsight.data.video import open_unbuffered
 from armsight.errors import DatasetError
 
 MB = 1024 * 1024
@@ -43,6 +44,7 @@ class VideoPacker:
         self.place = Place()
         self._extradata: bytes | None = None
         self._container: Any = None
+        self._file: Any = None
         self._stream: Any = None
         self._frames = self._size = 0
 
@@ -99,7 +101,8 @@ class VideoPacker:
             self.close()
             self.place = self.place.next()
         path = self.place.path(self.folder, layout.VIDEO, video_key=self.key)
-        self._container = av.open(str(path), "w", format="mp4")
+        self._file = open_unbuffered(path)
+        self._container = av.open(self._file, "w", format="mp4")
         self._stream = self._container.add_stream_from_template(like)
         self._extradata = like.codec_context.extradata
         self._frames = self._size = 0
@@ -108,4 +111,5 @@ class VideoPacker:
         """Finish the file."""
         if self._container is not None:
             self._container.close()
+            self._file.close()
             self._container = None

@@ -12,7 +12,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from armsight.errors import DatasetError, OutputError
+from armsight.data.video import writing
+from armsight.errors import DatasetError
 
 Pixels = NDArray[np.uint8]
 
@@ -38,24 +39,21 @@ def encode(path: Path, frames: Iterable[Pixels], fps: float, size: tuple[int, in
     """
     count = 0
     rate = Fraction(fps).limit_denominator(1001)
-    try:
-        with av.open(str(path), "w", format="mp4") as container:
-            stream: Any = container.add_stream(CODEC, rate=rate, options=OPTIONS)
-            stream.height, stream.width = size
-            stream.pix_fmt = PIXEL_FORMAT
-            for pixels in frames:
-                if pixels.shape != (*size, 3) or pixels.dtype != np.uint8:
-                    raise DatasetError(
-                        f"frame {count} is {pixels.dtype} {pixels.shape}; the video's feature says "
-                        f"uint8 {(*size, 3)}"
-                    )
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-                frame.pts, frame.time_base = count, 1 / rate
-                container.mux(stream.encode(frame))
-                count += 1
-            container.mux(stream.encode(None))
-    except (av.FFmpegError, OSError) as error:
-        raise OutputError(f"cannot write {path}: {error}") from error
+    with writing(path) as container:
+        stream: Any = container.add_stream(CODEC, rate=rate, options=OPTIONS)
+        stream.height, stream.width = size
+        stream.pix_fmt = PIXEL_FORMAT
+        for pixels in frames:
+            if pixels.shape != (*size, 3) or pixels.dtype != np.uint8:
+                raise DatasetError(
+                    f"frame {count} is {pixels.dtype} {pixels.shape}; the video's feature says "
+                    f"uint8 {(*size, 3)}"
+                )
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts, frame.time_base = count, 1 / rate
+            container.mux(stream.encode(frame))
+            count += 1
+        container.mux(stream.encode(None))
     return count
 
 
