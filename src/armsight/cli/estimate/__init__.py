@@ -116,8 +116,6 @@ def command(
         raise ConfigError("--episodes and --engine are for data sets")
     if camera_keys and not all(is_bag(Path(image)) for image in images):
         raise ConfigError("--camera-key names a video of a data set, or an image topic of a bag")
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"--out {out} is a file; name a folder")
     job = Job(
         inputs=find_inputs(images, camera_keys, recursive=recursive, say=lambda note: say([note])),
         out=out,
@@ -149,7 +147,10 @@ def run_job(job: Job, workers: int, first: Path) -> int:
 
     Raises:
         ConfigError: an input is not what the options are for.
+        OutputError: the output is a file.
     """
+    if job.out.exists() and not job.out.is_dir():
+        raise OutputError(f"--out {job.out} is a file; name a folder")
     if job.box is not None and any(one.is_video for one in job.inputs):
         raise ConfigError("--box is a place in images; videos are searched frame by frame")
     single = len(job.inputs) == 1 and (is_bag(first) or not first.is_dir())
