@@ -90,7 +90,7 @@ class Arm:
         table = Solid("box", (0.9, 0.9, 0.02), (0.2, 0.0, -0.021), rgb=(0.62, 0.5, 0.38))
         floor = Solid("plane", (5.0, 5.0, 0.1), (0.0, 0.0, -0.8), rgb=(0.35, 0.36, 0.4))
         lights = [Light(direction=(-0.4, 0.3, -1.0)), Light(direction=(0.5, -0.4, -0.8))]
-        self.look = Appearance(
+        self.crop = Appearance(
             lights=lights, furniture={"floor": floor, "table": table}, shadows=False
         )
 
@@ -115,8 +115,8 @@ class Arm:
         """What each camera sees."""
         self.scene.pose(q, opening)
         self.block.position = tuple(block)
-        self.look.objects = [self.block]
-        self.scene.apply(self.look)
+        self.crop.objects = [self.block]
+        self.scene.apply(self.crop)
         return {
             name: self.scene.draw(K, T, (SIZE, SIZE)).rgb for name, (K, T) in self.cameras.items()
         }

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from armsight.estimate.confidence import SURE
+from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.estimator import Estimator
 from armsight.estimate.several_robots import SeveralRobots
 from armsight.reports.intervals import wilson_interval
@@ -35,7 +35,7 @@ def told(several: SeveralRobots, pictures: Sequence[Path]) -> Counter[str]:
         if not estimate.robot_found:
             counts[NONE] += 1
         else:
-            counts[estimate.robot if estimate.confidence >= SURE else UNSURE] += 1
+            counts[estimate.robot if estimate.confidence >= SURE_CONFIDENCE else UNSURE] += 1
     return counts
 
 

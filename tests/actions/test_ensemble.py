@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from armsight.actions.ensemble import (
-    AHEAD,
+    AHEAD_STEPS,
     CLOSE,
     OPEN,
     Weights,
@@ -172,7 +172,7 @@ def test_steady_votes_against_brute_force(said: list[float], ahead: int, least: 
 
 @few
 @given(
-    before=st.integers(AHEAD, 20), after=st.integers(AHEAD, 20),
+    before=st.integers(AHEAD_STEPS, 20), after=st.integers(AHEAD_STEPS, 20),
     doubt=st.lists(st.floats(-1, 1), max_size=3), sure=st.floats(0.6, 1),
     sign=st.sampled_from([OPEN, CLOSE]),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from armsight.actions.first_pictures import FirstPictures, read_first_pictures
-from armsight.actions.tones import Tones
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.card import ACTIONS
 from armsight.control import task_recognition as module
 from armsight.control.simulation import Simulation
@@ -65,7 +65,7 @@ def test_tasks_are_told_apart(known: FirstPictures) -> None:
         other = NAMES[i - 1]
         assert str(doubt(fits, other)).startswith(f"the first frame looks more like {name} (")
     for table in seen:
-        assert known.tones.distance(Tones.of(table)) < 1
+        assert known.tones.distance(ToneHistogram.of(table)) < 1
 
 
 def test_doubt_needs_a_clear_difference() -> None:
@@ -90,4 +90,4 @@ def test_those_that_are_shipped_are_the_simulators(sim: Simulation) -> None:
     assert doubt(fits, sim.task.name) is None
     wrong = [name for name in shipped.tasks if name != sim.task.name]
     assert all(doubt(fits, name) for name in wrong)
-    assert shipped.tones.distance(Tones.of(picture)) < 2
+    assert shipped.tones.distance(ToneHistogram.of(picture)) < 2

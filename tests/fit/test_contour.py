@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from armsight.fit.contour import SPACING, Contour, draw_contour
+from armsight.fit.contour import SPACING_PX, Contour, draw_contour
 from armsight.fit.contour_fit import align
-from armsight.fit.edges import DIRECTIONS, FAR, EdgeMap, direction
+from armsight.fit.edges import DIRECTIONS, FARTHEST_EDGE_PX, EdgeMap, direction
 from armsight.fit.gauss_newton import States
 from armsight.fit.measurements import Measurements, check_measurements
 from armsight.geometry import make_transform, project, transform_points
@@ -90,13 +90,13 @@ def test_an_edge_is_found_by_its_own_direction_alone() -> None:
     across = direction(1.0, 0.0)
     assert direction(-1.0, 0.0) == across
     u, v = np.array([[100.0, 110.5]]), np.array([[50.0, 50.0]])
-    distance, gradient, inside = edges.look(np.array([across, across]), u, v)
+    distance, gradient, inside = edges.nearest(np.array([across, across]), u, v)
     assert distance[0] == pytest.approx([19.5, 9], abs=1.1)
     assert gradient[0, 0] == pytest.approx([-1, -1], abs=0.1)
     assert inside.all()
     other = np.full(2, (int(across) + DIRECTIONS // 2) % DIRECTIONS)
-    assert (edges.look(other, u, v)[0] == FAR).all()
-    assert not edges.look(np.array([across]), np.array([[250.0]]), np.array([[5.0]]))[2].any()
+    assert (edges.nearest(other, u, v)[0] == FARTHEST_EDGE_PX).all()
+    assert not edges.nearest(np.array([across]), np.array([[250.0]]), np.array([[5.0]]))[2].any()
 
 
 @pytest.mark.parametrize("i", range(3))
@@ -104,7 +104,7 @@ def test_lines_are_what_is_in_view(i: int) -> None:
     """Each point is on the surface's front: no more than a few lie behind what is drawn there."""
     edges, true, _ = drawn(i)
     contour = draw_contour(ROBOT, true, edges)
-    seen = contour.look(edges, true)
+    seen = contour.measure(edges, true)
     u, v = np.round((edges.K[:2, :2] @ seen.rays + edges.K[:2, 2:])[0]).astype(int)
     skin = SurfaceMesh.of(ROBOT)
     T = make_transform(true.R[0], true.t[0]) @ ROBOT.forward_kinematics(true.q[0])
@@ -148,7 +148,7 @@ def test_points_lie_on_the_edges_of_the_meshes(i: int) -> None:
             nearest = a[own] + np.clip(share, 0, 1)[:, None] * along
             off = np.linalg.norm(nearest - pixel, axis=1)
             length = np.linalg.norm(along, axis=1)[off < 1e-6]
-            count = np.clip(length // SPACING + 1, 1, None)
+            count = np.clip(length // SPACING_PX + 1, 1, None)
             steps = share[off < 1e-6] * count
             # Evenly spread in the picture: at the middles of equal pieces.
             assert (np.abs(steps % 1 - 0.5) < 1e-3).any()
@@ -166,12 +166,12 @@ def test_the_jacobian_is_the_derivative_of_the_distances() -> None:
     rng = np.random.default_rng(0)
     start = true.moved(rng.normal(0, 0.01, (1, JOINTS + 7)))
     frames = link_frames(ROBOT.chain, start.q, np)
-    seen = contour.look(edges, start, frames)
+    seen = contour.measure(edges, start, frames)
     J = contour.jacobian(edges, start, seen, frames)
     assert J.shape == (1, JOINTS + 7, contour.links.shape[1])
     for i in range(JOINTS + 7):
         h = 1e-6 * np.eye(JOINTS + 7)[[i]]
-        one, other = (contour.look(edges, start.moved(d)) for d in (h, -h))
+        one, other = (contour.measure(edges, start.moved(d)) for d in (h, -h))
         slope = (one.distance - other.distance)[0] / 2e-6
         # Between two pixels the distance bends: where a point crosses there, slopes differ.
         close = np.isclose(slope, J[0, i], rtol=1e-3, atol=1e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from armsight.fit.gauss_newton import (
-    CUTOFF,
+    LOSS_CUTOFF,
     Prior,
     States,
     data_cost,
@@ -146,4 +146,4 @@ def test_one_outlier_costs_no_more_than_its_share() -> None:
     s = states_at(seen, seen.q[None])
     measured = check_measurements(ROBOT, K, moved, seen.keypoints_std)
     at = linearise(measured, s.q, s.R, s.t)
-    assert data_cost(at, np.ones(1))[0] == pytest.approx(CUTOFF**2 / 2, rel=1e-3)
+    assert data_cost(at, np.ones(1))[0] == pytest.approx(LOSS_CUTOFF**2 / 2, rel=1e-3)

@@ -126,7 +126,7 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     judge = ClaimVerifier(Estimator.from_pretrained(write_fake_weights(tmp_path / "w")))
     K = np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]])
     bright = load_image(np.full((480, 640, 3), 200, np.uint8))
-    sight = judge.look(bright, K)
+    sight = judge.read(bright, K)
     assert sight.estimate.joint_positions is not None
     far = ANGLES.copy()
     far[1] += np.radians(30)
@@ -137,11 +137,11 @@ def test_the_estimator_judges_claims(tmp_path: Path) -> None:
     unsure = write_fake_weights(tmp_path / "unsure", thresholds=strict)
     reader = Estimator.from_pretrained(unsure)
     assert not reader(bright, K).robot_found
-    assert ClaimVerifier(reader).look(bright, K)(far) == sight(far)
+    assert ClaimVerifier(reader).read(bright, K)(far) == sight(far)
     doubtful = replace(sight, estimate=replace(sight.estimate, confidence=0.3))
     assert np.isnan(doubtful(far)), "an arm that is read unsurely cannot tell a claim wrong"
     assert doubtful.scores(far)["keypoints"] == sight.scores(far)["keypoints"]
-    dark = judge.look(load_image(np.zeros((480, 640, 3), np.uint8)), K)
+    dark = judge.read(load_image(np.zeros((480, 640, 3), np.uint8)), K)
     assert np.isnan(dark(ANGLES))
 
 

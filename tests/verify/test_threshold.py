@@ -57,7 +57,7 @@ def test_thresholds_are_quantiles_of_true_claims(
     found, measured = fit_thresholds(estimator, [data], false_alarms=0.5)
     judge = ClaimVerifier(estimator)
     scores = [
-        judge.look(load_image(frame.load_image()), frame.K).scores(
+        judge.read(load_image(frame.load_image()), frame.K).scores(
             frame.joint_positions, frame.T_cam_base
         )
         for frame in data.frames

@@ -25,7 +25,7 @@ Vote: TypeAlias = Callable[[Array], Array]
 
 OPEN, CLOSE = -1.0, 1.0
 """Gripper commands"""
-AHEAD, LEAST = 12, 1.0
+AHEAD_STEPS, LEAST_VOTES = 12, 1.0
 """Steps (0.6 s) that bear a change out, and by how much in sum; chosen on validation states"""
 
 
@@ -57,7 +57,7 @@ def plain_votes(said: Array) -> Array:
     return np.where(said > 0, CLOSE, OPEN)
 
 
-def steady_votes(said: Array, ahead: int = AHEAD, least: float = LEAST) -> Array:
+def steady_votes(said: Array, ahead: int = AHEAD_STEPS, least: float = LEAST_VOTES) -> Array:
     """OPEN or CLOSE (N,), changed at the first step that says so and is borne out by what follows.
 
     A network that sees fingers touch an object doubts for some steps what they are told to do.

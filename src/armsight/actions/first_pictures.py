@@ -1,7 +1,8 @@
 """How a suite's tasks look in the beginning: a small file beside the weights.
 
-Its tones are what frames of other renderers are matched to (tones.py); its pictures tell which
-task a video shows (`armsight.control.task_recognition.task_fits`). Both do without a simulator.
+Its tones are what frames of other renderers are matched to (histogram_matching.py); its pictures
+tell which task a video shows (`armsight.control.task_recognition.task_fits`). Both do without a
+simulator.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.actions.tones import Tones
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.errors import WeightsError
 from armsight.files import atomic_write
 
@@ -30,7 +31,7 @@ class FirstPictures:
     """Names of T tasks"""
     pictures: Pixels
     """(T, S, S, 3) RGB: the mean over some initial states of each"""
-    tones: Tones
+    tones: ToneHistogram
     """Of all tasks together"""
 
 
@@ -59,7 +60,7 @@ def read_first_pictures(folder: Path) -> FirstPictures | None:
             f"{path} is broken: {error}; write it again with `armsight control first-pictures`, or "
             "remove it"
         ) from error
-    return FirstPictures(tasks, pictures.astype(np.uint8), Tones(shares.astype(float)))
+    return FirstPictures(tasks, pictures.astype(np.uint8), ToneHistogram(shares.astype(float)))
 
 
 def write_first_pictures(made: FirstPictures, path: Path) -> None:

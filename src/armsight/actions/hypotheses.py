@@ -18,7 +18,7 @@ from armsight.errors import ConfigError
 Array = NDArray[np.floating]
 
 MERGES = ("robust", "mean", "medoid")
-REACH = 2.0
+INLIER_DISTANCES = 2.0
 """How much farther than half of the samples one may be from the medoid, to count"""
 
 
@@ -44,7 +44,7 @@ def chosen_hypotheses(chunks: Array, how: str = "robust") -> NDArray[np.bool_]:
     if how == "medoid":
         chosen: NDArray[np.bool_] = np.arange(count) == medoid
         return chosen
-    near: NDArray[np.bool_] = distances[medoid] <= REACH * half[medoid] + 1e-9
+    near: NDArray[np.bool_] = distances[medoid] <= INLIER_DISTANCES * half[medoid] + 1e-9
     return near
 
 

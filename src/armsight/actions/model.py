@@ -1,7 +1,7 @@
 """`ActionModel`: keyframes of a video in, the actions between them out.
 
-1. Keyframes get the tones that the network knows (tones.py), and become overlapping pairs, all in
-   one batch (pairs.py).
+1. Keyframes get the tones that the network knows (histogram_matching.py), and become overlapping
+   pairs, all in one batch (pairs.py).
 2. The network samples H chunks of `stride + 1` actions for every pair (session.py).
 3. A pair's hypotheses become one chunk (hypotheses.py).
 4. Chunks are averaged where they overlap; gripper commands are voted (ensemble.py).
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from armsight.actions.chunks import Chunks
 from armsight.actions.ensemble import Weights, equal
 from armsight.actions.files import padded
+from armsight.actions.histogram_matching import adapt
 from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyframes
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
 from armsight.actions.sequence import GRIPPER, ActionSequence
 from armsight.actions.session import ActionSession, Reading
 from armsight.actions.timing import keyframe_timing
-from armsight.actions.tones import adapt
 from armsight.card import ACTIONS
 from armsight.errors import ConfigError, KeyframesError, MissingExtraError
 from armsight.estimate.pretrained import weights_folder
@@ -38,7 +38,7 @@ Tracker: TypeAlias = Callable[[Array, Array], Any]
 ROUTES = ("direct", "track")
 DEFAULT_STRIDE = 3
 DEFAULT_HYPOTHESES = 8
-REACH = 3
+PAIR_REACH_STEPS = 3
 """Control steps that pairs are to bridge where keyframes are closer; chosen on validation states"""
 PRESENCE_THRESHOLD = 0.5
 
@@ -96,7 +96,7 @@ class ActionModel:
             steps: instead of `stride`, the control step of each frame, rising, perhaps uneven.
             span: how many keyframes apart a pair may be, see `pairs.py`; by default neighbours, as
                 in the paper, and where averaging is not ruled out and they are closer than
-                `REACH` control steps, all pairs up to that far.
+                `PAIR_REACH_STEPS` control steps, all pairs up to that far.
             route: "direct" takes the model's actions; "track" takes those with which a simulated
                 arm follows the model's end-effector path; by default the card's, or "direct" with
                 a message where the simulator is not installed.
@@ -105,7 +105,7 @@ class ActionModel:
             merge: how hypotheses become one, see `hypotheses.py`.
             weights: of the overlap averaging; None for no averaging.
             match_tones: whether frames get the tones of the pictures that the weights know:
-                "auto" (where they are far off), "always" or "never"; see `tones.py`.
+                "auto" (where they are far off), "always" or "never"; see `histogram_matching.py`.
             cameras: for weights of several cameras, what the others saw, by the camera's name
                 (`observation.images.wrist`, or `wrist`); `frames` are of the first, unless it is
                 named here. A camera that is left out is done without, with a message.
@@ -130,7 +130,7 @@ class ActionModel:
         if stride is not None:
             check_stride(stride, self.max_stride)  # before a long video is read
         keyframes = load_keyframes(frames, self.session.input_size, progress=progress)
-        reach = REACH if span is None and weights is not None else 0
+        reach = PAIR_REACH_STEPS if span is None and weights is not None else 0
         span = self.default_span if span is None else span
         timing = None
         if steps is None and keyframes.moments is not None:

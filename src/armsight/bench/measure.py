@@ -23,8 +23,8 @@ from armsight.camera.intrinsics import find_intrinsics
 from armsight.cpus import available_cpus
 from armsight.errors import ArmsightError
 from armsight.estimate.answer import answer
+from armsight.estimate.crop_reading import Crop, read_crops
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.look import View, look
 
 PEERS = ("vit_b16", "resnet50")
 VIDEO_SIZE = (640, 480)
@@ -46,10 +46,10 @@ def time_stages(
 ) -> tuple[dict[str, float], bool]:
     """Median time [ms] of each stage of a single image, and whether the robot was found."""
     camera = find_intrinsics(picture)
-    frame = View(picture, camera.K, whole_frame(picture.width, picture.height))
-    seen = look(estimator.session, [frame], 0)[0]
-    close = View(picture, camera.K, estimator.box(seen))
-    last = look(estimator.session, [close], estimator.session.num_hypotheses)[0]
+    frame = Crop(picture, camera.K, whole_frame(picture.width, picture.height))
+    seen = read_crops(estimator.session, [frame], 0)[0]
+    close = Crop(picture, camera.K, estimator.box(seen))
+    last = read_crops(estimator.session, [close], estimator.session.num_hypotheses)[0]
     estimate = answer(estimator.robot, estimator.tuning, picture, camera, last)
     keypoints = replace(estimator.tuning, solver="both")
 
@@ -57,8 +57,10 @@ def time_stages(
 
     stages: dict[str, Callable[[], Any]] = {
         "load_image": lambda: load_image(path),
-        "look_at_frame": lambda: look(estimator.session, [frame], 0),
-        "look_at_crop": lambda: look(estimator.session, [close], estimator.session.num_hypotheses),
+        "look_at_frame": lambda: read_crops(estimator.session, [frame], 0),
+        "look_at_crop": lambda: read_crops(
+            estimator.session, [close], estimator.session.num_hypotheses
+        ),
         "solve": lambda: answer(estimator.robot, keypoints, picture, camera, last),
         "solve_and_outline": lambda: answer(
             estimator.robot, estimator.tuning, picture, camera, last

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from armsight.render.imaging.gl import open_off_screen
 from armsight.robots.description.simulator import load_mujoco
 
-NEAR, FAR = 0.02, 30.0
+NEAR_M, FAR_M = 0.02, 30.0
 DRAWN_GROUPS, HIDDEN_GROUP = (1, 2), 5
 """robosuite's groups of geoms; group 0 only collides"""
-STILL = 2e-5
+STILL_M = 2e-5
 """A geom lies still while its position [m] and axes change by less"""
 
 
@@ -97,7 +97,7 @@ class Painter:
         if old is None or not np.array_equal(old.camera, camera):
             old, moves = None, self._robot
         else:
-            moved = np.abs(poses - old.poses).max(1) > STILL
+            moved = np.abs(poses - old.poses).max(1) > STILL_M
             moves = np.isin(self._roots, self._roots[moved | old.moves])
         if old is None or (moves & ~old.moves).any():
             pixels, depth = self._draw(data, K, T_cam_world, ~moves)
@@ -135,10 +135,10 @@ class Painter:
     def _place_camera(self, K: NDArray[np.floating], T: NDArray[np.floating]) -> None:
         R, t = T[:3, :3], T[:3, 3]
         # Pixel (0, 0) has its centre at u = 0, so that the image spans -0.5 .. size - 0.5.
-        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR
-        right = (self.size - 0.5 - K[0, 2]) / K[0, 0] * NEAR
-        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR
-        bottom = (K[1, 2] - (self.size - 0.5)) / K[1, 1] * NEAR
+        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR_M
+        right = (self.size - 0.5 - K[0, 2]) / K[0, 0] * NEAR_M
+        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR_M
+        bottom = (K[1, 2] - (self.size - 0.5)) / K[1, 1] * NEAR_M
         for camera in self._scene.camera:
             camera.pos[:] = -R.T @ t
             camera.forward[:] = R[2]
@@ -147,7 +147,7 @@ class Painter:
             camera.frustum_center = (left + right) / 2
             camera.frustum_width = (right - left) / 2
             camera.frustum_top, camera.frustum_bottom = top, bottom
-            camera.frustum_near, camera.frustum_far = NEAR, FAR
+            camera.frustum_near, camera.frustum_far = NEAR_M, FAR_M
 
     def close(self) -> None:
         """Free the frame buffer."""
@@ -166,7 +166,7 @@ def _in_view(
     """(G,) False for geoms of which surely nothing is inside the picture."""
     points = data.geom_xpos @ T[:3, :3].T + T[:3, 3]
     radius = np.where(model.geom_rbound > 0, model.geom_rbound, np.inf)  # 0: a plane
-    inside = points[:, 2] + radius > NEAR
+    inside = points[:, 2] + radius > NEAR_M
     for axis in (0, 1):
         for sign, edge in ((1, -0.5), (-1, size - 0.5)):
             normal = np.zeros(3)

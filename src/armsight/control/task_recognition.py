@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.actions.first_pictures import FirstPictures
-from armsight.actions.tones import Tones
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.control.resemblance import rank
 from armsight.control.simulation import Simulation
 from armsight.control.suite import SuiteTask, tasks
@@ -45,7 +45,9 @@ def look_at(
                 seen.append(simulation.render())
     every = np.stack(seen).reshape(-1, len(initial_states), *seen[0].shape)
     means = [_small(np.round(own.mean(axis=0)).astype(np.uint8)) for own in every]
-    return FirstPictures(tuple(t.name for t in tasks(suite)), np.stack(means), Tones.of(every))
+    return FirstPictures(
+        tuple(t.name for t in tasks(suite)), np.stack(means), ToneHistogram.of(every)
+    )
 
 
 def task_fits(known: FirstPictures, picture: Pixels) -> dict[str, float]:

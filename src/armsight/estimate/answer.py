@@ -1,4 +1,4 @@
-"""From the last look to an `Estimate`: the geometry, the uncertainty and the confidence."""
+"""From the last crop to an `Estimate`: the geometry, the uncertainty and the confidence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from armsight.estimate.confidence import (
     refused_confidence,
     visible_part_right,
 )
-from armsight.estimate.look import Look
+from armsight.estimate.crop_reading import CropReading
 from armsight.fit.edges import EdgeMap
 from armsight.fit.measurements import Measurements, check_measurements
 from armsight.fit.refine_contour import refine
@@ -135,30 +135,30 @@ def answer(
     tuning: Tuning,
     image: LoadedImage,
     intrinsics: Intrinsics,
-    look: Look,
+    crop: CropReading,
     T_start: Array | None = None,
 ) -> Estimate:
     """Solve for joints and camera, and say how sure the answer is.
 
     Args:
-        robot: the arm that the look is of.
+        robot: the arm that the network was trained on.
         tuning: thresholds and calibration.
         image: where its name and messages come from.
         intrinsics: of the whole image.
-        look: the crop's keypoints and hypotheses; its presence decides whether there is an answer.
+        crop: its keypoints and hypotheses; its presence decides whether there is an answer.
         T_start: (4, 4) the camera's pose in the last frame of a video.
     """
-    if look.presence < tuning.robot_found or len(look.hypotheses) == 0:
-        sure = refused_confidence(look.presence, tuning.robot_found)
-        return no_robot(robot, image, intrinsics, look.presence, sure)
-    solution, seen = solve_look(
-        robot, tuning, intrinsics.K, look, T_start, image, intrinsics.log_focal_std
+    if crop.presence < tuning.robot_found or len(crop.hypotheses) == 0:
+        sure = refused_confidence(crop.presence, tuning.robot_found)
+        return no_robot(robot, image, intrinsics, crop.presence, sure)
+    solution, seen = solve_crop(
+        robot, tuning, intrinsics.K, crop, T_start, image, intrinsics.log_focal_std
     )
-    features = confidence_features(look, solution, seen)
+    features = confidence_features(crop, solution, seen)
     right = visible_part_right(features, tuning.confidence_bias, tuning.confidence_weights)
     # The threshold was fitted to the full solver's answers; one part alone is less consistent.
     if tuning.solver in ("outline", "both") and right < tuning.confident:
-        return no_robot(robot, image, intrinsics, look.presence, min(right, look.presence))
+        return no_robot(robot, image, intrinsics, crop.presence, min(right, crop.presence))
     solution = doubted(
         solution, right, tuning.doubt_power, robot.joint_limits, intrinsics.log_focal_std
     )
@@ -174,15 +174,15 @@ def answer(
         robot=robot.name,
         robot_found=True,
         confidence=with_camera_doubt(confidence(right, solution.joint_std), solution),
-        presence=look.presence,
+        presence=crop.presence,
         joint_names=robot.joint_names,
         keypoint_names=robot.keypoint_names,
         joint_positions=solution.joint_positions,
         joint_std=solution.joint_std,
-        **_keypoints(robot, K, look, seen, solution),
+        **_keypoints(robot, K, crop, seen, solution),
         T_cam_base=solution.T_cam_base,
         covariance=_with_centre(solution, intrinsics.centre_std),
-        samples=look.hypotheses,
+        samples=crop.hypotheses,
         K=K,
         intrinsics_source=intrinsics.source,
         messages=messages,
@@ -191,17 +191,17 @@ def answer(
 
 
 def _keypoints(
-    robot: Robot, K: Array, look: Look, seen: NDArray[np.bool_], solution: Solution
+    robot: Robot, K: Array, crop: CropReading, seen: NDArray[np.bool_], solution: Solution
 ) -> dict[str, Any]:
     """An estimate's keypoints: where the solved arm has them, or as seen where there is no camera.
 
     Args:
-        seen: (K,) which of the look's keypoints were measured.
+        seen: (K,) which of the crop's keypoints were measured.
     """
     if solution.T_cam_base is None:
         return {
-            "keypoints_2d": np.where(seen[:, None], look.keypoints_2d, np.nan),
-            "keypoints_2d_std": np.where(seen, look.keypoints_std, np.inf),
+            "keypoints_2d": np.where(seen[:, None], crop.keypoints_2d, np.nan),
+            "keypoints_2d_std": np.where(seen, crop.keypoints_std, np.inf),
             "keypoints_3d_cam": None,
         }
     points = transform_points(solution.T_cam_base, robot.keypoints(solution.joint_positions))
@@ -212,23 +212,23 @@ def _keypoints(
     }
 
 
-def solve_look(
+def solve_crop(
     robot: Robot,
     tuning: Tuning,
     K: Array,
-    look: Look,
+    crop: CropReading,
     T_start: Array | None = None,
     image: LoadedImage | None = None,
     log_focal_std: float = 0.0,
 ) -> tuple[Solution, NDArray[np.bool_]]:
-    """The geometry of one look, and which keypoints (K,) it was measured on.
+    """The geometry of one crop, and which keypoints (K,) it was measured on.
 
     Arguments as for `answer`; `K` (3, 3) [px] is that of the whole image, and `log_focal_std` how
     far its focal length may be off. Without `image` solver `outline` is `both`.
     """
-    seen = look.keypoints_seen >= tuning.keypoint_seen
-    keypoints = (robot, K, look.keypoints_2d, np.where(seen, look.keypoints_std, np.inf))
-    log_depth = look.keypoints_log_depth, tuning.depth_scale * look.keypoints_log_depth_std
+    seen = crop.keypoints_seen >= tuning.keypoint_seen
+    keypoints = (robot, K, crop.keypoints_2d, np.where(seen, crop.keypoints_std, np.inf))
+    log_depth = crop.keypoints_log_depth, tuning.depth_scale * crop.keypoints_log_depth_std
     cal = tuning.calibration
     if tuning.solver == "keypoints":
         return solve_keypoints(
@@ -236,7 +236,7 @@ def solve_look(
         ), seen
     solution = solve(
         *keypoints,
-        look.hypotheses,
+        crop.hypotheses,
         log_depth=log_depth,
         move_joints=tuning.solver != "diffusion",
         T_start=T_start,
@@ -246,7 +246,7 @@ def solve_look(
     )
     if image is not None and tuning.solver == "outline" and solution.modes is not None:
         measured = check_measurements(*keypoints, cal.keypoint_scale, log_depth, log_focal_std)
-        edges = EdgeMap(image.pixels, K, (image.width, image.height), look.box)
+        edges = EdgeMap(image.pixels, K, (image.width, image.height), crop.box)
         solution = refine(measured, edges, solution, tuning.outline_calibration)
     return solution, seen
 

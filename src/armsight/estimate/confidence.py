@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.look import Look
+from armsight.estimate.crop_reading import CropReading
 from armsight.fit.solution import Solution
 from armsight.fit.uncertainty import narrowed, with_joint_stds
 
@@ -43,19 +43,19 @@ LEAST_RIGHT = 0.01
 """An answer less surely right than this is none: something was seen, but not understood"""
 ANY_TURN = np.pi / np.sqrt(3)
 """[rad] std of an angle of which nothing is known"""
-SURE = 0.5
+SURE_CONFIDENCE = 0.5
 """Confidence from which on an answer is more likely right than wrong"""
 ARM_LIKE = 0.3
 """Presence from which on a refusal says that something like the robot was seen"""
 
 
 def confidence_features(
-    look: Look, solution: Solution, seen: NDArray[np.bool_]
+    crop: CropReading, solution: Solution, seen: NDArray[np.bool_]
 ) -> dict[str, float]:
     """The numbers that tell right answers from wrong ones; see `Tuning.confidence_weights`."""
-    presence = np.clip(look.presence, 1e-6, 1 - 1e-6)
+    presence = np.clip(crop.presence, 1e-6, 1 - 1e-6)
     # In units of the box, so that far and near arms count alike.
-    spread = look.keypoints_std[seen] / (look.box[2] - look.box[0])
+    spread = crop.keypoints_std[seen] / (crop.box[2] - crop.box[0])
     least = np.sort(solution.joint_std)[:NUM_LEAST]
     return {
         "presence_logit": float(np.log(presence / (1 - presence))),

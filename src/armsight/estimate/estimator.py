@@ -28,8 +28,8 @@ from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.answer import Tuning, answer
 from armsight.estimate.arm_area import arm_area, lies_in
-from armsight.estimate.confidence import SURE
-from armsight.estimate.look import Look
+from armsight.estimate.confidence import SURE_CONFIDENCE
+from armsight.estimate.crop_reading import CropReading
 from armsight.estimate.pretrained import weights_folder
 from armsight.estimate.search import next_box, search
 from armsight.estimate.session import Session
@@ -192,30 +192,33 @@ class Estimator:
         hypotheses: int,
         box: Box | None,
     ) -> list[Estimate]:
-        looks = self.find(images, cameras, hypotheses, [()] * len(images), box)
+        readings = self.find(images, cameras, hypotheses, [()] * len(images), box)
         estimates = [
             answer(self.robot, self.tuning, image, camera, seen)
-            for image, camera, seen in zip(images, cameras, looks, strict=True)
+            for image, camera, seen in zip(images, cameras, readings, strict=True)
         ]
         if box is not None:
             return estimates
         for i, estimate in enumerate(estimates):
-            if looks[i].presence >= self.tuning.robot_found and estimate.confidence < SURE:
-                looks[i], estimates[i] = self._halves(images[i], cameras[i], hypotheses) or (
-                    looks[i],
+            if (
+                readings[i].presence >= self.tuning.robot_found
+                and estimate.confidence < SURE_CONFIDENCE
+            ):
+                readings[i], estimates[i] = self._halves(images[i], cameras[i], hypotheses) or (
+                    readings[i],
                     estimate,
                 )
             # What is left when a doubtful arm is blanked is mostly the rest of it.
-            if estimates[i].T_cam_base is not None and estimates[i].confidence >= SURE:
+            if estimates[i].T_cam_base is not None and estimates[i].confidence >= SURE_CONFIDENCE:
                 estimates[i] = self._with_others(
-                    estimates[i], looks[i], images[i], cameras[i], hypotheses
+                    estimates[i], readings[i], images[i], cameras[i], hypotheses
                 )
         return estimates
 
     def _with_others(
         self,
         first: Estimate,
-        seen: Look,
+        seen: CropReading,
         image: LoadedImage,
         camera: Intrinsics,
         hypotheses: int,
@@ -236,7 +239,7 @@ class Estimator:
             if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
                 break
             another = answer(self.robot, self.tuning, image, camera, seen)
-            if another.T_cam_base is None or another.confidence < SURE:
+            if another.T_cam_base is None or another.confidence < SURE_CONFIDENCE:
                 break
             if lies_in(another, blanked):
                 break
@@ -250,7 +253,7 @@ class Estimator:
 
     def _halves(
         self, image: LoadedImage, camera: Intrinsics, hypotheses: int
-    ) -> tuple[Look, Estimate] | None:
+    ) -> tuple[CropReading, Estimate] | None:
         """The surest answer to either half of a picture: two arms side by side confuse one look.
 
         None where neither is sure.
@@ -260,9 +263,13 @@ class Estimator:
             (np.array([[x0, -0.5], [x1, -0.5], [x1, bottom], [x0, bottom]]),)
             for x0, x1 in ((middle, right), (-0.5, middle))
         ]
-        looks = self.find([image] * 2, [camera] * 2, hypotheses, blanks)
-        answers = [(seen, answer(self.robot, self.tuning, image, camera, seen)) for seen in looks]
-        found = [one for one in answers if one[1].robot_found and one[1].confidence >= SURE]
+        readings = self.find([image] * 2, [camera] * 2, hypotheses, blanks)
+        answers = [
+            (seen, answer(self.robot, self.tuning, image, camera, seen)) for seen in readings
+        ]
+        found = [
+            one for one in answers if one[1].robot_found and one[1].confidence >= SURE_CONFIDENCE
+        ]
         return max(found, key=lambda one: one[1].confidence, default=None)
 
     def find(
@@ -274,14 +281,14 @@ class Estimator:
         box: Box | None = None,
         in_parts: bool = True,
         with_border: bool = True,
-    ) -> list[Look]:
+    ) -> list[CropReading]:
         """See `armsight.estimate.search.search`."""
         return search(
             self.session, self.tuning, images, cameras, hypotheses, blanked, box,
             in_parts=in_parts, with_border=with_border,
         )  # fmt: skip
 
-    def box(self, seen: Look) -> Box:
+    def box(self, seen: CropReading) -> Box:
         """Where to look next: around the keypoints that were seen."""
         return next_box(seen, self.tuning)
 

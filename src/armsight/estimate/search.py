@@ -20,11 +20,11 @@ from armsight.camera.crops import (
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.estimate.answer import Tuning
-from armsight.estimate.look import Look, View, look
+from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.session import Session
 
 Array = NDArray[np.floating]
-LookAt: TypeAlias = Callable[[list[int], list[Box], int], list[Look]]
+ReadCrops: TypeAlias = Callable[[list[int], list[Box], int], list[CropReading]]
 """Runs the network on a box of each of the chosen images, with so many hypotheses"""
 
 SAME_BOX = 0.5
@@ -50,7 +50,7 @@ def search(
     box: Box | None = None,
     in_parts: bool = True,
     with_border: bool = True,
-) -> list[Look]:
+) -> list[CropReading]:
     """The best look at the robot in each image.
 
     Where the robot is not in the frame, the first look is returned, without hypotheses.
@@ -67,33 +67,33 @@ def search(
         with_border: where nothing is plain, look at the frame with a border, too.
     """
 
-    def look_at(which: list[int], boxes: list[Box], count: int) -> list[Look]:
-        views = [
-            View(images[i], cameras[i].K, box, blanked[i])
+    def read(which: list[int], boxes: list[Box], count: int) -> list[CropReading]:
+        crops = [
+            Crop(images[i], cameras[i].K, box, blanked[i])
             for i, box in zip(which, boxes, strict=True)
         ]
-        return look(session, views, count)
+        return read_crops(session, crops, count)
 
     everyone = list(range(len(images)))
     if box is not None:
-        return look_at(everyone, [square_around(box)] * len(images), hypotheses)
+        return read(everyone, [square_around(box)] * len(images), hypotheses)
     frames = [whole_frame(image.width, image.height) for image in images]
-    looks = look_at(everyone, frames, 0)
+    readings = read(everyone, frames, 0)
     if with_border:
-        _look_wider(looks, images, look_at, tuning.first_look if in_parts else 0.0)
-    there = [i for i in everyone if looks[i].presence >= tuning.first_look]
-    boxes = [next_box(looks[i], tuning) for i in there]
-    for i, seen in zip(there, look_at(there, boxes, hypotheses), strict=True):
-        looks[i] = seen
-    off = [i for i in there if overlap(next_box(looks[i], tuning), looks[i].box) < SAME_BOX]
-    boxes = [next_box(looks[i], tuning) for i in off]
-    for i, seen in zip(off, look_at(off, boxes, hypotheses), strict=True):
-        if seen.presence >= min(looks[i].presence, STILL_THERE):
-            looks[i] = seen
-    return looks
+        _read_wider(readings, images, read, tuning.first_look if in_parts else 0.0)
+    there = [i for i in everyone if readings[i].presence >= tuning.first_look]
+    boxes = [next_box(readings[i], tuning) for i in there]
+    for i, seen in zip(there, read(there, boxes, hypotheses), strict=True):
+        readings[i] = seen
+    off = [i for i in there if overlap(next_box(readings[i], tuning), readings[i].box) < SAME_BOX]
+    boxes = [next_box(readings[i], tuning) for i in off]
+    for i, seen in zip(off, read(off, boxes, hypotheses), strict=True):
+        if seen.presence >= min(readings[i].presence, STILL_THERE):
+            readings[i] = seen
+    return readings
 
 
-def next_box(seen: Look, tuning: Tuning) -> Box:
+def next_box(seen: CropReading, tuning: Tuning) -> Box:
     """Where to look next: around the keypoints that were seen."""
     visible = seen.keypoints_seen >= tuning.keypoint_seen
     if visible.sum() < FEWEST_KEYPOINTS:
@@ -101,19 +101,19 @@ def next_box(seen: Look, tuning: Tuning) -> Box:
     return box_around(seen.keypoints_2d[visible])
 
 
-def _look_wider(
-    looks: list[Look], images: list[LoadedImage], look_at: LookAt, in_parts_below: float
+def _read_wider(
+    readings: list[CropReading], images: list[LoadedImage], read: ReadCrops, in_parts_below: float
 ) -> None:
     """Replace first looks that saw no clear arm: with a border around the frame, or in parts.
 
     An arm that fills the frame is seen with a border around it, a tiny one in parts of the frame.
     """
-    unclear = [i for i in range(len(looks)) if looks[i].presence < CLEARLY_THERE]
-    boxes = [scaled(looks[i].box, BORDER) for i in unclear]
-    for i, seen in zip(unclear, look_at(unclear, boxes, 0), strict=True):
-        looks[i] = max(looks[i], seen, key=lambda one: one.presence)
+    unclear = [i for i in range(len(readings)) if readings[i].presence < CLEARLY_THERE]
+    boxes = [scaled(readings[i].box, BORDER) for i in unclear]
+    for i, seen in zip(unclear, read(unclear, boxes, 0), strict=True):
+        readings[i] = max(readings[i], seen, key=lambda one: one.presence)
     for i in unclear:
-        if looks[i].presence < in_parts_below:
+        if readings[i].presence < in_parts_below:
             parts = tiles(images[i].width, images[i].height)
-            seen_parts = look_at([i] * len(parts), parts, 0)
-            looks[i] = max(looks[i], *seen_parts, key=lambda one: one.presence)
+            seen_parts = read([i] * len(parts), parts, 0)
+            readings[i] = max(readings[i], *seen_parts, key=lambda one: one.presence)

@@ -17,9 +17,9 @@ from armsight.camera.image import ImageLike, LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import ConfigError
 from armsight.estimate.arm_area import arm_area, lies_in
-from armsight.estimate.confidence import SURE
+from armsight.estimate.confidence import SURE_CONFIDENCE
+from armsight.estimate.crop_reading import Crop, read_crops
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.look import View, look
 from armsight.estimate.pretrained import available_weights
 from armsight.state import Estimate
 
@@ -112,7 +112,7 @@ class SeveralRobots:
         """Names of the robots that a first look sees, the clearest first; at least one."""
         first = whole_frame(image.width, image.height) if box is None else square_around(box)
         presence = {
-            name: look(one.session, [View(image, camera.K, first)], 0)[0].presence
+            name: read_crops(one.session, [Crop(image, camera.K, first)], 0)[0].presence
             for name, one in self.estimators.items()
         }
         ranked = sorted(presence, key=lambda name: -presence[name])
@@ -140,7 +140,7 @@ def _surest_with_others(arms: list[Estimate]) -> Estimate:
     one place, the surer one is kept."""
     kept: list[Estimate] = []
     for arm in sorted(arms, key=lambda arm: -arm.confidence):
-        if kept and arm.confidence < SURE:
+        if kept and arm.confidence < SURE_CONFIDENCE:
             break  # a doubtful answer beside another says nothing
         areas = [arm_area(other) for other in kept if other.robot != arm.robot]
         if not lies_in(arm, areas):

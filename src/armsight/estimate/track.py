@@ -12,9 +12,9 @@ from armsight.camera.crops import box_around, overlap
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.estimate.answer import answer
-from armsight.estimate.confidence import SURE
+from armsight.estimate.confidence import SURE_CONFIDENCE
+from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.estimator import Estimator, check_hypotheses
-from armsight.estimate.look import Look, View, look
 from armsight.estimate.search import SAME_BOX
 from armsight.state import Estimate
 
@@ -70,7 +70,7 @@ class Tracker:
         if estimate is None:
             estimate = self._search(image, self._intrinsics)
         # A doubtful answer is no place to start from: the whole frame is searched again.
-        sure = estimate.T_cam_base is not None and estimate.confidence >= SURE
+        sure = estimate.T_cam_base is not None and estimate.confidence >= SURE_CONFIDENCE
         self._last = estimate if sure else None
         return self._intrinsics.as_taken(estimate)
 
@@ -84,8 +84,8 @@ class Tracker:
         if inside.sum() < 3:
             return None
         engine = self._estimator
-        view = View(image, camera.K, box_around(last.keypoints_2d[inside]))
-        seen = look(engine.session, [view], self._hypotheses)[0]
+        view = Crop(image, camera.K, box_around(last.keypoints_2d[inside]))
+        seen = read_crops(engine.session, [view], self._hypotheses)[0]
         if seen.presence < engine.tuning.robot_found:
             return None
         if overlap(engine.box(seen), seen.box) < SAME_BOX:
@@ -108,7 +108,7 @@ class Tracker:
         return answer(engine.robot, self._tuning, image, camera, seen)
 
 
-def _with_last(seen: Look, last: Estimate) -> Look:
+def _with_last(seen: CropReading, last: Estimate) -> CropReading:
     """A look with the last answer as a further hypothesis.
 
     What keypoints leave open, such as half a turn of the last joint, then stays as it was instead

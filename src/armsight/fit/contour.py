@@ -28,13 +28,13 @@ Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 Frames = tuple[Array, Array]
 
-REACH = 3.8
+ALIGNMENT_SCALE_PX = 3.8
 """[px] An edge so far away earns e^-1 of a hit"""
-SPACING = 3.0
+SPACING_PX = 3.0
 """[px] between neighbouring points of the outline"""
-CELL = 3.0
+CELL_PX = 3.0
 """[px] Side of the squares in which one part is found to hide another"""
-TOLERANCE = 0.006
+HIDDEN_TOLERANCE_M = 0.006
 """[m] by which a point may lie behind what is seen there: more keeps lines that are hidden, less
 loses where round links end, whose surface comes nearer within a square"""
 FEWEST_POINTS, MOST_ON_EDGE = 10, 50
@@ -115,7 +115,7 @@ class Contour:
 
         return Contour(self.robot, *map(padded, ("links", "positions", "directions", "known")))
 
-    def look(self, edges: EdgeMap, states: States, frames: Frames | None = None) -> ContourView:
+    def measure(self, edges: EdgeMap, states: States, frames: Frames | None = None) -> ContourView:
         """At B states of the arm; `frames` are its `link_frames`, where they are known already."""
         rotations, origins = frames or link_frames(self.robot.chain, states.q, np)
         rows = np.arange(len(states.q))[:, None]
@@ -126,15 +126,15 @@ class Contour:
         inverse = in_front / np.where(in_front, depth, 1.0)
         rays = (points[:, :2] + states.t[:, :2, None]) * inverse[:, None]
         pixels = states.focal_lengths(edges.K) @ rays + edges.K[:2, 2:]
-        distance, gradient, inside = edges.look(self.directions, pixels[:, 0], pixels[:, 1])
+        distance, gradient, inside = edges.nearest(self.directions, pixels[:, 0], pixels[:, 1])
         return ContourView(
             points, rays, inverse, distance, gradient, inside & in_front & self.known
         )
 
     def edge_alignment(self, edges: EdgeMap, states: States) -> Array:
         """(B,) in [0, 1]: how near the points are to edges, in each of B states of the arm."""
-        seen = self.look(edges, states)
-        hits = np.where(seen.inside, np.exp(-seen.distance / REACH), 0.0).sum(-1)
+        seen = self.measure(edges, states)
+        hits = np.where(seen.inside, np.exp(-seen.distance / ALIGNMENT_SCALE_PX), 0.0).sum(-1)
         mean: Array = hits / np.maximum(seen.inside.sum(-1), FEWEST_POINTS)
         return mean
 
@@ -191,12 +191,14 @@ def _lines(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
     width, height = edges.size
     u, v = pixels.T
     inside = np.flatnonzero((u > 0) & (u < width - 1) & (v > 0) & (v < height - 1))
-    cell = np.floor((pixels[inside] + 0.5) / CELL).astype(np.intp)
-    w_nearest = seen.nearest(width, height, CELL)[cell[:, 1], cell[:, 0]]
-    # 1 / (z - TOLERANCE), nearly.
-    kept = inside[w[inside] * (1 + TOLERANCE * w[inside]) > w_nearest]
+    cell = np.floor((pixels[inside] + 0.5) / CELL_PX).astype(np.intp)
+    w_nearest = seen.nearest(width, height, CELL_PX)[cell[:, 1], cell[:, 0]]
+    # 1 / (z - HIDDEN_TOLERANCE_M), nearly.
+    kept = inside[w[inside] * (1 + HIDDEN_TOLERANCE_M * w[inside]) > w_nearest]
     # One point in each place.
-    kept = kept[np.unique(np.round(pixels[kept] / SPACING) @ [height, 1.0], return_index=True)[1]]
+    kept = kept[
+        np.unique(np.round(pixels[kept] / SPACING_PX) @ [height, 1.0], return_index=True)[1]
+    ]
     edge, far = edge[kept], (share * w_other / w)[kept, None]
     corners = seen.skin.vertices[ends[edge]]
     positions = corners[:, 0] * (1 - far) + corners[:, 1] * far
@@ -205,10 +207,10 @@ def _lines(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
 
 
 def _points_on(seen: Projected, ends: Indices) -> tuple[Indices, Array]:
-    """Points on edges (E, 2), every SPACING: on which (P,), and how far along it (P,), 0 to 1."""
+    """Points on edges (E, 2), SPACING_PX apart: on which edge (P,), and where on it (P,), 0 to 1."""
     where = seen.pixels[ends]
     length = np.linalg.norm(where[:, 0] - where[:, 1], axis=-1)
-    count = np.clip(length // SPACING + 1, 1, MOST_ON_EDGE).astype(int)
+    count = np.clip(length // SPACING_PX + 1, 1, MOST_ON_EDGE).astype(int)
     edge = np.repeat(np.arange(len(ends)), count)
     first = np.cumsum(count) - count
     return edge, (np.arange(len(edge)) - first[edge] + 0.5) / count[edge]

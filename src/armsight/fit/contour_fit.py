@@ -27,11 +27,11 @@ STEPS = 6
 """at each scale"""
 WEIGHT = 2.0
 """of a point of the outline: neighbours err together"""
-BELIEF = 4.0
+PRIOR_WEIGHT = 4.0
 """of the prior: keypoints and edges err together too, and would else turn what they cannot tell,
 such as a base that is out of view, by half a circle for next to nothing"""
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-2, 0.2, 10.0
-SETTLED = 0.02
+LEAST_COST_DROP = 0.02
 """The last step at a scale is one that promises to lower the cost by less than this"""
 
 
@@ -101,7 +101,7 @@ def align(
             cost, H, g = (
                 _where(better, new, old) for new, old in zip(tried, (cost, H, g), strict=True)
             )
-            if (promised < SETTLED).all():
+            if (promised < LEAST_COST_DROP).all():
                 break
     return states
 
@@ -124,7 +124,7 @@ def _terms(
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Cost (B,), Gauss-Newton's matrix (B, J + 7, J + 7) and gradient (B, J + 7)."""
     frames = link_frames(measured.robot.chain, states.q, np)
-    seen = contour.look(edges, states, frames)
+    seen = contour.measure(edges, states, frames)
     fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)
     J = contour.jacobian(edges, states, seen, frames)
     weighted = J * (WEIGHT / scale**2 * fit)[:, None]
@@ -135,13 +135,13 @@ def _terms(
     g += (weighted @ seen.distance[..., None])[..., 0]
     cost = WEIGHT * (contour.known.sum(-1) - fit.sum(-1)) + data_cost(keypoints, scales)
     if measured.log_focal_std and with_beliefs:
-        cost = cost + BELIEF * measured.focal_cost(states.log_focal)
-        g[:, -1] += BELIEF * measured.focal_precision * states.log_focal
-        H[:, -1, -1] += BELIEF * measured.focal_precision
+        cost = cost + PRIOR_WEIGHT * measured.focal_cost(states.log_focal)
+        g[:, -1] += PRIOR_WEIGHT * measured.focal_precision * states.log_focal
+        H[:, -1, -1] += PRIOR_WEIGHT * measured.focal_precision
     if prior is not None:
         joints = np.arange(states.q.shape[1])
-        precision = BELIEF * prior.precision(states.q)
-        cost = cost + BELIEF * prior.cost(states.q)
+        precision = PRIOR_WEIGHT * prior.precision(states.q)
+        cost = cost + PRIOR_WEIGHT * prior.cost(states.q)
         g[:, joints] += precision * (states.q - prior.mean)
         H[:, joints, joints] += precision
     if camera is not None:

@@ -25,7 +25,7 @@ CANNY = (30, 90)
 """Gradients, of 8 bits, from which on an edge goes on and begins"""
 DIRECTIONS = 6
 """Edges are told apart by so many directions, over half a turn"""
-FAR = 60.0
+FARTHEST_EDGE_PX = 60.0
 """[px] Farther edges count as this far"""
 
 
@@ -95,7 +95,9 @@ class EdgeMap:
         moved: Array = (points - self.start) * self.shrunk - 0.5
         return moved
 
-    def look(self, wanted: Indices, u: Array, v: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def nearest(
+        self, wanted: Indices, u: Array, v: Array
+    ) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Distances (B, N) [px] of points to the nearest edge of their direction.
 
         Args:
@@ -132,8 +134,8 @@ def direction(du: object, dv: object) -> Indices:
 
 
 def _distance(edges: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """[px] to the nearest edge, FAR where there is none."""
+    """[px] to the nearest edge, FARTHEST_EDGE_PX where there is none."""
     if not edges.any():
-        return np.full(edges.shape, FAR, np.float32)
+        return np.full(edges.shape, FARTHEST_EDGE_PX, np.float32)
     distance = cv2.distanceTransform((~edges).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.minimum(np.asarray(distance, np.float32), np.float32(FAR))
+    return np.minimum(np.asarray(distance, np.float32), np.float32(FARTHEST_EDGE_PX))

@@ -23,10 +23,10 @@ from armsight.fit.residuals import Linearisation, linearise, step
 
 Array = NDArray[np.floating]
 
-CUTOFF = 3.5
+LOSS_CUTOFF = 3.5
 """Geman and McClure's c, in units of one standard deviation."""
 
-TAIL = 3.0
+PRIOR_DOF = 3.0
 """Degrees of freedom of the prior's t: models are sometimes far off, and sure of it."""
 
 WIDEN, MOST, WIDEST = 4.0, 0.9, 30.0
@@ -119,12 +119,12 @@ class Prior:
     def cost(self, q: Array) -> Array:
         """(B,) minus the log probability of `q` (B, J), up to a constant."""
         off = (q - self.mean) / self.std
-        cost: Array = 0.5 * (TAIL + 1) * np.log1p(off**2 / TAIL).sum(-1)
+        cost: Array = 0.5 * (PRIOR_DOF + 1) * np.log1p(off**2 / PRIOR_DOF).sum(-1)
         return cost
 
     def precision(self, q: Array) -> Array:
         """(B, J) [1/rad^2] of the Gaussian that pulls as hard at `q` (B, J)."""
-        return (TAIL + 1) / (TAIL * self.std**2 + (q - self.mean) ** 2)
+        return (PRIOR_DOF + 1) / (PRIOR_DOF * self.std**2 + (q - self.mean) ** 2)
 
 
 def levenberg_marquardt(
@@ -250,13 +250,15 @@ def residual_scale(at: Linearisation, share: float = 0.5) -> Array:
 
 def robust_weights(at: Linearisation, scale: Array) -> Array:
     """(B, N) derivative of rho: 1 for a perfect fit, near 0 for an outlier, 0 behind the camera."""
-    weights: Array = (CUTOFF**2 / (CUTOFF**2 + at.squared / scale[:, None] ** 2)) ** 2
+    weights: Array = (LOSS_CUTOFF**2 / (LOSS_CUTOFF**2 + at.squared / scale[:, None] ** 2)) ** 2
     return weights
 
 
 def data_cost(at: Linearisation, scale: Array) -> Array:
     """(B,) half of the sum of rho; a keypoint behind the camera costs as much as an outlier."""
-    rho = CUTOFF**2 * (1 - CUTOFF**2 / (CUTOFF**2 + at.squared / scale[:, None] ** 2))
+    rho = LOSS_CUTOFF**2 * (
+        1 - LOSS_CUTOFF**2 / (LOSS_CUTOFF**2 + at.squared / scale[:, None] ** 2)
+    )
     cost: Array = 0.5 * rho.sum(-1)
     return cost
 

@@ -19,7 +19,7 @@ SUBSET_SIZE, NUM_SUBSETS, MIN_FOR_SUBSETS = 4, 24, 12
 """PnP is first tried on so many random subsets, some of which have no outlier in them; not with
 few keypoints, where a camera that fits four of them exactly would have the least median."""
 
-TRUSTED = 3.0
+TRUSTED_ERRORS = 3.0
 """Keypoints within so many median errors of the best such camera are trusted."""
 
 FLIP_RATIO = 3.0
@@ -84,7 +84,7 @@ def _trusted(errors: Array) -> Indices:
     middle = median_error(errors)
     if len(middle) == 0 or not np.isfinite(middle.min()):
         return np.arange(errors.shape[1])
-    return np.flatnonzero(errors[np.argmin(middle)] <= TRUSTED * middle.min())
+    return np.flatnonzero(errors[np.argmin(middle)] <= TRUSTED_ERRORS * middle.min())
 
 
 def reprojection_errors(measured: Measurements, points: Array, R: Array, t: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.fit.contour import Contour, draw_contour
-from armsight.fit.contour_fit import BELIEF, SCALES, align, information
+from armsight.fit.contour_fit import PRIOR_WEIGHT, SCALES, align, information
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import Prior, States, data_cost, joined, residual_scale
 from armsight.fit.measurements import Measurements
@@ -26,24 +26,24 @@ from armsight.robots import Robot
 
 Array = NDArray[np.floating]
 
-EDGES = 300.0
+ALIGNMENT_WEIGHT = 300.0
 """What edges all along the outline count for, in units of the keypoints' log likelihood; where it
 lies (100 to 400) hardly matters"""
 PLAUSIBLE, MOST_PLAUSIBLE = 12.0, 3
 """Answers whose keypoints are e^12 times less probable than the best's are no rivals"""
-NOTHING = 0.15
+LEAST_ALIGNMENT = 0.15
 """Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
 LEAST_KNOWN = (0.1, 0.1, 0.1, 0.01, 0.01, 0.01)
 """[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
-DOUBTFUL, MOST_DOUBTFUL = 0.63, 8
+DOUBTFUL_ALIGNMENT, MOST_IF_DOUBTFUL = 0.63, 8
 """Where the best outline lies no nearer to the edges than this, more answers are tried"""
-MOST_AGAIN = 3
+MOST_REDRAWN = 3
 """So many of the best are drawn again where they have come to lie, and moved on"""
 LAST_JOINTS = 3
 """So many joints, the last ones, are tried at other angles: a wrist looks alike from many sides"""
-ELSEWHERE = np.radians(8.0)
+OTHER_ANGLE_RAD = np.radians(8.0)
 """Nearer angles lead back to the same answer"""
-THINNED = 4
+EVERY_NTH_POINT = 4
 """Of so many points of the outline one is looked at in all these tries"""
 AT_LIMIT = np.radians(0.5)
 """A joint so near its limit may be held there by it"""
@@ -72,14 +72,14 @@ def refine(
     rivals = solution.mode_costs < solution.mode_costs[0] + PLAUSIBLE
     rivals[MOST_PLAUSIBLE:] = False
     found = follow(own, edges, scale, modes[rivals], priors[rivals], rounds=(FIRST,))
-    if not found.any or found.edge_alignment[0] < DOUBTFUL:
-        others = np.flatnonzero(~rivals)[: MOST_DOUBTFUL - rivals.sum()]
+    if not found.any or found.edge_alignment[0] < DOUBTFUL_ALIGNMENT:
+        others = np.flatnonzero(~rivals)[: MOST_IF_DOUBTFUL - rivals.sum()]
         if len(others):
             more = follow(own, edges, scale, modes[others], priors[others], rounds=(FIRST,))
             found = found.with_others(more)
     # The others were never drawn where they have come to lie: what they explain says little.
-    found = found[:MOST_AGAIN]
-    for count in (MOST_AGAIN, 1):
+    found = found[:MOST_REDRAWN]
+    for count in (MOST_REDRAWN, 1):
         if found.any:
             if count == 1:
                 found = with_one_joint_elsewhere(own, edges, scale, found)
@@ -90,13 +90,15 @@ def refine(
     if found.any:
         # Answers that ended up in one place are one answer: no rival of itself.
         found = found[distinct(found.states.q, -found.explained)]
-    if not found.any or found.edge_alignment[0] < NOTHING:
+    if not found.any or found.edge_alignment[0] < LEAST_ALIGNMENT:
         return solution
     answer, costs = found.states[:1], -found.explained
     H = information(found.contour[:1], edges, own, scale, answer)
     known = own.precision(found.priors[:1].precision(answer.q)[0])
     known[-7:-1] += LEAST_KNOWN
-    covariance: Array = inverse_information(H / BELIEF, known) + mode_spread(found.states, costs)
+    covariance: Array = inverse_information(H / PRIOR_WEIGHT, known) + mode_spread(
+        found.states, costs
+    )
     covariance = calibration.apply(covariance, measured.robot.joint_limits)
     return replace(
         solution,
@@ -207,7 +209,7 @@ def follow(
             break
     edge_alignment = contour.edge_alignment(edges, states)
     belief = priors.cost(states.q) + measured.focal_cost(states.log_focal)
-    value = _explained(measured, scale, states, edge_alignment) - BELIEF * belief
+    value = _explained(measured, scale, states, edge_alignment) - PRIOR_WEIGHT * belief
     found = Aligned(states, contour, value, edge_alignment, priors)
     return found[np.argsort(-value, kind="stable")]
 
@@ -223,12 +225,12 @@ def with_one_joint_elsewhere(
     joints = _doubtful_joints(robot, best.states.q[0])
     tries = one_joint_off(robot, best.states, joints)
     tries = joined(tries, keeping_the_far_part(robot, best.states, tries, joints))
-    alignment = best.contour.thinned(THINNED).edge_alignment(edges, tries)
+    alignment = best.contour.thinned(EVERY_NTH_POINT).edge_alignment(edges, tries)
     belief = best.priors.cost(tries.q) + measured.focal_cost(tries.log_focal)
-    value = _explained(measured, scale, tries, alignment) - BELIEF * belief
+    value = _explained(measured, scale, tries, alignment) - PRIOR_WEIGHT * belief
     off = np.abs(tries.q - best.states.q).max(-1)
     here = value[off.argmin()]
-    value[off < ELSEWHERE] = -np.inf
+    value[off < OTHER_ANGLE_RAD] = -np.inf
     value = value.reshape(2, len(joints), len(OFFSETS)).swapaxes(0, 1).reshape(len(joints), -1)
     chosen = value.argmax(-1)
     worth = value.max(-1) > here
@@ -261,5 +263,5 @@ def _explained(
     measured: Measurements, scale: float, states: States, edge_alignment: Array
 ) -> Array:
     at = linearise(measured, *states.parts)
-    result: Array = EDGES * edge_alignment - data_cost(at, np.full(len(states.q), scale))
+    result: Array = ALIGNMENT_WEIGHT * edge_alignment - data_cost(at, np.full(len(states.q), scale))
     return result

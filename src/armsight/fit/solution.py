@@ -13,7 +13,7 @@ from armsight.fit.residuals import Linearisation
 
 Array = NDArray[np.floating]
 
-TOLERANCE = 0.2
+HALVING_ERROR = 0.2
 """Errors of this share of the arm's size in the image halve a keypoint's part of consistency."""
 
 SAME_ANSWER = 0.05
@@ -69,7 +69,7 @@ def consistency(
     """Share of keypoints that the hypotheses hit with their own angles, softly counted."""
     centred = measured.keypoints_2d - measured.keypoints_2d.mean(0)
     size = np.sqrt((centred**2).sum(-1).mean())
-    hits = (1 / (1 + (errors / max(TOLERANCE * size, 1.0)) ** 2)).mean(-1)
+    hits = (1 / (1 + (errors / max(HALVING_ERROR * size, 1.0)) ** 2)).mean(-1)
     best = np.zeros(len(support))
     np.maximum.at(best, owner, hits)
     return float(best @ support / support.sum())

@@ -48,13 +48,13 @@ SEARCH_ITERATIONS = 12
 NARROWING, NARROWING_TRACKED = 0.65, 0.3
 """How fast the robust loss may narrow; after the last frame there is less to be found out."""
 
-HOPELESS = 30.0
+HOPELESS_COST = 30.0
 """An answer e^30 times less probable than another after the first steps will not overtake it."""
 
-AGREEING = 0.15
+AGREEING_RAD = 0.15
 """[rad] Hypotheses whose polished joints are this near the answer agree with it."""
 
-LOST = 4.0
+LOST_RESIDUAL = 4.0
 """If residuals stay above so many stds after a start from `T_start`, PnP has to find the camera."""
 
 
@@ -166,7 +166,7 @@ def _solve(
     coarse_costs = _costs(measured, at, coarse, prior_of) + missing
 
     top = distinct(coarse.q, coarse_costs)[:NUM_FINE]
-    top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS]
+    top = top[coarse_costs[top] < coarse_costs[top[0]] + HOPELESS_COST]
     fine, at = levenberg_marquardt(
         measured, coarse[top], prior_of[top], at[top], num_iterations=FINE_ITERATIONS,
         graduated=False,
@@ -174,7 +174,7 @@ def _solve(
     costs = _costs(measured, at, fine, prior_of[top]) + missing[top]
     order = distinct(fine.q, costs)
     fine, costs, best = fine[order], costs[order], order[:1]
-    if T_start is not None and residual_scale(at[best])[0] > LOST:
+    if T_start is not None and residual_scale(at[best])[0] > LOST_RESIDUAL:
         return _solve(measured, q, prior, support, None, calibration, seed)
 
     covariance, scale, inliers = posterior_covariance(
@@ -185,7 +185,7 @@ def _solve(
     )
     others = np.array([i for i in distinct(coarse.q, coarse_costs) if i not in top], dtype=int)
     refined, refined_costs = _refined_hypotheses(q, owner, coarse.q, coarse_costs)
-    near = np.abs(refined - fine.q[0]).max(-1) < AGREEING
+    near = np.abs(refined - fine.q[0]).max(-1) < AGREEING_RAD
     return Solution(
         joint_positions=fine.q[0],
         joint_std=np.sqrt(np.diag(covariance)[: q.shape[1]]),
@@ -276,7 +276,7 @@ def _without_camera(
         inliers=np.zeros(len(measured.robot.keypoint_names), dtype=bool),
         residual_scale=1.0,
         consistency=0.0,
-        num_agreeing=int(np.sum(np.abs(q - answer).max(-1) < AGREEING)),
+        num_agreeing=int(np.sum(np.abs(q - answer).max(-1) < AGREEING_RAD)),
         hypotheses=q,
         costs=np.full(len(q), np.inf),
         modes=None,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.fit.gauss_newton import CUTOFF, States, data_terms
+from armsight.fit.gauss_newton import LOSS_CUTOFF, States, data_terms
 from armsight.fit.residuals import Linearisation
 
 Array = NDArray[np.floating]
@@ -128,7 +128,7 @@ def posterior_covariance(
     scale = 1.0
     for _ in range(3):  # scale and inliers depend on each other; three rounds settle them
         wide = max(scale, 1.0)
-        inliers = squared < (CUTOFF * wide) ** 2
+        inliers = squared < (LOSS_CUTOFF * wide) ** 2
         data = data_terms(at, np.array([wide]))[0][0] * (wide / scale) ** 2
         covariance = inverse_information(data + TINY * np.eye(len(data)), precision)
         dof = max(2 * inliers.sum() - np.sum(data * covariance), 0.0)

@@ -15,7 +15,7 @@ Indices = NDArray[np.intp]
 
 NEAR = 0.05
 """Depth [m] in front of which nothing is drawn: it would project to anywhere."""
-REACH = 16.0
+MOST_SIDES_OFF = 16.0
 """Farther than so many sides off the picture nothing is drawn"""
 THINNEST = 1e-3
 """[cells] Faces of half this area hide nothing"""
@@ -43,7 +43,7 @@ class Projected:
         before = cam[:, 2] > NEAR
         depth = np.where(before, cam[:, 2], 1.0)
         seen = (cam @ K.T)[:, :2] / depth[:, None]
-        drawable = before & (np.abs(seen) < REACH * side).all(-1)
+        drawable = before & (np.abs(seen) < MOST_SIDES_OFF * side).all(-1)
         (u0, u1, u2), (v0, v1, v2) = (np.ascontiguousarray(x)[skin.faces.T] for x in seen.T)
         towards = (u1 - u0) * (v2 - v0) - (v1 - v0) * (u2 - u0) < 0
         return cls(skin, seen, depth, towards & drawable[skin.faces.T].all(0))

@@ -24,7 +24,7 @@ from armsight.camera.camera_file import CameraFile
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.estimate.answer import answer
-from armsight.estimate.confidence import SURE
+from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.fit.contour import Contour, draw_contour
 from armsight.fit.contour_fit import SCALES, KnownCamera, align
@@ -65,7 +65,7 @@ LEAST_PRESENCE = 0.5
 """Presence of the robot from which on claims are judged, though the card may want more"""
 ONE_JOINT_SHARE = 0.5
 """A joint is named where freeing it alone brings so much of what the best explanation brings"""
-UNSEEN = 100.0
+UNSEEN_SCORE = 100.0
 """Score where the claim puts the arm where no camera could see it as it was seen"""
 
 
@@ -238,11 +238,11 @@ class ImageEvidence:
         seen = self.picture
         fits = fit_keypoints(seen.measured, claimed, seen.estimated, seen.scale)
         if fits is None:
-            scores |= dict.fromkeys(("picture", "keypoints"), UNSEEN)
+            scores |= dict.fromkeys(("picture", "keypoints"), UNSEEN_SCORE)
         else:
             scores["keypoints"] = _deviations(fits.gain.max())
             scores["picture"] = _deviations(seen.gains(fits).max())
-        if self.estimate.confidence < SURE:
+        if self.estimate.confidence < SURE_CONFIDENCE:
             scores["picture"] = float("nan")
         if T_cam_base is not None:
             scores["camera known"] = _deviations(seen.known_camera_gains(claimed, T_cam_base).max())
@@ -268,7 +268,7 @@ class ImageEvidence:
 
 
 def kind_of(T_cam_base: Array | None) -> str:
-    """Which of a sight's scores counts: 'camera known' where its pose (4, 4) is, else 'picture'."""
+    """Which of an image's scores counts: 'camera known' where its pose (4, 4) is, else 'picture'."""
     return "picture" if T_cam_base is None else "camera known"
 
 
@@ -278,13 +278,13 @@ def _deviations(gain: float) -> float:
 
 
 class ClaimVerifier:
-    """Looks at images with an estimator, once each, however many claims are made about them."""
+    """Reads images with an estimator, once each, however many claims are made about them."""
 
     def __init__(self, estimator: Estimator, hypotheses: int | None = None) -> None:
         self.estimator = estimator
         self.hypotheses = check_hypotheses(hypotheses, estimator.session.num_hypotheses)
 
-    def look(
+    def read(
         self, image: LoadedImage, K: ArrayLike | None = None, camera: CameraFile | None = None
     ) -> ImageEvidence:
         """What there is to see in an image.

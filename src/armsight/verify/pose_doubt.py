@@ -13,7 +13,7 @@ Array = NDArray[np.floating]
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 """Between OpenGL's camera axes (y up, z backward) and OpenCV's (y down, z forward)"""
-ELSEWHERE, THERE = 0.3, 0.1
+ELSEWHERE_SHARE, THERE_SHARE = 0.3, 0.1
 """Median distance of the keypoints from where they are seen, as a share of what the arm spans in
 the picture: from the first on a pose is doubted, below the second another form of it is believed.
 Small errors of a pose stay the verifier's own matter."""
@@ -41,11 +41,11 @@ def pose_doubt(robot: Robot, T_cam_base: Array, estimate: Estimate) -> str | Non
         at = project(transform_points(T, points), K)
         return float(np.median(np.linalg.norm(at - seen, axis=-1))) / max(span, 1.0)
 
-    if off(T_cam_base) < ELSEWHERE:
+    if off(T_cam_base) < ELSEWHERE_SHARE:
         return None
     where = "behind the camera" if behind else "where the picture does not show it"
     for name, T in _other_forms(T_cam_base):
-        if off(T) < THERE:
+        if off(T) < THERE_SHARE:
             return _with_this_pose(where) + f": {name}?"
     return _with_this_pose(where) + (
         ": is it of another camera, or from before the camera was moved?"

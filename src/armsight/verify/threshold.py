@@ -60,11 +60,11 @@ def fit_thresholds(
     right: dict[str, list[float]] = {kind: [] for kind in NAMES}
     wrong: dict[str, list[float]] = {kind: [] for kind in NAMES}
     for i, frame in enumerate(claimable(datasets)):
-        sight, true = judge.look(load_image(frame.load_image()), frame.K), frame.joint_positions
+        evidence, true = judge.read(load_image(frame.load_image()), frame.K), frame.joint_positions
         joint = i % len(robot.joint_names)
         shifted = shifted_claim(robot, true, joint, SHIFT_DEG, rng).joint_positions
         for claim, scores in ((true, right), (shifted, wrong)):
-            for kind, score in sight.scores(claim, frame.T_cam_base).items():
+            for kind, score in evidence.scores(claim, frame.T_cam_base).items():
                 if kind in NAMES and np.isfinite(score):
                     scores[kind].append(score)
         progress(1)

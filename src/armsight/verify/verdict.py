@@ -44,7 +44,7 @@ def verify_joints(
     """
     loaded = load_image(image)
     verifier = ClaimVerifier(Estimator.from_pretrained(robot.name))
-    scored = verifier.look(loaded, K, camera)
+    scored = verifier.read(loaded, K, camera)
     doubt = None if T_cam_base is None else pose_doubt(robot, T_cam_base, scored.estimate)
     score = float("nan") if doubt is not None else scored(claimed, T_cam_base)
     wrong_from = threshold(verifier.estimator.session.card.entries, kind_of(T_cam_base))

@@ -36,7 +36,7 @@ TINTED = (
     .reshape(256, 1, 3)
 )
 """For each value of a channel, the value after tinting"""
-FAR = 30_000.0
+FARTHEST_PX = 30_000.0
 """Coordinates [px] beyond which nothing is drawn: OpenCV's fixed point would overflow."""
 
 
@@ -178,7 +178,7 @@ def _dot(canvas: Pixels, at: Array, radius: float, colour: Colour, thickness: in
 
 
 def _drawable(point: Array) -> bool:
-    return bool(np.isfinite(point).all() and (np.abs(point) < FAR).all())
+    return bool(np.isfinite(point).all() and (np.abs(point) < FARTHEST_PX).all())
 
 
 def _fixed(point: Array) -> tuple[int, int]:

@@ -31,7 +31,7 @@ Pixels = NDArray[np.uint8]
 
 LONGER_SIDE = 320
 """[px] at which the score looks: edges of a few pixels' width"""
-REACH = 0.02
+ALIGNMENT_SCALE = 0.02
 """Edges this share of the longer side away earn e^-1 of a hit"""
 
 
@@ -76,7 +76,7 @@ class ImageScore:
         grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (3, 3), 0)
         edges = cv2.Canny(grey, 40, 120)
         distance = cv2.distanceTransform(255 - edges, cv2.DIST_L2, 3)
-        self.near_edge = np.exp(-np.asarray(distance, float) / (REACH * max(w, h)))
+        self.near_edge = np.exp(-np.asarray(distance, float) / (ALIGNMENT_SCALE * max(w, h)))
         self.lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), float)
 
     def __call__(self, joint_positions: Array) -> float:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from armsight.actions.first_pictures import FirstPictures, read_first_pictures
-from armsight.actions.tones import Tones
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.cli import group
 from armsight.control import demos
 from armsight.errors import ArmsightError, ConfigError, UnknownTaskError
@@ -65,7 +65,7 @@ def test_first_pictures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def look_at(suite: str, states: range, progress: object) -> FirstPictures:
         asked.append((suite, list(states)))
-        return FirstPictures(("milk",), looks, Tones.of(looks))
+        return FirstPictures(("milk",), looks, ToneHistogram.of(looks))
 
     monkeypatch.setattr("armsight.control.task_recognition.look_at", look_at)
     result = CliRunner().invoke(group, ["control", "first-pictures", "--out", str(tmp_path / "w")])

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from armsight.actions.first_pictures import FILE, FirstPictures, write_first_pictures
-from armsight.actions.tones import Tones
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.cli import _progress
 from armsight.data.video import VideoReader
 from tests.cli.test_actions import run, write_video
@@ -115,7 +115,7 @@ def test_a_task_that_does_not_fit_is_doubted(tmp_path: Path, action_weights: Pat
     rng = np.random.default_rng(0)
     looks = rng.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
     names = ("pick_up_the_milk_and_place_it_in_the_basket", "pick_up_the_ketchup")
-    made = FirstPictures(names, looks, Tones.of(looks))
+    made = FirstPictures(names, looks, ToneHistogram.of(looks))
     write_first_pictures(made, action_weights / "libero_object" / FILE)
     folder = tmp_path / "pick_up_the_ketchup"
     folder.mkdir()

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from armsight.actions.first_pictures import FirstPictures, read_first_pictures
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.actions.model import ActionModel
-from armsight.actions.tones import Tones
 from armsight.cli import group
 from armsight.models.checkpoint import save_checkpoint
 from tests.models.test_export import make_action_model, make_model
@@ -27,7 +27,7 @@ def test_action_weights_become_complete_by_the_command_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = np.full((1, 8, 8, 3), 90, np.uint8)
-    seen = FirstPictures(("milk",), looks, Tones.of(looks))
+    seen = FirstPictures(("milk",), looks, ToneHistogram.of(looks))
     monkeypatch.setattr("armsight.control.task_recognition.look_at", lambda *_: seen)
     checkpoint = save(tmp_path / "c", make_action_model())
     weights = tmp_path / "my weights"  # with a space: the line is for a shell

@@ -15,9 +15,9 @@ from PIL import Image
 from armsight.cli.workshop.calibrate import command
 from armsight.data.frame import Frame
 from armsight.errors import DatasetError
-from armsight.estimate.answer import Tuning, solve_look
+from armsight.estimate.answer import Tuning, solve_crop
 from armsight.estimate.confidence import confidence, confidence_features, visible_part_right
-from armsight.estimate.look import Look
+from armsight.estimate.crop_reading import CropReading
 from armsight.evaluate.calibration import calibrate as module
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.calibrate import calibrate
@@ -129,7 +129,7 @@ def seen_robot(rng: np.random.Generator, i: int) -> Seen:
     """A look at the robot that is NOISE times less exact than it says, with a shared bias."""
     arm = view(rng, NOISE)
     frame = Frame(f"{i}", Path(), (WIDTH, HEIGHT), K, arm.q, T_cam_base=arm.T_cam_base)
-    look = Look(
+    look = CropReading(
         box=(80.0, 0.0, 560.0, 480.0),
         presence=float(rng.uniform(0.7, 0.99)),
         keypoints_2d=arm.keypoints_2d,
@@ -146,7 +146,7 @@ def seen_nothing(rng: np.random.Generator, i: int, other: str | None) -> Seen:
     """A look that makes an arm up: keypoints anywhere."""
     count = len(ROBOT.keypoint_names)
     frame = Frame(f"n{i}", Path(), (WIDTH, HEIGHT), K, robot_in_view=False, other_robot=other)
-    look = Look(
+    look = CropReading(
         box=(80.0, 0.0, 560.0, 480.0),
         presence=float(rng.uniform(0.6, 0.95) if other else rng.uniform(0.01, 0.4)),
         keypoints_2d=rng.uniform(100, 400, (count, 2)),
@@ -224,8 +224,8 @@ def test_card_holds_for_new_frames(found: dict[str, Any]) -> None:
     sure: dict[bool, list[float]] = {True: [], False: []}
     robots = [seen_robot(rng, i) for i in range(50)]
     for seen in [*robots, *(seen_nothing(rng, i, "sawyer") for i in range(20))]:
-        solution, measured = solve_look(ROBOT, tuning, seen.K, seen.look)
-        features = confidence_features(seen.look, solution, measured)
+        solution, measured = solve_crop(ROBOT, tuning, seen.K, seen.crop)
+        features = confidence_features(seen.crop, solution, measured)
         assert tuple(features) == FEATURES
         right = visible_part_right(features, tuning.confidence_bias, tuning.confidence_weights)
         sure[seen.frame.robot_in_view].append(confidence(right, solution.joint_std))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from armsight.actions.first_pictures import FILE, FirstPictures, write_first_pictures
-from armsight.actions.tones import Tones
+from armsight.actions.histogram_matching import ToneHistogram
 from armsight.data.video import VideoReader
 from armsight.errors import ConfigError, OutputError
 from armsight.evaluate.control import rows as control_rows
@@ -161,7 +161,7 @@ def test_the_words_of_a_card_make_no_result_stale(tmp_path: Path) -> None:
 
     made = made_with()
     assert made_with(metrics={"success": 0.9}, description="better") == made
-    tones = Tones.of(np.zeros((1, 4, 4, 3), np.uint8))
+    tones = ToneHistogram.of(np.zeros((1, 4, 4, 3), np.uint8))
     seen = FirstPictures(("a",), np.zeros((1, 4, 4, 3), np.uint8), tones)
     write_first_pictures(seen, folder / FILE)
     assert (matched := made_with()) != made  # frames may get other tones now

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
+from armsight.actions.histogram_matching import MODES
 from armsight.actions.label import MARK, Labelled, camera_key, features, fitting, label_video
 from armsight.actions.model import ROUTES, ActionModel
 from armsight.actions.pairs import check_stride
-from armsight.actions.tones import MODES
 from armsight.cli._notes import say
 from armsight.cli._report import printable
 from armsight.data.lerobot import LeRobotWriter

@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from armsight.actions.files import read_actions, write_actions
+from armsight.actions.histogram_matching import MODES
 from armsight.actions.joint_path import JointPath, joint_path
 from armsight.actions.joint_path_files import FORMATS, write_checks, write_joint_path
 from armsight.actions.keyframes import load_keyframes
@@ -20,7 +21,6 @@ from armsight.actions.model import ROUTES, ActionModel
 from armsight.actions.pairs import check_stride
 from armsight.actions.plot import MARK, draw_actions
 from armsight.actions.sequence import ActionSequence
-from armsight.actions.tones import MODES
 from armsight.cli._notes import say, stride_notes
 from armsight.cli._progress import bar_on_terminal
 from armsight.cli._report import printable

@@ -27,7 +27,7 @@ from armsight.state import Estimate
 
 Array = NDArray[np.floating]
 
-RIGHT = math.radians(15.0)
+RIGHT_RAD = math.radians(15.0)
 """An answer whose joints, but for the last, are all this near the truth counts as right."""
 LEAST_CONFIDENT = 0.3
 """Frames less sure than this have no answer."""
@@ -94,7 +94,7 @@ def _found(
         * _doubt(path.edge_alignment)[n],
         keypoints_3d_cam=points,
         T_cam_base=T,
-        samples=reading.look.hypotheses if reading.has_arm else None,
+        samples=reading.crop.hypotheses if reading.has_arm else None,
         K=K,
         intrinsics_source=intrinsics.source,
         messages=(*intrinsics.messages, *notes),
@@ -121,13 +121,13 @@ def _turned(camera: SharedCamera, R_now_reference: Array) -> Array:
 def _confidence(std: Array) -> float:
     """Probability that the least sure joint is right; the last only turns a tool about itself."""
     worst = float(std[:-1].max()) if len(std) > 1 else float(std[0])
-    return math.erf(RIGHT / (math.sqrt(2) * worst))
+    return math.erf(RIGHT_RAD / (math.sqrt(2) * worst))
 
 
 def _no_robot(
     robot: Robot, reading: FrameReading, tuning: Tuning, intrinsics: Intrinsics
 ) -> Estimate:
-    presence = reading.look.presence
+    presence = reading.crop.presence
     sure = min(refused_confidence(presence, tuning.robot_found), 1 - LEAST_CONFIDENT)
     return Estimate(
         robot=robot.name,

@@ -14,8 +14,8 @@ from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.camera.still_camera import Background, small_grey
 from armsight.estimate.answer import Tuning
+from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.look import Look, View, look
 from armsight.fit.clip.keypoints import ClipKeypoints
 from armsight.fit.edges import EdgeMap
 from armsight.fit.measurements import LARGEST_STD, SMALLEST_STD
@@ -24,7 +24,7 @@ from armsight.robots import Robot
 
 Array = NDArray[np.floating]
 
-THERE = 0.5
+LEAST_PRESENCE = 0.5
 """Presence from which on a frame has a say. Less than for single images: one frame among many can
 neither invent an arm nor move the camera."""
 AS_MANY = 1.0
@@ -35,7 +35,7 @@ AS_MANY = 1.0
 class FrameReading:
     """One frame."""
 
-    look: Look
+    crop: CropReading
     edges: EdgeMap | None
     """None where contours are not asked for, or no arm was seen"""
     R_now_reference: Array = field(default_factory=lambda: np.eye(3))
@@ -43,7 +43,7 @@ class FrameReading:
 
     @property
     def has_arm(self) -> bool:
-        return self.look.presence >= THERE and len(self.look.hypotheses) > 0
+        return self.crop.presence >= LEAST_PRESENCE and len(self.crop.hypotheses) > 0
 
 
 class Steady:
@@ -88,32 +88,32 @@ def read_frames(
     """
     turned = [steady(intrinsics.undistort(image)) for image in images]
     images = [image for image, _ in turned]
-    whole = look(
+    whole = read_crops(
         estimator.session,
-        [View(one, intrinsics.K, whole_frame(one.width, one.height)) for one in images],
+        [Crop(one, intrinsics.K, whole_frame(one.width, one.height)) for one in images],
         hypotheses,
     )
     there = [i for i, seen in enumerate(whole) if seen.presence >= estimator.tuning.first_look]
-    crops = look(
+    crops = read_crops(
         estimator.session,
-        [View(images[i], intrinsics.K, estimator.box(whole[i])) for i in there],
+        [Crop(images[i], intrinsics.K, estimator.box(whole[i])) for i in there],
         hypotheses,
     )
     best = list(whole)
     for i, crop in zip(there, crops, strict=True):
         enough = crop.keypoints_seen.sum() >= whole[i].keypoints_seen.sum() - AS_MANY
-        if crop.presence >= THERE and enough:
+        if crop.presence >= LEAST_PRESENCE and enough:
             best[i] = crop
     readings = [FrameReading(seen, None, R) for seen, (_, R) in zip(best, turned, strict=True)]
     if not outline:
         return readings
     return [
-        replace(one, edges=_edges(image, intrinsics, one.look)) if one.has_arm else one
+        replace(one, edges=_edges(image, intrinsics, one.crop)) if one.has_arm else one
         for one, image in zip(readings, images, strict=True)
     ]
 
 
-def _edges(image: LoadedImage, intrinsics: Intrinsics, seen: Look) -> EdgeMap:
+def _edges(image: LoadedImage, intrinsics: Intrinsics, seen: CropReading) -> EdgeMap:
     edges = EdgeMap(image.pixels, intrinsics.K, (image.width, image.height), seen.box)
     edges.compress()
     return edges
@@ -123,18 +123,18 @@ def clip_keypoints(
     robot: Robot, tuning: Tuning, K: Array, readings: Sequence[FrameReading]
 ) -> ClipKeypoints:
     """The keypoints of all frames; those of frames without an arm count as not measured."""
-    looks = [one.look for one in readings]
+    crops = [one.crop for one in readings]
     has_arm = np.array([one.has_arm for one in readings])
-    seen = np.stack([one.keypoints_seen for one in looks]) >= tuning.keypoint_seen
-    std = np.stack([one.keypoints_std for one in looks]) * tuning.calibration.keypoint_scale
+    seen = np.stack([one.keypoints_seen for one in crops]) >= tuning.keypoint_seen
+    std = np.stack([one.keypoints_std for one in crops]) * tuning.calibration.keypoint_scale
     measured = seen & has_arm[:, None] & (std < LARGEST_STD * K[0, 0])
-    depth_std = tuning.depth_scale * np.stack([one.keypoints_log_depth_std for one in looks])
+    depth_std = tuning.depth_scale * np.stack([one.keypoints_log_depth_std for one in crops])
     return ClipKeypoints(
         robot,
         K,
-        np.stack([one.keypoints_2d for one in looks]),
+        np.stack([one.keypoints_2d for one in crops]),
         np.where(measured, np.maximum(std, SMALLEST_STD), np.inf),
-        np.stack([one.keypoints_log_depth for one in looks]),
+        np.stack([one.keypoints_log_depth for one in crops]),
         np.where(measured, depth_std, np.inf),
     )
 
@@ -142,4 +142,4 @@ def clip_keypoints(
 def clip_samples(robot: Robot, readings: Sequence[FrameReading]) -> list[Array]:
     """The hypotheses (S, J) [rad] of each frame; none where there is no arm."""
     nothing = np.zeros((0, len(robot.joint_names)))
-    return [robot.clip(one.look.hypotheses) if one.has_arm else nothing for one in readings]
+    return [robot.clip(one.crop.hypotheses) if one.has_arm else nothing for one in readings]

@@ -105,7 +105,7 @@ def shared_camera(
         readings += read_frames(
             estimator, images[i : i + BATCH], intrinsics, hypotheses, outline, steady
         )
-    plain = [one.look.presence >= estimator.tuning.robot_found for one in readings]
+    plain = [one.crop.presence >= estimator.tuning.robot_found for one in readings]
     if sum(plain) < FEWEST_FRAMES:
         return None
     kept = [n for n, one in enumerate(readings) if one.has_arm]

@@ -77,7 +77,7 @@ def calibrate(
     empty = [s for s in without if s.frame.other_robot is None]
     _check_count(there, f"show {robot.name} with known joint angles")
     presence = fits.choose_threshold(_presences(there), _presences(empty), ALLOWED)
-    found = [s for s in there if s.look.presence >= presence.value]
+    found = [s for s in there if s.crop.presence >= presence.value]
     _check_count(found, f"show {robot.name} so that the network finds it")
 
     tuning = Tuning(first_look=_first_look(found), robot_found=presence.value)
@@ -87,8 +87,8 @@ def calibrate(
     tuning, trials = _try_out(robot, tuning, found)
 
     least = min(presence.value, fits.highest_threshold(_presences(there), ALLOWED / 2))
-    solved = [solve_one(robot, tuning, s) for s in there + without if s.look.presence >= least]
-    own = [s for s in solved if s.is_robot and s.seen.look.presence >= presence.value]
+    solved = [solve_one(robot, tuning, s) for s in there + without if s.crop.presence >= least]
+    own = [s for s in solved if s.is_robot and s.seen.crop.presence >= presence.value]
     guessed = [solve_one(robot, tuning, s) for s in unknown_focal if _is_found(s, presence.value)]
     tuning = _with_scaled_stds(robot, tuning, own, guessed)
     visible = cross_visible_right(robot, tuning, solved)
@@ -212,11 +212,11 @@ def _right(robot: Robot, answers: Sequence[Solved]) -> list[Solved]:
 def _is_found(seen: Seen, presence: float) -> bool:
     frame = seen.frame
     there = frame.robot_in_view and frame.joint_positions is not None
-    return there and seen.look.presence >= presence
+    return there and seen.crop.presence >= presence
 
 
 def _presences(seen: Sequence[Seen]) -> Array:
-    return np.array([s.look.presence for s in seen])
+    return np.array([s.crop.presence for s in seen])
 
 
 def _check_count(seen: Sequence[Seen], which: str) -> None:

@@ -22,7 +22,7 @@ from armsight.estimate.answer import Tuning
 from armsight.estimate.confidence import (
     CONFIDENCE_WEIGHTS,
     LEAST_RIGHT,
-    SURE,
+    SURE_CONFIDENCE,
     confidence,
     confidence_features,
 )
@@ -114,11 +114,14 @@ def _found_figures(
     """Shares of the frames with the robot, with none and with others that get an answer."""
     is_robot = np.array([s.is_robot for s in solved])
     other = np.array([s.seen.frame.other_robot is not None for s in solved])
-    found = np.array([s.seen.look.presence >= tuning.robot_found for s in solved])
+    found = np.array([s.seen.crop.presence >= tuning.robot_found for s in solved])
     found &= visible >= LEAST_RIGHT
     answers = [calibrated(robot, tuning, s, p) for s, p in zip(solved, visible, strict=True)]
     stds = [one.solution.joint_std for one in answers]
-    sure = np.array([confidence(p, std) for p, std in zip(visible, stds, strict=True)]) >= SURE
+    sure = (
+        np.array([confidence(p, std) for p, std in zip(visible, stds, strict=True)])
+        >= SURE_CONFIDENCE
+    )
     num_empty = sum(s.frame.other_robot is None for s in without)
     num_other = len(without) - num_empty
     return {
@@ -140,7 +143,7 @@ def over_budget(figures: Mapping[str, float], max_refused: float) -> dict[str, f
 
 def _features(robot: Robot, tuning: Tuning, solved: Solved) -> list[float]:
     plain = calibrated(robot, tuning, solved, 1.0)
-    features = confidence_features(plain.seen.look, plain.solution, plain.measured)
+    features = confidence_features(plain.seen.crop, plain.solution, plain.measured)
     return [features[name] for name in FEATURES]
 
 

@@ -13,9 +13,9 @@ from armsight.camera.crops import whole_frame
 from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.frame import Frame
-from armsight.estimate.answer import Tuning, solve_look
+from armsight.estimate.answer import Tuning, solve_crop
+from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.estimator import Estimator
-from armsight.estimate.look import Look, View, look
 from armsight.evaluate.poses.metrics import ADD_THRESHOLD_M, keypoints_in_frame
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS
 from armsight.fit.solution import Solution
@@ -46,7 +46,7 @@ class Seen:
     K: Array
     first: float
     """Presence in the whole frame"""
-    look: Look
+    crop: CropReading
     """The last look, taken whatever `first` was"""
     log_focal_std: float = 0.0
     """How far the focal length of K may be off; 0: it is known"""
@@ -139,7 +139,7 @@ def observe(
         image = load_image(frame.load_image())
         camera = find_intrinsics(image, None if assume_intrinsics else frame.K, None, None)
         box = whole_frame(image.width, image.height)
-        first = look(plain.session, [View(image, camera.K, box)], 0)[0].presence
+        first = read_crops(plain.session, [Crop(image, camera.K, box)], 0)[0].presence
         last = plain.find([image], [camera], count, [()])[0]
         everything.append(Seen(frame, camera.K, first, last, camera.log_focal_std))
         progress(1)
@@ -151,8 +151,8 @@ def solve_one(robot: Robot, tuning: Tuning, seen: Seen) -> Solved:
     image = load_image(seen.frame.load_image()) if tuning.solver == "outline" else None
     return Solved(
         seen,
-        *solve_look(
-            robot, tuning, seen.K, seen.look, image=image, log_focal_std=seen.log_focal_std
+        *solve_crop(
+            robot, tuning, seen.K, seen.crop, image=image, log_focal_std=seen.log_focal_std
         ),
     )
 
@@ -173,7 +173,7 @@ def keypoint_ratios(robot: Robot, seen: Sequence[Seen], threshold: float) -> Arr
                 if visible == 0
             }
             there &= np.array([name not in hidden for name in robot.keypoint_names])
-        there &= s.look.keypoints_seen >= threshold
-        distance = np.linalg.norm(s.look.keypoints_2d - true, axis=-1)
-        ratios.append((distance / s.look.keypoints_std)[there])
+        there &= s.crop.keypoints_seen >= threshold
+        distance = np.linalg.norm(s.crop.keypoints_2d - true, axis=-1)
+        ratios.append((distance / s.crop.keypoints_std)[there])
     return np.concatenate(ratios)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from armsight.actions.ensemble import AHEAD, LEAST
-from armsight.actions.model import REACH
-from armsight.actions.tones import FAR
+from armsight.actions.ensemble import AHEAD_STEPS, LEAST_VOTES
+from armsight.actions.histogram_matching import AUTO_MATCH_LEVELS
+from armsight.actions.model import PAIR_REACH_STEPS
 from armsight.card import weights_digest
 from armsight.control.rollout import HOLD_STEPS
 from armsight.errors import ConfigError
@@ -142,10 +142,10 @@ class ControlPlan:
             parts += [_digest(self.regression_weights), self.default_row]
         if unit.row == "pose_differencing":
             parts.append(_digest(self.pose_weights))
-        if parts and unit.stride < REACH:
-            parts.append(f"reach {REACH}")
+        if parts and unit.stride < PAIR_REACH_STEPS:
+            parts.append(f"reach {PAIR_REACH_STEPS}")
         if parts:  # what is done to frames before a network, and to grippers behind it
-            parts.append(f"tones {FAR:g}, votes {AHEAD} {LEAST:g}")
+            parts.append(f"tones {AUTO_MATCH_LEVELS:g}, votes {AHEAD_STEPS} {LEAST_VOTES:g}")
         if (self.default_row if unit.row == "regression" else unit.row) in TRACKED:
             parts.append(repr(Tracking()))
         if parts and self.num_hypotheses:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from armsight.actions.model import ActionModel, follow
 from armsight.actions.sequence import ACTION_SCALE, ActionSequence
-from armsight.estimate.confidence import SURE
+from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.estimator import Estimator
 from armsight.evaluate.control.plan import TRACKED, ControlPlan, PlayedEpisode
 from armsight.geometry import invert_transform, rotvec_from_rotation
@@ -131,7 +131,7 @@ class RowMaker:
         for frame in material.frames:
             estimate = self.estimator(frame, material.K)
             pose = poses[-1] if poses else None
-            sure = estimate.robot_found and estimate.confidence >= SURE
+            sure = estimate.robot_found and estimate.confidence >= SURE_CONFIDENCE
             if sure and estimate.joint_positions is not None:
                 links = robot.forward_kinematics(np.asarray(estimate.joint_positions))
                 pose = links[hand] @ T_HAND_EE

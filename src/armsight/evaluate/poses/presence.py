@@ -11,7 +11,7 @@ import numpy as np
 
 from armsight.data.frame import Dataset, Frame
 from armsight.errors import DatasetError
-from armsight.estimate.confidence import SURE
+from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.evaluate.poses.pose import FORMAT, describe
 from armsight.reports.figures import Figures, rate
 
@@ -59,7 +59,7 @@ def evaluate_presence(
     kinds = np.array([kind_of(frame, robot) for frame in frames])
     found = np.array([bool(answers[frame.name]["robot_found"]) for frame in frames])
     confidence = np.array([float(answers[f.name].get("confidence") or 0.0) for f in frames])
-    sure = found & (confidence >= SURE)
+    sure = found & (confidence >= SURE_CONFIDENCE)
     by_kind: Figures = {}
     for kind in dict.fromkeys(kinds.tolist()):
         rows = kinds == kind
@@ -79,7 +79,7 @@ def evaluate_presence(
         "datasets": [describe(dataset) for dataset in datasets],
         "settings": dict(settings or {}),
         "robot": robot,
-        "sure_from_confidence": SURE,
+        "sure_from_confidence": SURE_CONFIDENCE,
         "refused": rate(~found[present]) if present.any() else None,
         "false_answers": rate(found[empty]) if empty.any() else None,
         "false_sure_answers": rate(sure[empty]) if empty.any() else None,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from armsight.fit.clip.keypoints import ClipKeypoints
 from armsight.fit.clip.modes import (
-    JITTER,
-    SPEED,
+    JITTER_RAD,
+    SPEED_RAD_S,
     Answers,
     answers_with_camera,
     likeliest_path,
@@ -19,18 +19,18 @@ from armsight.fit.clip.modes import (
 from armsight.fit.clip.problem import KEYPOINT_WEIGHT, ClipProblem, minimise
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.edges import EdgeMap
-from armsight.fit.gauss_newton import CUTOFF, Prior
+from armsight.fit.gauss_newton import LOSS_CUTOFF, Prior
 
 Array = NDArray[np.floating]
 
-JUDGED = 4
+JUDGED_EVERY = 4
 """Of so many frames one is judged by its contours: neighbours tell the same"""
-MOST_RIVALS, PLAUSIBLE = 3, 40.0
+MOST_RIVALS, PLAUSIBLE_COST = 3, 40.0
 JUDGE_SCALES = (10.0, 4.0)
 """[px] of the contours' loss while rivals are moved onto edges"""
 NUM_ANCHORS = 3
 """answers that are followed through the clip, from different parts of it"""
-NEAR = 0.35
+NEAR_RAD = 0.35
 """[rad] Another frame's answer is believed where it is no further than this from the path"""
 
 
@@ -41,7 +41,7 @@ def choose_path(
     times: Array,
     camera: SharedCamera,
     before: Array | None = None,
-    every: int = JUDGED,
+    every: int = JUDGED_EVERY,
 ) -> Answers:
     """The answer of each frame that fits keypoints, edges and motion best.
 
@@ -60,7 +60,7 @@ def choose_path(
         return likeliest_path(answers, times, KEYPOINT_WEIGHT, before)
     judged = np.unique(answers.frames)[::every]
     own = answers[np.flatnonzero(np.isin(answers.frames, judged))]
-    rivals, explained = judge(keypoints, own.rivals(MOST_RIVALS, PLAUSIBLE), edges, camera)
+    rivals, explained = judge(keypoints, own.rivals(MOST_RIVALS, PLAUSIBLE_COST), edges, camera)
     followed = follow_anchors(keypoints, rivals, explained, times, camera)
     if len(followed.frames):
         rivals = rivals.joined(judge(keypoints, followed, edges, camera)[0])
@@ -70,7 +70,9 @@ def choose_path(
         [np.interp(times[others.frames], times[path.frames], joint) for joint in path.q.T], axis=-1
     )
     away = np.abs(others.q - expected).max(-1, initial=0.0)
-    near = replace(others, costs=others.costs + (away / NEAR) ** 2)[np.flatnonzero(away < NEAR)]
+    near = replace(others, costs=others.costs + (away / NEAR_RAD) ** 2)[
+        np.flatnonzero(away < NEAR_RAD)
+    ]
     return path.joined(near.best()) if len(near.frames) else path
 
 
@@ -97,7 +99,7 @@ def follow_anchors(
         for order in (frames[frames > anchor], frames[frames < anchor][::-1]):
             q, last = rivals.q[best[anchor]], anchor
             for n in order:
-                wide = np.hypot(JITTER, SPEED * abs(times[n] - times[last]))
+                wide = np.hypot(JITTER_RAD, SPEED_RAD_S * abs(times[n] - times[last]))
                 belief = Prior(q[None], np.full((1, len(q)), wide))
                 one = answers_with_camera(
                     keypoints, np.array([n]), q[None], belief, np.ones(1), camera, 4
@@ -143,7 +145,7 @@ def judge(
     np.minimum.at(scale_of_frame, rows, at.scale())
     data = at.cost(scale_of_frame[rows])
     costs = KEYPOINT_WEIGHT * (data + rivals.belief.cost(q))
-    explained = KEYPOINT_WEIGHT * (0.5 * CUTOFF**2 * at.measured.sum(-1) - data)
+    explained = KEYPOINT_WEIGHT * (0.5 * LOSS_CUTOFF**2 * at.measured.sum(-1) - data)
     if contours is not None:
         by_edges = contours.cost(q, camera, JUDGE_SCALES[-1])
         costs, explained = costs + by_edges, explained + contours.weight - by_edges

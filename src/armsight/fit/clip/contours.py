@@ -46,7 +46,7 @@ class ClipContours:
         """(N,) Welsch's loss of the distances to edges, with `scale` [px]."""
         costs = np.zeros(len(q))
         for n, contour, edges in self._drawn(camera):
-            seen = contour.look(edges, _state(q[n], camera))
+            seen = contour.measure(edges, _state(q[n], camera))
             fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)
             costs[n] = EFFECTIVE_SHARE * float(contour.known.sum() - fit.sum())
         return costs
@@ -58,7 +58,7 @@ class ClipContours:
         for n, contour, edges in self._drawn(camera):
             state = _state(q[n], camera)
             frames = link_frames(contour.robot.chain, state.q, np)
-            seen = contour.look(edges, state, frames)
+            seen = contour.measure(edges, state, frames)
             jacobian = contour.jacobian(edges, state, seen, frames)[0]
             fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)[0]
             weighted = jacobian * (EFFECTIVE_SHARE / scale**2 * fit)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.fit.clip.chain import Motion
-from armsight.fit.clip.choose import MOST_RIVALS, PLAUSIBLE, choose_path, judge
+from armsight.fit.clip.choose import MOST_RIVALS, PLAUSIBLE_COST, choose_path, judge
 from armsight.fit.clip.keypoints import ClipKeypoints
 from armsight.fit.clip.modes import Answers, answers_with_camera
 from armsight.fit.clip.problem import ClipProblem, minimise
@@ -31,16 +31,16 @@ from armsight.geometry import rotvec_from_rotation
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
-AGREEING = 0.15
+AGREEING_DIFFERENCE = 0.15
 """Cameras that differ by this much [rad, share of the distance] agree by halves."""
 MOST_CANDIDATES, DIFFERENT = 6, 0.1
-HOPELESS = 40.0
+MOST_COST = 40.0
 """No frame says more against a camera than this."""
 ACCELERATION = 1.0
 """[rad/s^1.5] see `Motion.of`"""
 ROUNDS = 3
 """of choosing every frame's answer anew, with the camera as refined"""
-JUDGED = 2
+JUDGED_EVERY = 2
 """Of so many frames one is judged by its contours"""
 SCALES = (10.0, 5.0, 2.5, 1.2)
 """[px] of the contours' loss, one after the other; contours are drawn anew at each"""
@@ -132,9 +132,9 @@ def _chosen(
 ) -> Answers:
     """One answer a frame, judged by contours where there are edges."""
     if times is not None:
-        return choose_path(keypoints, answers, edges, times, camera, every=JUDGED)
+        return choose_path(keypoints, answers, edges, times, camera, every=JUDGED_EVERY)
     if len(edges):
-        rivals = answers.rivals(MOST_RIVALS, PLAUSIBLE)
+        rivals = answers.rivals(MOST_RIVALS, PLAUSIBLE_COST)
         answers, _ = judge(keypoints, rivals, edges, camera)
     return answers.best()
 
@@ -154,7 +154,7 @@ def consensus(
     if not cameras:
         return None
     distance = _distances(cameras)
-    agreement = np.exp(-0.5 * (distance / AGREEING) ** 2).sum(1)
+    agreement = np.exp(-0.5 * (distance / AGREEING_DIFFERENCE) ** 2).sum(1)
     chosen: list[int] = []
     for i in np.argsort(-agreement):
         if len(chosen) < MOST_CANDIDATES and all(distance[i, j] > DIFFERENT for j in chosen):
@@ -165,7 +165,7 @@ def consensus(
         scale = keypoints[best.frames].residuals(best.q, cameras[i]).scale()
         # A wide scale makes residuals small: its logarithm is the rest of their likelihood.
         measured = np.isfinite(keypoints.std[best.frames]).sum(-1)
-        costs.append(np.minimum(best.costs + 2 * measured * np.log(scale), HOPELESS).sum())
+        costs.append(np.minimum(best.costs + 2 * measured * np.log(scale), MOST_COST).sum())
     return cameras[chosen[int(np.argmin(costs))]]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.fit.clip.shared_camera import SharedCamera
-from armsight.fit.gauss_newton import CUTOFF
+from armsight.fit.gauss_newton import LOSS_CUTOFF
 from armsight.fit.measurements import Measurements
 from armsight.fit.residuals import linearise
 from armsight.robots import Robot
@@ -116,13 +116,13 @@ class ClipResiduals:
     def cost(self, scale: Array) -> Array:
         """(N,) half of the sum of Geman and McClure's loss, see armsight.fit.gauss_newton."""
         x = self.squared / scale[:, None] ** 2
-        cost: Array = 0.5 * (CUTOFF**2 * x / (CUTOFF**2 + x)).sum(-1)
+        cost: Array = 0.5 * (LOSS_CUTOFF**2 * x / (LOSS_CUTOFF**2 + x)).sum(-1)
         return cost
 
     def terms(self, scale: Array) -> tuple[Array, Array]:
         """Gradient (N, J + 7) and Gauss-Newton's matrix (N, J + 7, J + 7)."""
         x = self.squared / scale[:, None] ** 2
-        weights = (CUTOFF**2 / (CUTOFF**2 + x)) ** 2 / scale[:, None] ** 2
+        weights = (LOSS_CUTOFF**2 / (LOSS_CUTOFF**2 + x)) ** 2 / scale[:, None] ** 2
         N, M = self.jacobian.shape[:2]
         jacobian = self.jacobian.reshape(N, M, -1)
         weighted = (self.jacobian * weights[:, None, None]).reshape(N, M, -1)

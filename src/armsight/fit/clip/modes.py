@@ -19,11 +19,11 @@ from armsight.fit.gauss_newton import Prior
 Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
-SPEED = 1.0
+SPEED_RAD_S = 1.0
 """[rad/s] of joints: faster steps cost about linearly"""
-JITTER = 0.05
+JITTER_RAD = 0.05
 """[rad] by which answers to neighbouring frames differ without any motion"""
-SAME = 0.2
+SAME_RAD = 0.2
 """[rad] Answers of one frame whose joints are no further apart are one answer"""
 WIDEN, NARROWING = 4.0, 0.5
 """The robust loss starts so many times wider than the residuals, and narrows by so much a step"""
@@ -66,7 +66,7 @@ class Answers:
             chosen: list[int] = []
             for i in rows[self.costs[rows] < self.costs[rows[0]] + plausible]:
                 off = [np.abs(self.q[i] - self.q[j]).max() for j in chosen]
-                if len(chosen) < most and all(distance > SAME for distance in off):
+                if len(chosen) < most and all(distance > SAME_RAD for distance in off):
                     chosen.append(int(i))
             kept += chosen
         return self[np.array(kept, dtype=np.intp)]
@@ -156,7 +156,7 @@ def likeliest_path(
 
 def step_costs(here: Array, there: Array, seconds: float) -> Array:
     """(A, B) cost of moving from each of here (A, J) [rad] to each of there (B, J) in that time."""
-    usual = np.hypot(SPEED * seconds, JITTER)
+    usual = np.hypot(SPEED_RAD_S * seconds, JITTER_RAD)
     off = (there[None] - here[:, None]) / usual
     cost: Array = 2 * (np.sqrt(1 + off**2) - 1).sum(-1)
     return cost

@@ -22,7 +22,7 @@ from armsight.fit.gauss_newton import Prior
 Array = NDArray[np.floating]
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
-SETTLED = 0.05
+LEAST_COST_DROP = 0.05
 """The last step is one that lowers the cost by less than this."""
 KEYPOINT_WEIGHT = 0.2
 """of a frame's keypoints and hypotheses: neighbouring frames err together"""
@@ -101,7 +101,7 @@ def minimise(
         if after > cost:
             damping *= DAMPING_UP
             continue
-        settled = cost - after < SETTLED
+        settled = cost - after < LEAST_COST_DROP
         x, camera, cost = trial, moved, after
         damping *= DAMPING_DOWN
         system, gradient, shared = evidence.system(x, camera)

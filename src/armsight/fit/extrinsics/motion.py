@@ -21,7 +21,7 @@ WIDTH = 80
 """[px] The longer side of the pictures that are compared"""
 MOST_DIFFERENCE = 60.0
 """[grey levels] Larger differences count as this"""
-TRIMMED = 0.7
+AGREEING_SHARE = 0.7
 """Gain and offset are fitted to this share of the pixels, those that agree best"""
 
 
@@ -100,7 +100,7 @@ def _gain_offset(values: Array, reference: Array) -> tuple[float, float]:
     gain, offset = 1.0, float(np.median(reference - values))
     for _ in range(5):
         off = np.abs(gain * values + offset - reference)
-        kept = off <= np.quantile(off, TRIMMED)
+        kept = off <= np.quantile(off, AGREEING_SHARE)
         v, r = values[kept], reference[kept]
         spread = v.var()
         gain = float(np.clip(((v - v.mean()) * (r - r.mean())).mean() / spread, 0.3, 3.0)) \

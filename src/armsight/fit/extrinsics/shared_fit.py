@@ -30,7 +30,7 @@ TEST_SCALE = 1.5
 """[px] at which answers are compared and their covariance is taken"""
 STEPS = 15
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
-SETTLED = 1e-5
+LEAST_COST_DROP_SHARE = 1e-5
 """Steps end where a step promises to lower the cost by less than this share of it"""
 
 
@@ -229,7 +229,7 @@ def with_focal(edges: EdgeMap, log_focal: float) -> EdgeMap:
 def contour_terms(contour: Contour, edges: EdgeMap, state: States, scale: float) -> _ContourTerms:
     """Of one frame (B = 1), under Welsch's loss of that scale [px]."""
     frames = link_frames(contour.robot.chain, state.q, np)
-    seen = contour.look(edges, state, frames)
+    seen = contour.measure(edges, state, frames)
     fit = np.where(seen.inside, np.exp(-0.5 * (seen.distance / scale) ** 2), 0.0)[0]
     jacobian = contour.jacobian(edges, state, seen, frames)[0]
     cost = float(contour.known.sum() - fit.sum())
@@ -312,7 +312,7 @@ def _descend(
             damping *= DAMPING_DOWN
         else:
             damping *= DAMPING_UP
-        if promised < SETTLED * max(cost, 1.0):
+        if promised < LEAST_COST_DROP_SHARE * max(cost, 1.0):
             break
     return shared
 

@@ -14,7 +14,7 @@ from armsight.robots import Robot
 
 Array = NDArray[np.floating]
 
-LONGEST = 4.0
+LONGEST_S = 4.0
 """[s] the largest offset that is looked for; without times, so many tens of frames"""
 LONGEST_SHARE = 0.4
 """of the recording"""
@@ -24,7 +24,7 @@ FEWEST_ROWS = 8
 """of a log that is a course in time"""
 ORDERED_SHARE = 0.5
 """It is one where neighbouring rows differ by less than this share of any two, in the mean"""
-DISTINCT = 0.15
+DISTINCT_DROP = 0.15
 """Peaks that are lower than the highest by more than this are no candidates"""
 
 
@@ -73,14 +73,16 @@ def coarse_time_offsets(
         return [0.0]
     period = path.log_period
     longest = min(
-        LONGEST if path.in_seconds else 10 * LONGEST, LONGEST_SHARE * float(times[-1] - times[0])
+        LONGEST_S if path.in_seconds else 10 * LONGEST_S,
+        LONGEST_SHARE * float(times[-1] - times[0]),
     )
     step = max(period, longest / 80)
     offsets = np.arange(-np.floor(longest / step), np.floor(longest / step) + 1) * step
     scores = np.array([_correlation(arm_motion(robot, path, x), changes) for x in offsets])
     peaks = [
         i for i in np.argsort(-scores)
-        if scores[i] >= scores[max(0, i - 2) : i + 3].max() and scores[i] > scores.max() - DISTINCT
+        if scores[i] >= scores[max(0, i - 2) : i + 3].max()
+        and scores[i] > scores.max() - DISTINCT_DROP
     ]  # fmt: skip
     found = [float(offsets[i]) for i in peaks[:most]]
     return found if any(abs(x) < 1.5 * step for x in found) else [*found, 0.0]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from armsight.errors import ArmsightError
 from armsight.robots.description.simulator import load_mujoco
 
-NEAR, FAR = 0.04, 60.0
+NEAR_M, FAR_M = 0.04, 60.0
 
 
 class NoDisplayError(ArmsightError):
@@ -63,7 +63,7 @@ class Buffers:
     shadowed: NDArray[np.uint8] | None
     """(H, W, 3), with shadows; None if they were not asked for"""
     depth: NDArray[np.float32]
-    """(H, W) [m] along the camera's z axis; FAR and beyond where nothing was drawn"""
+    """(H, W) [m] along the camera's z axis; FAR_M and beyond where nothing was drawn"""
     geom: NDArray[np.int32]
     """(H, W) geom id, -1 where nothing was drawn"""
 
@@ -140,7 +140,7 @@ class Canvas:
         mj.mjr_readPixels(ids, raw, rect, self._context)
         for flag in self._seg_flags:
             scene.flags[flag] = 0
-        depth = NEAR * FAR / (NEAR + raw[::-1] * (FAR - NEAR))
+        depth = NEAR_M * FAR_M / (NEAR_M + raw[::-1] * (FAR_M - NEAR_M))
         return Buffers(
             rgb[::-1], None if shadowed is None else shadowed[::-1], depth,
             self._geoms_of(ids[::-1]),
@@ -161,10 +161,10 @@ class Canvas:
     ) -> None:
         R, t = T[:3, :3], T[:3, 3]
         # Pixel (0, 0) has its centre at u = 0, so that the image spans -0.5 .. width - 0.5.
-        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR
-        right = (width - 0.5 - K[0, 2]) / K[0, 0] * NEAR
-        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR
-        bottom = (K[1, 2] - (height - 0.5)) / K[1, 1] * NEAR
+        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR_M
+        right = (width - 0.5 - K[0, 2]) / K[0, 0] * NEAR_M
+        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR_M
+        bottom = (K[1, 2] - (height - 0.5)) / K[1, 1] * NEAR_M
         for camera in self._scene.camera:
             camera.pos[:] = -R.T @ t
             camera.forward[:] = R[2]
@@ -173,7 +173,7 @@ class Canvas:
             camera.frustum_center = (left + right) / 2
             camera.frustum_width = (right - left) / 2
             camera.frustum_top, camera.frustum_bottom = top, bottom
-            camera.frustum_near, camera.frustum_far = NEAR, FAR
+            camera.frustum_near, camera.frustum_far = NEAR_M, FAR_M
 
     def close(self) -> None:
         """Free the frame buffer."""

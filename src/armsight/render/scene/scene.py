@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.imaging.gl import FAR, Buffers, Canvas
+from armsight.render.imaging.gl import FAR_M, Buffers, Canvas
 from armsight.render.scene.appearance import (
     FURNITURE,
     GADGETS,
@@ -182,7 +182,7 @@ class Scene:
 
     def drawn_mask(self, buffers: Buffers) -> NDArray[np.bool_]:
         """(H, W): the pixel shows anything at all."""
-        return (buffers.geom >= 0) & (buffers.depth < FAR * 0.999)
+        return (buffers.geom >= 0) & (buffers.depth < FAR_M * 0.999)
 
     def close(self) -> None:
         """Free the graphics library's memory."""

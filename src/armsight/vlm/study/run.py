@@ -230,9 +230,9 @@ def _verifiers(
         claims = claims_of(pairs, plan.seed, every=True)
         for pair in pairs.pairs:
             target = pair.target
-            sight = judge.look(load_image(target.path), target.K)
+            evidence = judge.read(load_image(target.path), target.K)
             for claim in claims[pair.name]:
-                scores = sight.scores(claim.joint_positions, target.T_cam_base)
+                scores = evidence.scores(claim.joint_positions, target.T_cam_base)
                 for kind, score in scores.items():
                     known = score if np.isfinite(score) else None
                     by_score.setdefault(kind, []).append(_verdict(pair.name, claim, known))

@@ -16,7 +16,7 @@ from armsight.actions.first_pictures import (
     read_first_pictures,
     write_first_pictures,
 )
-from armsight.actions.tones import FAR, Tones, adapt, match_tones
+from armsight.actions.histogram_matching import AUTO_MATCH_LEVELS, ToneHistogram, adapt, match_tones
 from armsight.errors import ConfigError, WeightsError
 from tests.fake_action_weights import SIZE, write_fake_action_weights
 
@@ -34,21 +34,21 @@ def lighter(scene: np.ndarray) -> np.ndarray:
 
 def test_a_lighter_and_yellower_rendering_gets_the_cameras_tones_back(scene: np.ndarray) -> None:
     other = lighter(scene)
-    back = match_tones(other, Tones.of(scene[0]))
+    back = match_tones(other, ToneHistogram.of(scene[0]))
     assert np.abs(other.astype(int) - scene).mean() > 20
     assert np.abs(back.astype(int) - scene).mean() < 2  # the later frames too
     # Its own tones, in another size, change nothing.
     large = cv2.resize(scene[0], (80, 80), interpolation=cv2.INTER_NEAREST)
-    np.testing.assert_array_equal(match_tones(scene, Tones.of(large))[0], scene[0])
+    np.testing.assert_array_equal(match_tones(scene, ToneHistogram.of(large))[0], scene[0])
 
 
 def test_distance_is_how_far_grey_values_move(scene: np.ndarray) -> None:
-    tones = Tones.of(scene)
+    tones = ToneHistogram.of(scene)
     assert tones.distance(tones) == 0
-    assert tones.distance(Tones.of(scene + 30)) == pytest.approx(30)
+    assert tones.distance(ToneHistogram.of(scene + 30)) == pytest.approx(30)
     red = scene.copy()
     red[..., 0] += 30
-    assert tones.distance(Tones.of(red)) == pytest.approx(10)  # the mean of three channels
+    assert tones.distance(ToneHistogram.of(red)) == pytest.approx(10)  # the mean of three channels
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_distance_is_how_far_grey_values_move(scene: np.ndarray) -> None:
     [(40, "auto", True), (2, "auto", False), (2, "always", True), (40, "never", False)],
 )
 def test_modes(scene: np.ndarray, shift: int, mode: str, matched: bool) -> None:
-    frames, wanted = scene + np.uint8(shift), Tones.of(scene[0])
+    frames, wanted = scene + np.uint8(shift), ToneHistogram.of(scene[0])
     images, done = adapt(frames, WHOLE, wanted, mode)
     assert (done.mode, done.matched) == (mode, matched)
     assert done.distance == pytest.approx(shift, abs=0.01)
     np.testing.assert_array_equal(images[0], scene[0] if matched else frames[0])
     assert (frames == scene + shift).all()  # the input stays
     note = done.note("suite")
-    assert (note is None) == (not matched and shift < FAR)
+    assert (note is None) == (not matched and shift < AUTO_MATCH_LEVELS)
     assert note is None or f"{shift} grey levels off suite's own" in note
 
 
@@ -71,7 +71,7 @@ def test_the_black_around_a_picture_is_no_tone(scene: np.ndarray) -> None:
     frames = np.zeros((3, 40, 40, 3), np.uint8)
     inside = (slice(8, 32), slice(None))
     frames[:, 8:32] = scene[:, 8:32] + 40
-    images, done = adapt(frames, inside, Tones.of(scene[0, 8:32]), "auto")
+    images, done = adapt(frames, inside, ToneHistogram.of(scene[0, 8:32]), "auto")
     assert done.matched
     np.testing.assert_array_equal(images[0, 8:32], scene[0, 8:32])
     assert not images[:, :8].any()
@@ -91,7 +91,7 @@ def test_without_tones_to_match_to(scene: np.ndarray) -> None:
 
 
 def made(scene: np.ndarray) -> FirstPictures:
-    return FirstPictures(("a", "b", "c"), scene, Tones.of(scene))
+    return FirstPictures(("a", "b", "c"), scene, ToneHistogram.of(scene))
 
 
 def test_first_pictures_on_disk(scene: np.ndarray, tmp_path: Path) -> None:
@@ -101,18 +101,18 @@ def test_first_pictures_on_disk(scene: np.ndarray, tmp_path: Path) -> None:
     assert read is not None
     assert read.tasks == ("a", "b", "c")
     np.testing.assert_array_equal(read.pictures, scene)
-    np.testing.assert_array_equal(read.tones.shares, Tones.of(scene).shares)
+    np.testing.assert_array_equal(read.tones.shares, ToneHistogram.of(scene).shares)
 
 
 def test_broken_first_pictures_are_named(scene: np.ndarray, tmp_path: Path) -> None:
     write_first_pictures(made(scene), tmp_path / FILE)
     whole = (tmp_path / FILE).read_bytes()
-    odd = FirstPictures(("a", "b"), scene, Tones.of(scene))
+    odd = FirstPictures(("a", "b"), scene, ToneHistogram.of(scene))
     for content in (b"", b"no zip", whole[: len(whole) // 2]):
         (tmp_path / FILE).write_bytes(content)
         with pytest.raises(WeightsError, match=r"first_pictures\.npz is broken"):
             read_first_pictures(tmp_path)
-    for wrong in (odd, FirstPictures(("a", "b", "c"), scene, Tones(np.ones((3, 5))))):
+    for wrong in (odd, FirstPictures(("a", "b", "c"), scene, ToneHistogram(np.ones((3, 5))))):
         write_first_pictures(wrong, tmp_path / FILE)
         with pytest.raises(WeightsError, match="expected armsight-first-pictures/1"):
             read_first_pictures(tmp_path)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera.image import load_image
-from armsight.estimate.look import View, look
+from armsight.estimate.crop_reading import Crop, read_crops
 from armsight.estimate.session import Reading
 
 K = np.array([[500.0, 0, 159.5], [0, 500.0, 119.5], [0, 0, 1]])
@@ -34,7 +34,7 @@ def test_depth_is_that_of_the_camera_whatever_the_crop() -> None:
     """An arm that fills a crop of half the side is twice as far away: z = e^0.3 f / side."""
     image = load_image(np.zeros((240, 320, 3), np.uint8))
     for box in ((-0.5, -0.5, 239.5, 239.5), (99.5, 59.5, 219.5, 179.5)):
-        (seen,) = look(OneSize(), [View(image, K, box)], 0)  # type: ignore[arg-type]
+        (seen,) = read_crops(OneSize(), [Crop(image, K, box)], 0)  # type: ignore[arg-type]
         want = np.exp(0.3) * K[0, 0] / (box[2] - box[0])
         np.testing.assert_allclose(np.exp(seen.keypoints_log_depth), want, rtol=1e-6)
         np.testing.assert_allclose(seen.keypoints_log_depth_std, 0.1)

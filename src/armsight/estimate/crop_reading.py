@@ -1,4 +1,4 @@
-"""One look of the network at one box of each image, in pixels of the whole image."""
+"""What the network says of boxes of images, in pixels of the whole images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LARGEST_BATCH = 8
 
 
 @dataclass(frozen=True)
-class View:
-    """What to look at: a box of an image, through a camera."""
+class Crop:
+    """A box of an image, seen through a camera."""
 
     image: LoadedImage
     K: Array
@@ -33,8 +33,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the network said of one view. K keypoints, H hypotheses, J joints."""
+class CropReading:
+    """What the network said of one crop. K keypoints, H hypotheses, J joints."""
 
     box: Box
     presence: float
@@ -53,28 +53,28 @@ class Look:
     """(H, J) [rad]"""
 
 
-def look(session: Session, views: Sequence[View], hypotheses: int) -> list[Look]:
-    """Run the network on each view.
+def read_crops(session: Session, crops: Sequence[Crop], hypotheses: int) -> list[CropReading]:
+    """Run the network on each crop.
 
     Args:
         session: the network.
-        views: what to look at.
+        crops: what is to be read.
         hypotheses: how many samples each; 0 for presence and keypoints only.
     """
-    looks: list[Look] = []
+    readings: list[CropReading] = []
     size = session.input_size
-    for start in range(0, len(views), LARGEST_BATCH):
-        batch = views[start : start + LARGEST_BATCH]
-        crops = np.stack([_crop(view, size) for view in batch])
-        cameras = np.stack([camera_token(view.K, view.box, size) for view in batch])
-        reading = session.read(crops, cameras, hypotheses)
-        for i, view in enumerate(batch):
-            looks.append(
-                Look(
-                    box=view.box,
+    for start in range(0, len(crops), LARGEST_BATCH):
+        batch = crops[start : start + LARGEST_BATCH]
+        pixels = np.stack([_pixels(crop, size) for crop in batch])
+        cameras = np.stack([camera_token(crop.K, crop.box, size) for crop in batch])
+        reading = session.read(pixels, cameras, hypotheses)
+        for i, crop in enumerate(batch):
+            readings.append(
+                CropReading(
+                    box=crop.box,
                     presence=float(reading.presence[i]),
-                    keypoints_2d=to_image(reading.keypoints_2d[i], view.box, size),
-                    keypoints_std=reading.keypoints_std[i] * (view.box[2] - view.box[0]) / size,
+                    keypoints_2d=to_image(reading.keypoints_2d[i], crop.box, size),
+                    keypoints_std=reading.keypoints_std[i] * (crop.box[2] - crop.box[0]) / size,
                     keypoints_seen=reading.keypoints_seen[i],
                     # The network does not know the camera: it tells depth over focal length.
                     keypoints_log_depth=reading.keypoints_log_depth[i] + cameras[i, 0],
@@ -82,13 +82,13 @@ def look(session: Session, views: Sequence[View], hypotheses: int) -> list[Look]
                     hypotheses=reading.joint_positions[i],
                 )
             )
-    return looks
+    return readings
 
 
-def _crop(view: View, size: int) -> NDArray[np.uint8]:
-    crop = view.image.cut(view.box, size)
-    A = crop_matrix(view.box, size)
-    for polygon in view.blanked:
+def _pixels(crop: Crop, size: int) -> NDArray[np.uint8]:
+    pixels = crop.image.cut(crop.box, size)
+    A = crop_matrix(crop.box, size)
+    for polygon in crop.blanked:
         corners = polygon * A[[0, 1], [0, 1]] + A[:2, 2]
-        cv2.fillConvexPoly(crop, np.round(corners).astype(np.int32), (0, 0, 0))
-    return crop
+        cv2.fillConvexPoly(pixels, np.round(corners).astype(np.int32), (0, 0, 0))
+    return pixels

@@ -20,29 +20,29 @@ Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
 MODES = ("auto", "always", "never")
-FAR = 5.0
+AUTO_MATCH_LEVELS = 5.0
 """Grey levels between tones from which on `auto` matches them"""
 
 
 @dataclass(frozen=True)
-class Tones:
+class ToneHistogram:
     """How often a camera sees which grey value."""
 
     shares: Array
     """(3, 256) of each channel: the share of pixels up to that value, rising to 1"""
 
     @classmethod
-    def of(cls, pictures: Pixels) -> Tones:
+    def of(cls, pictures: Pixels) -> ToneHistogram:
         """Those of pictures (..., H, W, 3), all pixels together."""
         channels = pictures.reshape(-1, 3).T
         counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
         return cls(np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True))
 
-    def distance(self, other: Tones) -> float:
+    def distance(self, other: ToneHistogram) -> float:
         """How many grey levels a pixel must be moved in the mean to turn one into the other."""
         return float(np.abs(self.shares - other.shares).sum(axis=1).mean())
 
-    def curves_to(self, wanted: Tones) -> Pixels:
+    def curves_to(self, wanted: ToneHistogram) -> Pixels:
         """(3, 256): which value each value becomes (histogram matching by channel)."""
         curves = np.empty((3, 256), np.uint8)
         for channel, (shares, known) in enumerate(zip(self.shares, wanted.shares, strict=True)):
@@ -51,9 +51,9 @@ class Tones:
         return curves
 
 
-def match_tones(frames: Pixels, wanted: Tones) -> Pixels:
+def match_tones(frames: Pixels, wanted: ToneHistogram) -> Pixels:
     """Frames (N, H, W, 3) of which the first one, and with it all others, get the wanted tones."""
-    curves = Tones.of(frames[0]).curves_to(wanted)
+    curves = ToneHistogram.of(frames[0]).curves_to(wanted)
     return np.stack([curves[c][frames[..., c]] for c in range(3)], axis=-1)
 
 
@@ -68,7 +68,7 @@ class Matching:
 
     def note(self, task: str) -> str | None:
         """What a person should know of it."""
-        if self.distance is None or not (self.matched or self.distance > FAR):
+        if self.distance is None or not (self.matched or self.distance > AUTO_MATCH_LEVELS):
             return None
         off = f"the first frame's tones are {self.distance:.0f} grey levels off {task}'s own"
         if self.matched:
@@ -81,14 +81,14 @@ class Matching:
 
 
 def adapt(
-    images: Pixels, inside: tuple[slice, slice], wanted: Tones | None, mode: str
+    images: Pixels, inside: tuple[slice, slice], wanted: ToneHistogram | None, mode: str
 ) -> tuple[Pixels, Matching]:
     """Images (N, S, S, 3) as the network is to see them.
 
     Args:
         inside: rows and columns that show something; what is around them stays as it is.
         wanted: tones that the network knows, if that is known.
-        mode: "auto" matches what is farther off than FAR, "always" all, "never" nothing.
+        mode: "auto" matches what is more than AUTO_MATCH_LEVELS off, "always" all, "never" none.
 
     Raises:
         ConfigError: another mode, or "always" without tones to match to.
@@ -103,8 +103,8 @@ def adapt(
             )
         return images, Matching(mode, False, None)
     shown = images[(slice(None), *inside)]
-    distance = round(Tones.of(shown[0]).distance(wanted), 3)
-    if mode == "never" or (mode == "auto" and distance <= FAR):
+    distance = round(ToneHistogram.of(shown[0]).distance(wanted), 3)
+    if mode == "never" or (mode == "auto" and distance <= AUTO_MATCH_LEVELS):
         return images, Matching(mode, False, distance)
     images = images.copy()
     images[(slice(None), *inside)] = match_tones(shown, wanted)
