@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.card import Card
-from armsight.estimate.session import Reading
+from armsight.estimate.session import PoseOutput
 from armsight.geometry import make_transform, project, rotation_from_rotvec, transform_points
 from armsight.robots import load_robot
 
@@ -106,10 +106,10 @@ class StubSession:
 
     def read(
         self, crops: NDArray[np.uint8], cameras: NDArray[Any], hypotheses: int, seed: int = 0
-    ) -> Reading:
+    ) -> PoseOutput:
         self.cameras.extend(cameras)
         readings = [self._read(crop, hypotheses, seed) for crop in crops]
-        return Reading(*(np.stack(values) for values in zip(*readings, strict=True)))
+        return PoseOutput(*(np.stack(values) for values in zip(*readings, strict=True)))
 
     def _read(self, crop: NDArray[np.uint8], hypotheses: int, seed: int) -> tuple[Any, ...]:
         scale, offset = self._place(crop)

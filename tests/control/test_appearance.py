@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from armsight.control.appearance import Appearance, draw_appearance
+from armsight.control.appearance import SimulatedAppearance, draw_appearance
 from armsight.control.simulation import Simulation
 
 
@@ -29,7 +29,7 @@ def test_camera_jitter_is_small() -> None:
 
 def test_looks_change_pictures_and_can_be_undone(drawing: Simulation) -> None:
     plain, state = drawing.render(), drawing.state
-    light = Appearance(even=True, wash=0.5, ambient=0.1)
+    light = SimulatedAppearance(even=True, wash=0.5, ambient=0.1)
     drawing.set_appearance(light)
     lighter = drawing.render()
     assert lighter.mean() > plain.mean() + 10
@@ -49,7 +49,7 @@ def test_recorded_camera_is_the_one_that_was_drawn_with(drawing: Simulation) -> 
     T = np.eye(4)
     T[:3, :3] = [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
     T_before = drawing.T_cam_base
-    drawing.set_appearance(Appearance(T_jittered_cam=T))
+    drawing.set_appearance(SimulatedAppearance(T_jittered_cam=T))
     np.testing.assert_allclose(drawing.T_cam_base, T @ T_before)
     moved = drawing.render().astype(int)[30:60, 10:90]
     drawing.set_appearance(None)

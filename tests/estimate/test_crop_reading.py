@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from armsight.camera.image import load_image
 from armsight.estimate.crop_reading import Crop, read_crops
-from armsight.estimate.session import Reading
+from armsight.estimate.session import PoseOutput
 
 K = np.array([[500.0, 0, 159.5], [0, 500.0, 119.5], [0, 0, 1]])
 
@@ -21,10 +21,10 @@ class OneSize:
 
     def read(
         self, crops: NDArray[np.uint8], cameras: NDArray[Any], hypotheses: int, seed: int = 0
-    ) -> Reading:
+    ) -> PoseOutput:
         B, Kp = len(crops), 3
         ones = np.ones((B, Kp))
-        return Reading(
+        return PoseOutput(
             np.ones(B), np.full((B, Kp, 2), 31.5), ones, ones, 0.3 * ones, 0.1 * ones,
             np.zeros((B, 0, 7)), np.zeros((B, 0, Kp, 3)),
         )  # fmt: skip

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pytest
 
 from armsight.errors import DatasetError, MissingExtraError
-from armsight.render.workers import Job, WorkerError, run_jobs
+from armsight.render.workers import RenderJob, WorkerError, run_jobs
 
-JOBS = [Job((i,)) for i in range(6)]
+JOBS = [RenderJob((i,)) for i in range(6)]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Starter:
     def start(self) -> Starter:
         return self
 
-    def __call__(self, job: Job, made: Callable[[int], None]) -> None:
+    def __call__(self, job: RenderJob, made: Callable[[int], None]) -> None:
         if self.kind == "fails" and job.indices[0] == 3:
             raise DatasetError("picture 3 is broken")
         if self.kind == "dies" and job.indices[0] == 3:

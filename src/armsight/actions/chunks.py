@@ -21,7 +21,7 @@ from armsight.actions.ensemble import (
 )
 from armsight.actions.hypotheses import average, chosen_hypotheses
 from armsight.actions.pairs import Pairs
-from armsight.actions.session import Reading
+from armsight.actions.session import ActionOutput
 
 Array = NDArray[np.floating]
 
@@ -42,7 +42,7 @@ class Chunks:
     """Spread of the hypotheses: of the actions, and of states that are plain numbers"""
 
     @classmethod
-    def of(cls, spec: ActionSpec, pairs: Pairs, reading: Reading, merge: str) -> Chunks:
+    def of(cls, spec: ActionSpec, pairs: Pairs, reading: ActionOutput, merge: str) -> Chunks:
         """Merge the hypotheses of each pair; `merge` is how, see hypotheses.py."""
         low, high, scale = (
             np.array([getattr(one, name) for one in spec.actions])

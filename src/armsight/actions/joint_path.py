@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from armsight.action_spec import ABSOLUTE
 from armsight.actions.sequence import ActionSequence
-from armsight.data.recordings.joint_match import match_joints
+from armsight.data.recordings.log_columns import match_joints
 from armsight.errors import ConfigError, DatasetError
 from armsight.robots import Robot
 from armsight.robots.inverse_kinematics import solve_ik

@@ -25,7 +25,7 @@ from armsight.actions.histogram_matching import adapt
 from armsight.actions.keyframes import Frames, Keyframes, Progress, load_keyframes
 from armsight.actions.pairs import Pairs, check_stride, keyframe_steps, make_pairs
 from armsight.actions.sequence import GRIPPER, ActionSequence
-from armsight.actions.session import ActionSession, Reading
+from armsight.actions.session import ActionOutput, ActionSession
 from armsight.actions.timing import keyframe_timing
 from armsight.card import ACTIONS
 from armsight.errors import ConfigError, KeyframesError, MissingExtraError
@@ -230,7 +230,7 @@ class ActionModel:
         self,
         keyframes: Keyframes,
         pairs: Pairs,
-        reading: Reading,
+        reading: ActionOutput,
         merge: str,
         weights: Weights | None,
         messages: tuple[str, ...],

@@ -29,7 +29,7 @@ LARGEST_BATCH = 64
 
 
 @dataclass(frozen=True)
-class Reading:
+class ActionOutput:
     """What the network says of N images and P pairs of them: H hypotheses, T control steps.
 
     Of a pair's T steps only the first stride + 1 mean something.
@@ -116,7 +116,7 @@ class ActionSession:
         seed: int = 0,
         progress: Progress | None = None,
         seen: NDArray[np.bool_] | None = None,
-    ) -> Reading:
+    ) -> ActionOutput:
         """Run the network.
 
         Args:
@@ -148,4 +148,4 @@ class ActionSession:
             presence[low:high] = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
             parts.append(values)
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Reading(joined.pop("actions"), joined, presence)
+        return ActionOutput(joined.pop("actions"), joined, presence)

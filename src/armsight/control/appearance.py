@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Appearance:
+class SimulatedAppearance:
     """What to multiply, add and move; the defaults change nothing."""
 
     ambient: float = 0.0
@@ -83,7 +83,7 @@ def floor_texture(model: Any) -> tuple[int, slice]:
     return index, slice(start, start + size)
 
 
-def draw_appearance(rng: np.random.Generator, plain: float = 0.2) -> Appearance | None:
+def draw_appearance(rng: np.random.Generator, plain: float = 0.2) -> SimulatedAppearance | None:
     """A random appearance; with chance `plain` the suite's own (None)."""
     if rng.random() < plain:
         return None
@@ -93,7 +93,7 @@ def draw_appearance(rng: np.random.Generator, plain: float = 0.2) -> Appearance 
     shift = rng.normal(0, 0.6, 3).clip(-1.5, 1.5)
     wash = rng.uniform(120, 240) + rng.normal(0, 10, 3)
     rgb = rng.normal(1, 0.05, 3).clip(0.85, 1.15)
-    return Appearance(
+    return SimulatedAppearance(
         ambient=float(rng.uniform(0, 0.3)),
         diffuse=float(rng.uniform(0.7, 1.3)),
         specular=float(rng.uniform(0, 2)),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.control.appearance import Appearance, floor_texture
+from armsight.control.appearance import SimulatedAppearance, floor_texture
 from armsight.control.picture import Painter
 from armsight.control.suite import (
     NUM_INITIAL_STATES,
@@ -51,7 +51,11 @@ class Simulation:
     """
 
     def __init__(
-        self, task: SuiteTask, *, image_size: int = 128, appearance: Appearance | None = None
+        self,
+        task: SuiteTask,
+        *,
+        image_size: int = 128,
+        appearance: SimulatedAppearance | None = None,
     ) -> None:
         self._mj = load_mujoco()
         self.task, self.image_size = task, image_size
@@ -74,7 +78,7 @@ class Simulation:
         self._mj.mj_forward(model, self._copy)
         self.initial_state: int | None = None
         self.success = False
-        self._appearance: Appearance | None = None
+        self._appearance: SimulatedAppearance | None = None
         self._untouched: dict[str, NDArray[Any]] = {}
         self.set_appearance(appearance)
 
@@ -164,12 +168,14 @@ class Simulation:
         seen = self.seen if positions is None else self._place(positions)
         return self._painter.draw(seen, self.K, self.T_cam_world)
 
-    def set_appearance(self, appearance: Appearance | None) -> None:
+    def set_appearance(self, appearance: SimulatedAppearance | None) -> None:
         """Draw with other lights, colours and camera from now on; None: the suite's own."""
         model = self.model
         texture, place = floor_texture(model)
         if not self._untouched:
-            self._untouched = {name: getattr(model, name).copy() for name in Appearance.FIELDS}
+            self._untouched = {
+                name: getattr(model, name).copy() for name in SimulatedAppearance.FIELDS
+            }
             self._floor = model.tex_data[place].copy()
         for name, values in self._untouched.items():
             getattr(model, name)[:] = values

@@ -23,7 +23,7 @@ CARD_KEYS = ("robot", "input_size", "keypoint_names", "joint_names")
 
 
 @dataclass(frozen=True)
-class Reading:
+class PoseOutput:
     """What the network says of B crops: K keypoints, H hypotheses, J joints."""
 
     presence: Array
@@ -91,7 +91,7 @@ class Session:
 
     def read(
         self, crops: NDArray[np.uint8], cameras: NDArray[np.float32], hypotheses: int, seed: int = 0
-    ) -> Reading:
+    ) -> PoseOutput:
         """Run the network.
 
         Args:
@@ -111,4 +111,4 @@ class Session:
         values.setdefault(DEPTHS[0], np.zeros_like(values["keypoints_std"]))
         values.setdefault(DEPTHS[1], np.full_like(values["keypoints_std"], np.inf))
         presence = 1 / (1 + np.exp(-values.pop("presence").reshape(-1)))
-        return Reading(presence=presence, **values)
+        return PoseOutput(presence=presence, **values)

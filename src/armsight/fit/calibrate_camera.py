@@ -20,7 +20,7 @@ from armsight.fit.extrinsics.diagnosis import (
     mirrored_contrast,
     nothing_moves,
 )
-from armsight.fit.extrinsics.inputs import JointPath, check_images, in_degrees, joint_path
+from armsight.fit.extrinsics.inputs import LoggedPath, check_images, in_degrees, joint_path
 from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.fit.extrinsics.log_errors import (
     with_time_offset,
@@ -34,7 +34,7 @@ from armsight.fit.extrinsics.solve import (
     FINE,
     LAST,
     SURE_CONTRAST,
-    Solution,
+    CameraSolution,
     edge_maps,
     find_camera,
     solution,
@@ -128,7 +128,7 @@ def calibrate_camera(
 
 
 def _calibrated(
-    robot: Robot, images: Sequence[Pixels], path: JointPath, seen: Scan, answer: Answer, seed: int,
+    robot: Robot, images: Sequence[Pixels], path: LoggedPath, seen: Scan, answer: Answer, seed: int,
     report: Callable[[float], None] | None, unknown: tuple[bool, bool],
 ) -> CameraCalibration:  # fmt: skip
     """What the fit says of frames whose joints are known."""
@@ -175,8 +175,8 @@ def _calibrated(
 
 
 def _refined(
-    frames: Frames, found: Solution, prior: SharedPrior, pictures: list[Pixels], path: JointPath,
-    chosen: NDArray[np.intp], answer: Answer, video: bool, find_zeros: bool,
+    frames: Frames, found: CameraSolution, prior: SharedPrior, pictures: list[Pixels],
+    path: LoggedPath, chosen: NDArray[np.intp], answer: Answer, video: bool, find_zeros: bool,
     camera_moved: str | None,
 ) -> CameraCalibration:  # fmt: skip
     """The last fit, with a time offset and zero offsets where the pictures ask for them."""

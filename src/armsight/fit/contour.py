@@ -207,7 +207,7 @@ def _lines(seen: Projected, edges: EdgeMap) -> tuple[Indices, Array, Indices]:
 
 
 def _points_on(seen: Projected, ends: Indices) -> tuple[Indices, Array]:
-    """Points on edges (E, 2), SPACING_PX apart: on which edge (P,), and where on it (P,), 0 to 1."""
+    """Points on edges (E, 2), SPACING_PX apart: which edge (P,), and where on it (P,), 0 to 1."""
     where = seen.pixels[ends]
     length = np.linalg.norm(where[:, 0] - where[:, 1], axis=-1)
     count = np.clip(length // SPACING_PX + 1, 1, MOST_ON_EDGE).astype(int)

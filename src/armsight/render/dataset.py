@@ -14,7 +14,7 @@ from armsight.render import ndds, shards
 from armsight.render.frame import FrameMaker, FrameSettings
 from armsight.render.imaging.camera import intrinsics
 from armsight.render.scene.backgrounds import Pictures
-from armsight.render.workers import Job, run_jobs
+from armsight.render.workers import RenderJob, run_jobs
 from armsight.robots import Robot, load_robot
 
 NDDS_JOB = 32
@@ -45,7 +45,7 @@ class SetWork:
         self._what, self._robot = what, load_robot(what.robot)
         self._maker = FrameMaker(self._robot, what.settings, what.backgrounds)
 
-    def __call__(self, job: Job, made: Callable[[int], None]) -> None:
+    def __call__(self, job: RenderJob, made: Callable[[int], None]) -> None:
         """Make a shard, or some frames of an NDDS folder."""
         what, frames = self._what, []
         for index in job.indices:
@@ -110,17 +110,17 @@ def render_set(
     return todo
 
 
-def _jobs(folder: Path, count: int, format: str, rows: int) -> list[Job]:
+def _jobs(folder: Path, count: int, format: str, rows: int) -> list[RenderJob]:
     """The frames that are not there yet, cut into jobs."""
     if format == "shards":
         starts = range(0, count, rows)
         return [
-            Job(tuple(range(start, min(start + rows, count))))
+            RenderJob(tuple(range(start, min(start + rows, count))))
             for i, start in enumerate(starts)
             if not shards.shard_path(folder, i).exists()
         ]
     missing = [i for i in range(count) if not ndds.label_path(folder, i).exists()]
-    return [Job(tuple(missing[i : i + NDDS_JOB])) for i in range(0, len(missing), NDDS_JOB)]
+    return [RenderJob(tuple(missing[i : i + NDDS_JOB])) for i in range(0, len(missing), NDDS_JOB)]
 
 
 def _index(

@@ -16,7 +16,7 @@ class WorkerError(ArmsightError):
 
 
 @dataclass(frozen=True)
-class Job:
+class RenderJob:
     """Frames that one worker makes in one go."""
 
     indices: tuple[int, ...]
@@ -25,7 +25,7 @@ class Job:
 class Work(Protocol):
     """Does jobs in a worker."""
 
-    def __call__(self, job: Job, made: Callable[[int], None]) -> None:
+    def __call__(self, job: RenderJob, made: Callable[[int], None]) -> None:
         """Do a job; call `made` with the number of frames just made."""
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class Starter(Protocol):
 
 
 def run_jobs(
-    starter: Starter, jobs: Sequence[Job], workers: int, progress: Callable[[int], None]
+    starter: Starter, jobs: Sequence[RenderJob], workers: int, progress: Callable[[int], None]
 ) -> None:
     """Do all jobs in `workers` processes (in this one, for one worker).
 

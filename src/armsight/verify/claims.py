@@ -268,7 +268,7 @@ class ImageEvidence:
 
 
 def kind_of(T_cam_base: Array | None) -> str:
-    """Which of an image's scores counts: 'camera known' where its pose (4, 4) is, else 'picture'."""
+    """Which score of an image counts: 'camera known' where its pose (4, 4) is, else 'picture'."""
     return "picture" if T_cam_base is None else "camera known"
 
 

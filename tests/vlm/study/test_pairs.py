@@ -13,14 +13,16 @@ from armsight.cli.workshop.make_pairs import command
 from armsight.errors import ArmsightError, ConfigError, DatasetError
 from armsight.robots import load_robot
 from armsight.vlm.study.pair_maker import make_pairs
-from armsight.vlm.study.pairs import Shot, choose, open_pairs, read_pairs
+from armsight.vlm.study.pairs import LabelledPicture, choose, open_pairs, read_pairs
 from tests.labelled_folders import T_CAM_BASE, write_joint_folder, write_ndds
 
 ROBOT = load_robot("panda")
 
 
-def shots(count: int) -> list[Shot]:
-    return [Shot(str(i), Path(f"{i}.png"), np.full(7, i / 10), "g") for i in range(count)]
+def shots(count: int) -> list[LabelledPicture]:
+    return [
+        LabelledPicture(str(i), Path(f"{i}.png"), np.full(7, i / 10), "g") for i in range(count)
+    ]
 
 
 @pytest.mark.parametrize(("count", "wanted", "references"), [(60, 50, 4), (10, 10, 4), (5, 5, 4)])

@@ -17,7 +17,7 @@ from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.bags.bag import JOINT_STATE, Bag, header_ns
 from armsight.data.bags.cameras import camera_of_topic
 from armsight.data.bags.pictures import pixels_of
-from armsight.data.recordings.joint_files import joint_log
+from armsight.data.recordings.log_files import joint_log
 from armsight.data.recordings.recording import JointLog, ReadFrames, Recording
 from armsight.errors import ArmsightError, DatasetError
 from armsight.robots import Robot

@@ -1,6 +1,6 @@
 """Recordings of an arm: photos, a video or a data set's episodes, and the joint log beside them."""
 
-from armsight.data.recordings.joint_files import read_joint_log
+from armsight.data.recordings.log_files import read_joint_log
 from armsight.data.recordings.open_recordings import (
     episode_log,
     episode_recording,

@@ -19,8 +19,8 @@ from armsight.data.bags.recording import bag_recording
 from armsight.data.frame import read_text
 from armsight.data.lerobot import layout
 from armsight.data.lerobot.reader import LeRobotReader
-from armsight.data.recordings.joint_files import SUFFIXES as LOG_SUFFIXES
-from armsight.data.recordings.joint_files import joint_log, read_joint_log
+from armsight.data.recordings.log_files import SUFFIXES as LOG_SUFFIXES
+from armsight.data.recordings.log_files import joint_log, read_joint_log
 from armsight.data.recordings.recording import JointLog, Recording
 from armsight.data.recordings.sources import EpisodeFrames, Photos, VideoFrames, video_times
 from armsight.data.video import SUFFIXES as VIDEO_SUFFIXES

@@ -12,7 +12,7 @@ from armsight.camera.intrinsics import Intrinsics
 from armsight.estimate.answer import Tuning
 from armsight.estimate.clips.reading import FrameReading
 from armsight.estimate.confidence import ARM_LIKE, refusal, refused_confidence
-from armsight.fit.clip.path import JointPath
+from armsight.fit.clip.path import ClipPath
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.uncertainty import Calibration
 from armsight.geometry import (
@@ -44,7 +44,7 @@ def frame_estimates(
     robot: Robot,
     tuning: Tuning,
     readings: Sequence[FrameReading],
-    path: JointPath | None,
+    path: ClipPath | None,
     camera: SharedCamera,
     intrinsics: Intrinsics,
 ) -> list[Estimate]:
@@ -74,7 +74,7 @@ def frame_estimates(
 
 
 def _found(
-    robot: Robot, reading: FrameReading, path: JointPath, n: int, std: Array, sure: float,
+    robot: Robot, reading: FrameReading, path: ClipPath, n: int, std: Array, sure: float,
     camera: SharedCamera, intrinsics: Intrinsics,
 ) -> Estimate:  # fmt: skip
     K, T = camera.K(intrinsics.K), _turned(camera, reading.R_now_reference)

@@ -28,7 +28,7 @@ from armsight.estimate.clips.reading import (
 )
 from armsight.estimate.clips.survey import BATCH, VideoFrame, shared_camera, survey
 from armsight.estimate.estimator import Estimator, check_hypotheses
-from armsight.fit.clip.path import JointPath, follow_path
+from armsight.fit.clip.path import ClipPath, follow_path
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.prefetch import prefetch
 from armsight.state import UNRELIABLE_SOURCES, Estimate
@@ -133,7 +133,7 @@ class ClipReader:
         """
         window: list[FrameReading] = []
         times: list[float] = []
-        path: JointPath | None = None
+        path: ClipPath | None = None
         answered = 0  # of the window's frames: the last one before those still to be answered
         before: tuple[Array, Array] | None = None
         error: Exception | None = None
@@ -201,7 +201,7 @@ class ClipReader:
         window: list[FrameReading],
         times: list[float],
         before: tuple[Array, Array] | None,
-    ) -> JointPath | None:
+    ) -> ClipPath | None:
         estimator = self._estimator
         return follow_path(
             clip_keypoints(estimator.robot, estimator.tuning, self._intrinsics.K, window),
@@ -214,7 +214,7 @@ class ClipReader:
         )
 
     def _estimates(
-        self, readings: list[FrameReading], path: JointPath | None, part: slice
+        self, readings: list[FrameReading], path: ClipPath | None, part: slice
     ) -> list[Estimate]:
         estimates = frame_estimates(
             self._estimator.robot,

@@ -22,7 +22,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class JointPath:
+class ClipPath:
     """The joints in N frames of one camera."""
 
     q: Array
@@ -39,8 +39,8 @@ class JointPath:
     keypoints_2d_std: Array
     """(N, Kp) [px] of the keypoints' projections, from `covariance`"""
 
-    def __getitem__(self, part: slice) -> JointPath:
-        return JointPath(*(getattr(self, one.name)[part] for one in fields(self)))
+    def __getitem__(self, part: slice) -> ClipPath:
+        return ClipPath(*(getattr(self, one.name)[part] for one in fields(self)))
 
 
 def follow_path(
@@ -51,7 +51,7 @@ def follow_path(
     camera: SharedCamera,
     prior_std: float,
     before: tuple[Array, Array] | None = None,
-) -> JointPath | None:
+) -> ClipPath | None:
     """The joints' path through N frames with the camera held, both ways in time.
 
     Args:
@@ -84,7 +84,7 @@ def follow_path(
         )
     q = x[:, : q.shape[1]]
     covariance = _with_camera(system, q.shape[1], camera)
-    return JointPath(
+    return ClipPath(
         q=q,
         covariance=covariance,
         state=x,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from armsight.camera.intrinsics import Intrinsics
 from armsight.fit.extrinsics.calibration import CameraCalibration, FrameAlignment
 from armsight.fit.extrinsics.log_errors import Compared
-from armsight.fit.extrinsics.solve import Solution
+from armsight.fit.extrinsics.solve import CameraSolution
 from armsight.robots import Robot
 
 Array = NDArray[np.floating]
@@ -51,8 +51,8 @@ class Answer:
         )  # fmt: skip
 
     def of(
-        self, found: Solution, compared: Compared, covariance: Array, chosen: NDArray[np.intp],
-        period: float | None, in_seconds: bool, camera_moved: str | None,
+        self, found: CameraSolution, compared: Compared, covariance: Array,
+        chosen: NDArray[np.intp], period: float | None, in_seconds: bool, camera_moved: str | None,
     ) -> CameraCalibration:  # fmt: skip
         """A camera was found.
 
@@ -98,7 +98,9 @@ class Answer:
             shared.time_offset if period and in_seconds else None, frames, self.camera_moved_at,
         )  # fmt: skip
 
-    def _frames(self, found: Solution, chosen: NDArray[np.intp]) -> tuple[FrameAlignment, ...]:
+    def _frames(
+        self, found: CameraSolution, chosen: NDArray[np.intp]
+    ) -> tuple[FrameAlignment, ...]:
         fitted = {int(i): k for k, i in enumerate(chosen)}
         rows = []
         for i in range(self.num_frames):
@@ -111,7 +113,7 @@ class Answer:
             rows.append(FrameAlignment(i, alignment, used, reason))
         return tuple(rows)
 
-    def _doubt(self, found: Solution, covariance: Array) -> str | None:
+    def _doubt(self, found: CameraSolution, covariance: Array) -> str | None:
         """Why an answer that fits is not to be trusted, if it is not."""
         used = int(found.used.sum())
         if used < 3 or used < (1 - MOST_LEFT_OUT) * len(found.used):

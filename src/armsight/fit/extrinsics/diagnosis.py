@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.fit.extrinsics.inputs import JointPath
+from armsight.fit.extrinsics.inputs import LoggedPath
 from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.fit.extrinsics.motion import compensated
 from armsight.fit.extrinsics.search import spread_frames
@@ -23,7 +23,7 @@ from armsight.fit.extrinsics.solve import (
     EVIDENCE_WEIGHT,
     LEAST_CONTRAST,
     SURE_CONTRAST,
-    Solution,
+    CameraSolution,
     edge_maps,
     find_camera,
     fit_robustly,
@@ -63,7 +63,7 @@ class Diagnosis:
 
 def diagnose(
     robot: Robot, pictures: list[Pixels], q: Array, K: Array, prior: SharedPrior, small: Array,
-    path: JointPath, seed: int,
+    path: LoggedPath, seed: int,
 ) -> Diagnosis:  # fmt: skip
     """Why not.
 
@@ -104,7 +104,7 @@ def diagnose(
     )  # fmt: skip
 
 
-def likely_orders(robot: Robot, course: Course, path: JointPath) -> list[tuple[list[int], str]]:
+def likely_orders(robot: Robot, course: Course, path: LoggedPath) -> list[tuple[list[int], str]]:
     """The `MOST_ORDERS` whose motion goes best with the pictures', best first."""
     rated = []
     for order, names in known_orders(robot):
@@ -159,7 +159,7 @@ def _contrast(
 def _short_search(
     robot: Robot, pictures: list[Pixels], q: Array, K: Array, prior: SharedPrior, seed: int,
     starts: int = 1,
-) -> Solution | None:  # fmt: skip
+) -> CameraSolution | None:  # fmt: skip
     chosen = spread_frames(LinkHulls.of(robot, q), FRAMES_TRIED)
     some = [pictures[i] for i in chosen]
     frames = Frames(robot, edge_maps(some, K), fixed_joints(q[chosen]))
@@ -168,7 +168,7 @@ def _short_search(
 
 def fit_near(
     robot: Robot, pictures: list[Pixels], q: Array, K: Array, prior: SharedPrior, start: Shared
-) -> Solution:
+) -> CameraSolution:
     """The fit of all frames from a camera that is nearly right."""
     frames = Frames(robot, edge_maps(pictures, K), fixed_joints(q))
     weights = np.full(len(pictures), EVIDENCE_WEIGHT)
@@ -206,7 +206,7 @@ class Course:
         changed = np.sqrt(np.maximum(seen - 3 * noise - 2, 0).mean((1, 2)))
         return cls(chosen, (one, other), changed)
 
-    def agreement(self, robot: Robot, path: JointPath) -> float:
+    def agreement(self, robot: Robot, path: LoggedPath) -> float:
         """Correlation over the pairs with how far the arm's surface moves by the log."""
         points = LinkHulls.of(robot, path.at(0.0)[0][self.frames]).points[:, ::4]
         one, other = self.pairs

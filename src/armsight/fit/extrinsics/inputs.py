@@ -19,7 +19,7 @@ FULL_TURNS = 2.05
 
 
 @dataclass(frozen=True)
-class JointPath:
+class LoggedPath:
     """How the joints ran, by the log, at the frames' times."""
 
     times: Array
@@ -52,7 +52,7 @@ class JointPath:
         gaps = np.diff(self.frame_times)
         return min(self.log_period, float(gaps.min())) if len(gaps) else self.log_period
 
-    def among(self, frames: NDArray[np.intp]) -> JointPath:
+    def among(self, frames: NDArray[np.intp]) -> LoggedPath:
         """For some of the frames."""
         return replace(self, frame_times=self.frame_times[frames])
 
@@ -98,7 +98,7 @@ def joint_path(
     joint_positions: ArrayLike,
     image_times: ArrayLike | None,
     log_times: ArrayLike | None,
-) -> tuple[JointPath | None, NDArray[np.bool_]]:
+) -> tuple[LoggedPath | None, NDArray[np.bool_]]:
     """The joints' path, and for which of N frames it is known; None where it never is.
 
     Raises:
@@ -126,7 +126,7 @@ def joint_path(
     finite = np.isfinite(q).all(-1)
     if not finite.any():
         return None, np.zeros(num_images, bool)
-    path = JointPath(times[finite], q[finite], frame_times, image_times is not None)
+    path = LoggedPath(times[finite], q[finite], frame_times, image_times is not None)
     known = path.known()
     if image_times is None:
         known &= finite

@@ -51,7 +51,7 @@ LEAST_SHARE = 0.35
 
 
 @dataclass(frozen=True)
-class Solution:
+class CameraSolution:
     """A camera and how well it explains the frames."""
 
     shared: Shared
@@ -94,7 +94,7 @@ def find_camera(
     most_starts: int | None = None,
     least_score: float = -1.0,
     report: Callable[[float], None] | None = None,
-) -> Solution | None:
+) -> CameraSolution | None:
     """The camera of N frames; None where no search got so far as `least_score`.
 
     Args:
@@ -161,7 +161,7 @@ def _coarse(frames: Frames, prior: SharedPrior, guesses: list[CameraGuess], offs
 def solution(
     frames: Frames, shared: Shared, used: NDArray[np.bool_], images: list[Pixels], K: Array,
     agreement: float,
-) -> Solution:  # fmt: skip
+) -> CameraSolution:  # fmt: skip
     """A fit and how well it explains the frames."""
     motion = MotionImages.of(images)
     height, width = images[0].shape[:2]
@@ -172,7 +172,7 @@ def solution(
     )
     exchanged = frames.exchanged(shared)
     used = used & go_together(exchanged)
-    return Solution(
+    return CameraSolution(
         shared, frames.alignment(shared), used, score, contrast(exchanged, used), agreement
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.fit.extrinsics.inputs import JointPath
+from armsight.fit.extrinsics.inputs import LoggedPath
 from armsight.fit.extrinsics.link_hulls import LinkHulls
 from armsight.robots import Robot
 
@@ -28,7 +28,7 @@ DISTINCT_DROP = 0.15
 """Peaks that are lower than the highest by more than this are no candidates"""
 
 
-def is_video(path: JointPath) -> bool:
+def is_video(path: LoggedPath) -> bool:
     """Whether the log's rows follow each other along the arm's motion, so that a time between two
     of them has a meaning; photos in unrelated poses have none."""
     q = path.positions
@@ -49,7 +49,7 @@ def image_motion(small: NDArray[np.float32]) -> Array:
     return moving
 
 
-def arm_motion(robot: Robot, path: JointPath, offset: float) -> Array:
+def arm_motion(robot: Robot, path: LoggedPath, offset: float) -> Array:
     """(N - 1,) [m] how far the arm's surface moves from each frame to the next, in the mean."""
     points = LinkHulls.of(robot, path.at(offset)[0]).points[:, ::4]
     moved: Array = np.linalg.norm(np.diff(points, axis=0), axis=-1).mean(1)
@@ -57,7 +57,7 @@ def arm_motion(robot: Robot, path: JointPath, offset: float) -> Array:
 
 
 def coarse_time_offsets(
-    robot: Robot, path: JointPath, changes: Array, most: int = 3
+    robot: Robot, path: LoggedPath, changes: Array, most: int = 3
 ) -> list[float]:
     """Offsets at which the arm's motion goes best with the pictures', best first; 0 is always
     among them.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from armsight.train.actions.demonstrations import Episode, Window, draw_window, pair_truth
+from armsight.train.actions.demonstrations import Demonstration, Window, draw_window, pair_truth
 from armsight.train.pose.augment import Backgrounds, Photometric
 from armsight.train.pose.batches import Batch
 
@@ -44,7 +44,7 @@ def make_action_batch(
 
 
 def draw_action_batch(
-    episodes: list[Episode],
+    episodes: list[Demonstration],
     length: int,
     size: int,
     max_stride: int,

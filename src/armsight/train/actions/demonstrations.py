@@ -26,7 +26,7 @@ SCALE_FLOOR = np.array([0.1] * 6 + [1.0] + [0.05] * 3 + [0.2] * 6 + [0.02])
 
 
 @dataclass(frozen=True)
-class Episode:
+class Demonstration:
     """One demonstration of N control steps, F of them with a picture."""
 
     steps: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Episode:
         return int(np.median(np.diff(self.rows)))
 
 
-def read_episodes(folders: tuple[str, ...], robot: Robot) -> list[Episode]:
+def read_episodes(folders: tuple[str, ...], robot: Robot) -> list[Demonstration]:
     """All episodes of LeRobot data sets made by `armsight control demos`.
 
     Raises:
@@ -69,7 +69,7 @@ def read_episodes(folders: tuple[str, ...], robot: Robot) -> list[Episode]:
 
 def _episode(
     rows: dict[str, NDArray[Any]], pictures: NDArray[np.uint8], shown: Any, robot: Robot
-) -> Episode:
+) -> Demonstration:
     pose = np.asarray(rows["observation.T_base_ee"], float).reshape(-1, 4, 4)
     # The two fingers' coordinates have opposite signs.
     opening = np.abs(np.asarray(rows["observation.state"], float)[:, -2:]).sum(1)
@@ -82,10 +82,12 @@ def _episode(
     T = np.asarray(rows["observation.camera.agentview.T_cam_base"], float).reshape(-1, 4, 4)[shown]
     points = transform_points(T, robot.keypoints(q))
     pixels = np.nan_to_num(project(points, K), nan=-1e4)
-    return Episode(steps.astype(np.float32), pictures, np.asarray(shown), pixels.astype(np.float32))
+    return Demonstration(
+        steps.astype(np.float32), pictures, np.asarray(shown), pixels.astype(np.float32)
+    )
 
 
-def step_statistics(episodes: list[Episode]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def step_statistics(episodes: list[Demonstration]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Offset and scale (STEP_CHANNELS,) that bring steps to about unit size."""
     steps = np.concatenate([episode.steps for episode in episodes]).astype(float)
     offset, scale = steps.mean(0), np.maximum(steps.std(0), SCALE_FLOOR)
@@ -97,7 +99,7 @@ def step_statistics(episodes: list[Episode]) -> tuple[tuple[float, ...], tuple[f
 class Window:
     """F consecutive keyframes of one episode, and the pairs among them."""
 
-    episode: Episode
+    episode: Demonstration
     frames: NDArray[np.int64]
     """(F,) indices into the episode's pictures"""
 
@@ -108,7 +110,7 @@ class Window:
 
 
 def draw_window(
-    episodes: list[Episode], length: int, max_stride: int, rng: np.random.Generator
+    episodes: list[Demonstration], length: int, max_stride: int, rng: np.random.Generator
 ) -> Window:
     """`length` keyframes at a random stride of a random one of `long_enough` episodes."""
     episode = episodes[rng.integers(len(episodes))]
@@ -117,13 +119,13 @@ def draw_window(
     return Window(episode, first + gap * np.arange(length))
 
 
-def largest_gap(episode: Episode, length: int, max_stride: int) -> int:
+def largest_gap(episode: Demonstration, length: int, max_stride: int) -> int:
     """Most pictures from one keyframe of a window to the next; 0 if no window fits."""
     spacing = max(1, episode.spacing)
     return min(max_stride // spacing, (len(episode.frames) - 1) // (length - 1))
 
 
-def long_enough(episodes: list[Episode], length: int, max_stride: int) -> list[Episode]:
+def long_enough(episodes: list[Demonstration], length: int, max_stride: int) -> list[Demonstration]:
     """The episodes that have a window.
 
     Raises:
@@ -139,7 +141,7 @@ def long_enough(episodes: list[Episode], length: int, max_stride: int) -> list[E
 
 
 def pair_truth(
-    episode: Episode, first_row: int, last_row: int, max_stride: int
+    episode: Demonstration, first_row: int, last_row: int, max_stride: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Steps (max_stride + 1, STEP_CHANNELS) from the first row on, and which of them count.
 

@@ -17,7 +17,7 @@ from armsight.models.action_model import ActionModelConfig, ActionNetwork, split
 from armsight.robots import load_robot
 from armsight.train.actions.batches import draw_action_batch, make_action_batch
 from armsight.train.actions.demonstrations import (
-    Episode,
+    Demonstration,
     Window,
     long_enough,
     read_episodes,
@@ -113,5 +113,5 @@ class ActionTask:
 
 
 @lru_cache(maxsize=4)
-def _episodes(folders: tuple[str, ...], robot: str) -> list[Episode]:
+def _episodes(folders: tuple[str, ...], robot: str) -> list[Demonstration]:
     return read_episodes(folders, load_robot(robot))

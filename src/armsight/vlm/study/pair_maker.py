@@ -20,9 +20,9 @@ from armsight.vlm.study.pairs import (
     FORMAT,
     RENDERED,
     TARGETS_PER_REFERENCE,
+    LabelledPicture,
     Pair,
     PairSet,
-    Shot,
     choose,
     plain,
     read_pairs,
@@ -66,7 +66,7 @@ def make_pairs(
     pairs: list[Pair] = []
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
-        groups: list[tuple[str, list[Shot], int | None]] = []
+        groups: list[tuple[str, list[LabelledPicture], int | None]] = []
         if rendered:
             pool = max(references, -(-rendered // TARGETS_PER_REFERENCE))
             folder = Path(scratch) / RENDERED
@@ -96,7 +96,7 @@ def render(
     seed: int,
     frame_size: tuple[int, int],
     progress: Callable[[int], None],
-) -> list[Shot]:
+) -> list[LabelledPicture]:
     """Pictures of the held-out kind, written to `folder` in DREAM's layout."""
     from armsight.render import ndds
     from armsight.render.frame import FrameMaker
@@ -111,7 +111,9 @@ def render(
             ndds.write_frame(folder, i, frame, robot)
             path = folder / f"{i:06d}.rgb.jpg"
             q = np.asarray(frame.joint_positions, dtype=float)
-            shots.append(Shot(f"{RENDERED}-{i:06d}", path, q, RENDERED, frame.K, frame.T_cam_base))
+            shots.append(
+                LabelledPicture(f"{RENDERED}-{i:06d}", path, q, RENDERED, frame.K, frame.T_cam_base)
+            )
             progress(1)
     finally:
         maker.close()
@@ -119,7 +121,12 @@ def render(
 
 
 def _write(
-    out: Path, robot: Robot, shots: dict[str, Shot], pairs: list[Pair], notes: list[str], seed: int
+    out: Path,
+    robot: Robot,
+    shots: dict[str, LabelledPicture],
+    pairs: list[Pair],
+    notes: list[str],
+    seed: int,
 ) -> None:
     document = {
         "format": FORMAT,

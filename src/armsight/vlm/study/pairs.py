@@ -32,7 +32,7 @@ TARGETS_PER_REFERENCE = 5
 
 
 @dataclass(frozen=True)
-class Shot:
+class LabelledPicture:
     """A picture with its true joint angles."""
 
     name: str
@@ -50,8 +50,8 @@ class Pair:
     """A target and its references, the first of which is used first."""
 
     name: str
-    target: Shot
-    references: tuple[Shot, ...]
+    target: LabelledPicture
+    references: tuple[LabelledPicture, ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class PairSet:
 
 
 def choose(
-    shots: Sequence[Shot], count: int | None, references: int, rng: np.random.Generator
+    shots: Sequence[LabelledPicture], count: int | None, references: int, rng: np.random.Generator
 ) -> tuple[list[Pair], bool]:
     """Pairs from one source, and whether references and targets are disjoint.
 
@@ -111,11 +111,11 @@ def choose(
     return pairs, disjoint
 
 
-def shots_of(dataset: Dataset, group: str) -> list[Shot]:
+def shots_of(dataset: Dataset, group: str) -> list[LabelledPicture]:
     """The pictures of a labelled data set that have joint angles."""
     return [
-        Shot(f"{group}-{plain(frame.name)}", frame.image_path, frame.joint_positions, group,
-             frame.K, _camera_pose(frame, dataset.robot))
+        LabelledPicture(f"{group}-{plain(frame.name)}", frame.image_path, frame.joint_positions,
+                        group, frame.K, _camera_pose(frame, dataset.robot))
         for frame in dataset.frames
         if frame.robot_in_view and frame.joint_positions is not None
         and np.isfinite(frame.joint_positions).all()
@@ -168,7 +168,7 @@ def read_pairs(path: Path, robot: str | None = None) -> PairSet:
         ) from error
 
 
-def _shot(folder: Path, one: dict[str, Any]) -> Shot:
+def _shot(folder: Path, one: dict[str, Any]) -> LabelledPicture:
     def array(name: str) -> Array | None:
         return None if one.get(name) is None else np.array(one[name], dtype=float)
 
@@ -178,7 +178,7 @@ def _shot(folder: Path, one: dict[str, Any]) -> Shot:
     path = folder / one["image"]
     if not path.is_file():
         raise ValueError(f"picture {path} is missing")
-    return Shot(one["name"], path, q, one["group"], array("K"), array("T_cam_base"))
+    return LabelledPicture(one["name"], path, q, one["group"], array("K"), array("T_cam_base"))
 
 
 def _camera_pose(frame: Frame, robot: Robot) -> Array | None:

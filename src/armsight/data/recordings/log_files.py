@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.data.parquet import pyarrow
-from armsight.data.recordings.joint_match import match_joints, time_stamps
+from armsight.data.recordings.log_columns import match_joints, time_stamps
 from armsight.data.recordings.recording import JointLog
 from armsight.errors import DatasetError
 from armsight.robots import Robot
