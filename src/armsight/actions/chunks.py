@@ -26,7 +26,8 @@ from armsight.actions.session import ActionOutput
 Array = NDArray[np.floating]
 
 AHEAD_S = 0.6
-"""How long what follows must bear out a change of a binary command; chosen on validation states"""
+"""[s] How long the following votes must confirm a change of a binary command; chosen on validation
+states"""
 
 
 @dataclass(frozen=True)

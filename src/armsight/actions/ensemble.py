@@ -26,7 +26,8 @@ Vote: TypeAlias = Callable[[Array], Array]
 OPEN, CLOSE = -1.0, 1.0
 """Gripper commands"""
 AHEAD_STEPS, LEAST_VOTES = 12, 1.0
-"""Steps (0.6 s) that bear a change out, and by how much in sum; chosen on validation states"""
+"""Steps (0.6 s) whose votes must confirm a change, and their least sum; chosen on validation
+states"""
 
 
 def equal(length: int) -> Array:

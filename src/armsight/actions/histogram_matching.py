@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]
 
 MODES = ("auto", "always", "never")
 AUTO_MATCH_LEVELS = 5.0
-"""Grey levels between tones from which on `auto` matches them"""
+"""[grey levels] `auto` matches histograms that are further apart than this"""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Array = NDArray[np.floating]
 
 MERGES = ("robust", "mean", "medoid")
 INLIER_DISTANCES = 2.0
-"""How much farther than half of the samples one may be from the medoid, to count"""
+"""A sample counts up to so many times the distance from the medoid within which half of them lie"""
 
 
 def chosen_hypotheses(chunks: Array, how: str = "robust") -> NDArray[np.bool_]:

@@ -39,7 +39,8 @@ ROUTES = ("direct", "track")
 DEFAULT_STRIDE = 3
 DEFAULT_HYPOTHESES = 8
 PAIR_REACH_STEPS = 3
-"""Control steps that pairs are to bridge where keyframes are closer; chosen on validation states"""
+"""[control steps] that a pair spans at least, where keyframes are closer; chosen on validation
+states"""
 PRESENCE_THRESHOLD = 0.5
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 EVEN = 0.25
-"""Of the usual distance: by how much frames may lie beside even places and still count as even"""
+"""Frames count as even where they lie no further from even places than this share of their
+distance"""
 FEW = 5
 """Frames that a note names one by one"""
 

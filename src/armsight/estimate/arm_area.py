@@ -16,8 +16,8 @@ Array = NDArray[np.floating]
 BLANK_MARGIN = 1.2
 """Size of an arm's area, in sizes of the hull of its keypoints"""
 SAME_ARM_SHARE = 0.4
-"""Share of an answer's keypoints in the areas of other arms from which on it is one of them, or
-what was left of them."""
+"""An answer with a larger share of its keypoints inside the areas of other arms is one of those
+arms, or what was left of it."""
 
 
 def arm_area(estimate: Estimate) -> Array:

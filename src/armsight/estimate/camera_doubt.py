@@ -11,10 +11,10 @@ from armsight.fit.solution import Solution
 Array = NDArray[np.floating]
 
 OTHER_FOCAL, OTHER_FOCAL_GAIN = 0.15, 4.0
-"""A given focal length is said to be contradicted where the picture rather has one that differs by
-more (in its log), and is more likely with it by more than that (in log likelihood)."""
+"""A given focal length is contradicted where the best-fitting one differs by more (in its log) and
+is more likely by more than this (in log likelihood)."""
 SURE_GAIN, CONTRADICTED_CONFIDENCE = 6.0, 0.4
-"""From this gain on an answer is no more confident than that."""
+"""Where the gain is larger than the first, the confidence is at most the second."""
 
 
 def camera_messages(K: Array, image: LoadedImage, solution: Solution) -> tuple[str, ...]:

@@ -34,15 +34,16 @@ CONFIDENCE_WEIGHTS = {
 }
 """Used until a card brings weights that were fitted on a validation set (`armsight calibrate`)."""
 NUM_LEAST = 3
-"""`log_least_std` is of the so many joints that are known best: half an arm has few of them"""
+"""`log_least_std` is of so many joints, those that are known best: half an arm has few of them"""
 CANNOT_TELL = np.radians(25.0)
 """[rad] A joint with a larger std is one that the picture cannot tell"""
 UNTOLD_COST = 0.5
-"""Share of the confidence that an answer without any joint that can be told loses"""
+"""Share of the confidence that is lost where no joint can be told"""
 LEAST_RIGHT = 0.01
-"""An answer less surely right than this is none: something was seen, but not understood"""
+"""Answers that are less probably right than this are not given: something was seen, but not
+understood"""
 ANY_TURN = np.pi / np.sqrt(3)
-"""[rad] std of an angle of which nothing is known"""
+"""[rad] std of an angle about which nothing is known"""
 SURE_CONFIDENCE = 0.5
 """Confidence from which on an answer is more likely right than wrong"""
 ARM_LIKE = 0.3

@@ -41,10 +41,10 @@ AnyImage: TypeAlias = "ImageLike | LoadedImage"
 
 MOST_HYPOTHESES = 1024
 SAME_ARM_OVERLAP = 0.5
-"""A further find that overlaps an earlier one by more is the same arm, blanked in the wrong
-place."""
+"""A further find that overlaps an earlier one by more than this is the same arm, blanked in the
+wrong place."""
 MOST_ARMS = 4
-"""So many arms of one image are read at most."""
+"""At most so many arms of one image are read."""
 
 
 class Estimator:
@@ -230,7 +230,7 @@ class Estimator:
         arms, boxes = [first], [seen.box]
         while len(arms) < MOST_ARMS:
             blanked = tuple(arm_area(arm) for arm in arms)
-            # A second arm is about as large as the first: one look at the frame will do.
+            # A second arm is about as large as the first: one reading of the frame will do.
             seen = self.find(
                 [image], [camera], hypotheses, [blanked], in_parts=False, with_border=False
             )[0]
@@ -254,7 +254,7 @@ class Estimator:
     def _halves(
         self, image: LoadedImage, camera: Intrinsics, hypotheses: int
     ) -> tuple[CropReading, Estimate] | None:
-        """The surest answer to either half of a picture: two arms side by side confuse one look.
+        """The surest answer to either half of a picture: two arms side by side confuse one reading.
 
         None where neither is sure.
         """
@@ -289,7 +289,7 @@ class Estimator:
         )  # fmt: skip
 
     def box(self, seen: CropReading) -> Box:
-        """Where to look next: around the keypoints that were seen."""
+        """The next crop: around the keypoints that were seen."""
         return next_box(seen, self.tuning)
 
 

@@ -28,16 +28,16 @@ ReadCrops: TypeAlias = Callable[[list[int], list[Box], int], list[CropReading]]
 """Runs the network on a box of each of the chosen images, with so many hypotheses"""
 
 SAME_BOX = 0.5
-"""Overlap with the box around its own keypoints from which on a look counts as well aimed."""
+"""A crop is well aimed where it overlaps the box around its own keypoints by at least this."""
 STILL_THERE = 0.5
-"""Presence from which on a further look counts. No calibrated threshold: those are fitted to
-what was looked at, which must then not depend on them."""
+"""Presence from which on a further crop counts. It is no calibrated threshold: those are fitted to
+what was read, which must not depend on them."""
 FEWEST_KEYPOINTS = 3
-"""Keypoints that make a box; with fewer the whole frame stays in view."""
+"""With fewer keypoints there is no box, and the whole frame stays in view."""
 CLEARLY_THERE = 0.9
-"""Presence in the whole frame under which the frame is looked at with a border, too."""
+"""Below this presence in the whole frame, the frame is read with a border, too."""
 BORDER = 1.3
-"""Side of that second look, in sides of the frame."""
+"""Side of that larger box, in sides of the frame."""
 
 
 def search(
@@ -51,9 +51,9 @@ def search(
     in_parts: bool = True,
     with_border: bool = True,
 ) -> list[CropReading]:
-    """The best look at the robot in each image.
+    """The best reading of a crop around the robot in each image.
 
-    Where the robot is not in the frame, the first look is returned, without hypotheses.
+    Where the robot is not in the frame, that of the whole frame is returned, without hypotheses.
 
     Args:
         session: the network.
@@ -61,10 +61,10 @@ def search(
         images, cameras: one camera for each image.
         hypotheses: samples of the diffusion model.
         blanked: for each image the polygons (N, 2) [px] that are painted black.
-        box: look only here, instead of searching the whole frame.
-        in_parts: where nothing is found, look at parts of the frame, too. It takes several times
+        box: read only here, instead of searching the whole frame.
+        in_parts: where nothing is found, read parts of the frame, too. It takes several times
             as long, for tiny arms.
-        with_border: where nothing is plain, look at the frame with a border, too.
+        with_border: where nothing is plain, read the frame with a border, too.
     """
 
     def read(which: list[int], boxes: list[Box], count: int) -> list[CropReading]:
@@ -94,7 +94,7 @@ def search(
 
 
 def next_box(seen: CropReading, tuning: Tuning) -> Box:
-    """Where to look next: around the keypoints that were seen."""
+    """The next crop: around the keypoints that were seen."""
     visible = seen.keypoints_seen >= tuning.keypoint_seen
     if visible.sum() < FEWEST_KEYPOINTS:
         return seen.box
@@ -104,7 +104,7 @@ def next_box(seen: CropReading, tuning: Tuning) -> Box:
 def _read_wider(
     readings: list[CropReading], images: list[LoadedImage], read: ReadCrops, in_parts_below: float
 ) -> None:
-    """Replace first looks that saw no clear arm: with a border around the frame, or in parts.
+    """Replace readings of whole frames without a clear arm: with a border, or in parts.
 
     An arm that fills the frame is seen with a border around it, a tiny one in parts of the frame.
     """

@@ -18,7 +18,7 @@ FORMATS = {ONE_GRAPH: ("model.onnx",), THREE_GRAPHS: ("head.onnx", "denoiser.onn
 """What a card's `format` may be, and the graphs beside it."""
 DEFAULT_HYPOTHESES = 16
 VIDEO_HYPOTHESES = 4
-"""For video fewer do, since the last frame says much already; a card may name others."""
+"""Fewer do for videos, where the last frame says much already; a card may name another number."""
 CARD_KEYS = ("robot", "input_size", "keypoint_names", "joint_names")
 
 

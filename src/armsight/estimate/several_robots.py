@@ -24,7 +24,8 @@ from armsight.estimate.pretrained import available_weights
 from armsight.state import Estimate
 
 MOST_KINDS = 3
-"""So many kinds of robot are read in one image at most: those that the first look sees best."""
+"""At most so many kinds of robot are read in one image: those with the largest presence in the
+whole frame."""
 
 
 class SeveralRobots:
@@ -109,7 +110,7 @@ class SeveralRobots:
     def kinds_seen(
         self, image: LoadedImage, camera: Intrinsics, box: Box | None = None
     ) -> list[str]:
-        """Names of the robots that a first look sees, the clearest first; at least one."""
+        """Names of the robots that are seen in the whole frame, the clearest first; at least one."""
         first = whole_frame(image.width, image.height) if box is None else square_around(box)
         presence = {
             name: read_crops(one.session, [Crop(image, camera.K, first)], 0)[0].presence

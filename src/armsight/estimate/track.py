@@ -21,11 +21,11 @@ from armsight.state import Estimate
 Array = NDArray[np.floating]
 
 LOST_CONFIDENCE = 0.5
-"""Share of the last frame's confidence below which the whole frame is searched again."""
+"""Below this share of the last frame's confidence the whole frame is searched again."""
 
 
 class Tracker:
-    """Estimates frame after frame of one video; one look a frame while the arm stays in sight."""
+    """Estimates frame after frame of one video; one crop a frame while the arm stays in view."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Tracker:
 
 
 def _with_last(seen: CropReading, last: Estimate) -> CropReading:
-    """A look with the last answer as a further hypothesis.
+    """A reading with the last answer as a further hypothesis.
 
     What keypoints leave open, such as half a turn of the last joint, then stays as it was instead
     of following each frame's own guess.

@@ -51,7 +51,7 @@ Pixels = NDArray[np.uint8]
 K_GIVEN = ("given", "camera_file")
 """Sources of K that know the principal point; the others take the picture's middle"""
 MOST_FRAMES = 16
-"""are fitted: those in which the arm stands most differently"""
+"""At most so many frames are fitted: those whose poses of the arm differ most"""
 FEWEST_FRAMES = 3
 LEAST_MOTION = 0.04
 """The arm hardly moves where no point of it moves by more than this share of its reach"""

@@ -29,14 +29,15 @@ Indices = NDArray[np.intp]
 Frames = tuple[Array, Array]
 
 ALIGNMENT_SCALE_PX = 3.8
-"""[px] An edge so far away earns e^-1 of a hit"""
+"""[px] An edge at this distance counts e^-1 of a hit"""
 SPACING_PX = 3.0
 """[px] between neighbouring points of the outline"""
 CELL_PX = 3.0
-"""[px] Side of the squares in which one part is found to hide another"""
+"""[px] Side of the grid cells in which occlusion is resolved"""
 HIDDEN_TOLERANCE_M = 0.006
-"""[m] by which a point may lie behind what is seen there: more keeps lines that are hidden, less
-loses where round links end, whose surface comes nearer within a square"""
+"""[m] How far behind the visible surface a point may lie and still count as visible. A larger value
+keeps hidden lines; a smaller one loses the ends of round links, whose surface comes nearer within a
+cell"""
 FEWEST_POINTS, MOST_ON_EDGE = 10, 50
 """of a whole outline; of one edge of a mesh, which may run far off the picture"""
 

@@ -28,11 +28,12 @@ STEPS = 6
 WEIGHT = 2.0
 """of a point of the outline: neighbours err together"""
 PRIOR_WEIGHT = 4.0
-"""of the prior: keypoints and edges err together too, and would else turn what they cannot tell,
-such as a base that is out of view, by half a circle for next to nothing"""
+"""Weight of the prior. Keypoints and edges share errors, so that without it the fit would turn what
+the picture does not show (a base out of view) by half a circle to gain almost nothing"""
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-2, 0.2, 10.0
 LEAST_COST_DROP = 0.02
-"""The last step at a scale is one that promises to lower the cost by less than this"""
+"""At each scale the fit ends with the first step that promises to lower the cost by less than
+this"""
 
 
 @dataclass(frozen=True)

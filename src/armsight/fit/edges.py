@@ -18,15 +18,15 @@ Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 LONGER_SIDE = 640
-"""[px] Pictures are shrunk to this"""
+"""[px] Pictures are scaled down to this"""
 BOX_SIDE = 400
-"""[px] The same where only the box around an arm is looked at"""
+"""[px] The same where only the box around an arm is used"""
 CANNY = (30, 90)
-"""Gradients, of 8 bits, from which on an edge goes on and begins"""
+"""Canny's lower and upper threshold, for gradients of 8-bit pictures"""
 DIRECTIONS = 6
-"""Edges are told apart by so many directions, over half a turn"""
+"""Number of edge directions that are told apart, over half a turn"""
 FARTHEST_EDGE_PX = 60.0
-"""[px] Farther edges count as this far"""
+"""[px] Distances to edges are capped at this"""
 
 
 class EdgeMap:

@@ -27,12 +27,13 @@ LOSS_CUTOFF = 3.5
 """Geman and McClure's c, in units of one standard deviation."""
 
 PRIOR_DOF = 3.0
-"""Degrees of freedom of the prior's t: models are sometimes far off, and sure of it."""
+"""Degrees of freedom of the prior's t distribution: models are sometimes far off, and sure of
+it."""
 
 WIDEN, MOST, WIDEST = 4.0, 0.9, 30.0
-"""Graduation starts with so many times the residuals' scale, and wide enough that so many of the
-keypoints still pull (a joint far off moves but a few of them), though not wider than so many
-stds."""
+"""The graduated loss starts at so many times the residuals' scale, wide enough that this share of
+the keypoints still pulls (a joint that is far off moves only a few of them), and at most so many
+stds wide."""
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
 

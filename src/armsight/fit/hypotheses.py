@@ -11,7 +11,7 @@ from armsight.robots import Robot
 Array = NDArray[np.floating]
 
 MODE_WIDTH = 0.4
-"""[rad] Hypotheses nearer than about this, over all joints, speak of the same configuration."""
+"""[rad] Hypotheses nearer to each other than about this, over all joints, are one configuration."""
 
 START_SPREAD = 0.6
 """[rad] Half of the starts are normal around the ready pose with this standard deviation."""

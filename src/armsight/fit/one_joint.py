@@ -12,7 +12,8 @@ from armsight.robots import Robot
 from armsight.robots.kinematics import link_frames
 
 OFFSETS = np.radians(np.arange(-45.0, 45.1, 3.0))
-"""[rad] from its claim at which a joint is tried; from there it moves on by itself"""
+"""[rad] Offsets from its claimed angle at which a joint is started; the fit moves it on from
+there"""
 
 
 def one_joint_free(joints: int) -> NDArray[np.bool_]:

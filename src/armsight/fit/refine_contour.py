@@ -27,30 +27,31 @@ from armsight.robots import Robot
 Array = NDArray[np.floating]
 
 ALIGNMENT_WEIGHT = 300.0
-"""What edges all along the outline count for, in units of the keypoints' log likelihood; where it
-lies (100 to 400) hardly matters"""
+"""Weight of a perfect alignment with edges, in units of the keypoints' log likelihood; the exact
+value (100 to 400) hardly matters"""
 PLAUSIBLE, MOST_PLAUSIBLE = 12.0, 3
-"""Answers whose keypoints are e^12 times less probable than the best's are no rivals"""
+"""Answers whose keypoints are e^12 times less probable than the best answer's are dropped"""
 LEAST_ALIGNMENT = 0.15
-"""Outlines that lie no nearer to edges than this say nothing: the picture is blurred, or dark"""
+"""An alignment below this says nothing: the picture is blurred, or dark"""
 LEAST_KNOWN = (0.1, 0.1, 0.1, 0.01, 0.01, 0.01)
-"""[1/rad^2], [1/m^2] What is known of turn and place of the base without any picture"""
+"""[1/rad^2], [1/m^2] Weak prior on the base's orientation and place"""
 DOUBTFUL_ALIGNMENT, MOST_IF_DOUBTFUL = 0.63, 8
-"""Where the best outline lies no nearer to the edges than this, more answers are tried"""
+"""Where the best alignment is below the first, up to so many answers are tried"""
 MOST_REDRAWN = 3
-"""So many of the best are drawn again where they have come to lie, and moved on"""
+"""So many of the best answers get their contours drawn anew, and are fitted again"""
 LAST_JOINTS = 3
-"""So many joints, the last ones, are tried at other angles: a wrist looks alike from many sides"""
+"""So many joints at the end of the arm are tried at other angles: a wrist looks alike from many
+sides"""
 OTHER_ANGLE_RAD = np.radians(8.0)
 """Nearer angles lead back to the same answer"""
 EVERY_NTH_POINT = 4
-"""Of so many points of the outline one is looked at in all these tries"""
+"""During these tries only every n-th point of the contour is used"""
 AT_LIMIT = np.radians(0.5)
-"""A joint so near its limit may be held there by it"""
+"""[rad] A joint nearer to its limit than this may be held there by it"""
 UNKNOWN_FOCAL_STD = 0.35
-"""Of the log of a focal length that is only guessed"""
+"""Std of the log of a focal length that is only guessed"""
 FIRST, AGAIN = SCALES[:-1], SCALES[1:]
-"""Scales of the fit: drawn again an outline is near, and needs no widest one"""
+"""Scales of the first fit, and of fits to a contour drawn anew, which is near already"""
 
 
 def refine(

@@ -14,7 +14,8 @@ from armsight.fit.residuals import Linearisation
 Array = NDArray[np.floating]
 
 HALVING_ERROR = 0.2
-"""Errors of this share of the arm's size in the image halve a keypoint's part of consistency."""
+"""A keypoint's part of the consistency is halved at this error, a share of the arm's size in the
+image."""
 
 SAME_ANSWER = 0.05
 """[rad] Joints no further apart are one answer."""

@@ -37,22 +37,22 @@ __all__ = ["Solution", "solve", "solve_keypoints"]
 Array = NDArray[np.floating]
 
 COARSE_ITERATIONS, FINE_ITERATIONS, NUM_FINE = 8, 10, 4
-"""At most so many steps for all hypotheses, then further ones for so many distinct ones."""
+"""Most steps for all hypotheses, then for the best distinct ones, and how many those are."""
 
 COARSE_TOLERANCE = 0.05
-"""The first steps end when none promises to lower its cost by more than this."""
+"""The first stage ends when no step promises to lower its cost by more than this."""
 
 SEARCH_ITERATIONS = 12
 """Steps for all starts where there are no hypotheses."""
 
 NARROWING, NARROWING_TRACKED = 0.65, 0.3
-"""How fast the robust loss may narrow; after the last frame there is less to be found out."""
+"""How fast the robust loss may narrow, without and with the last frame to start from."""
 
 HOPELESS_COST = 30.0
-"""An answer e^30 times less probable than another after the first steps will not overtake it."""
+"""An answer that is e^30 times less probable after the first stage is dropped."""
 
 AGREEING_RAD = 0.15
-"""[rad] Hypotheses whose polished joints are this near the answer agree with it."""
+"""[rad] Hypotheses whose refined joints are this near the answer agree with it."""
 
 LOST_RESIDUAL = 4.0
 """If residuals stay above so many stds after a start from `T_start`, PnP has to find the camera."""

@@ -14,7 +14,7 @@ from armsight.fit.residuals import Linearisation
 Array = NDArray[np.floating]
 
 FIT_VERSION = 2
-"""Goes up with each change of the fit after which calibrations made before no longer hold"""
+"""Raised with each change of the fit that makes earlier calibrations wrong"""
 
 PRIOR_DOF = 5.0
 """The stated stds count for so many degrees of freedom when the residuals' size is estimated."""
@@ -24,7 +24,7 @@ MODE_TEMPERATURE = 2.0
 """Keypoints err together, so a cost difference says less than if they were independent."""
 
 GROWING_ROUNDS = 8
-"""Rounds in which stds that help each other to grow agree"""
+"""Rounds until stds that depend on each other have converged"""
 
 TINY = 1e-9
 """Keeps the information matrix invertible where nothing was measured."""

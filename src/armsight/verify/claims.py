@@ -60,13 +60,13 @@ FREE_JOINT_STD = np.radians(60.0)
 TURN_STD, PLACE_STD = np.radians(0.3), 0.005
 """[rad], [m] by which a known camera's pose may be wrong about each axis"""
 BEST_FIT_ALLOWANCE = 15.0
-"""The estimator's own answer fits better than the truth by up to this much"""
+"""How much better than the truth the estimator's own answer may fit"""
 LEAST_PRESENCE = 0.5
-"""Presence of the robot from which on claims are judged, though the card may want more"""
+"""Presence of the robot from which on claims are judged, even where the card asks for more"""
 ONE_JOINT_SHARE = 0.5
-"""A joint is named where freeing it alone brings so much of what the best explanation brings"""
+"""A joint is named where freeing it alone brings this share of what the best explanation brings"""
 UNSEEN_SCORE = 100.0
-"""Score where the claim puts the arm where no camera could see it as it was seen"""
+"""Score of a claim that no camera could see as the arm was seen"""
 
 
 class Fits(NamedTuple):

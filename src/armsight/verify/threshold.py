@@ -22,11 +22,12 @@ from armsight.verify.wrong_claims import shifted_claim
 
 FALSE_ALARMS = 0.05
 SHIFT_DEG = 15.0
-"""of one joint, each in its turn: wrong claims that tell what a threshold finds"""
+"""[deg] by which one joint after the other is shifted, to see which wrong claims a threshold
+finds"""
 NAMES = {"picture": "claim_wrong", "camera known": "claim_wrong_camera_known"}
-"""Kinds of scores (judge.py) and their thresholds' names on the card"""
+"""Kinds of scores (claims.py) and the names of their thresholds on the card"""
 MOST_CLAIMED = 330
-"""Frames on which thresholds are fitted; more would take longer than all else"""
+"""Most frames on which thresholds are fitted: it is the slowest part of a calibration"""
 DEFAULTS = {"picture": 2.7, "camera known": 2.4}
 """For cards without them"""
 

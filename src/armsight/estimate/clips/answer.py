@@ -28,16 +28,16 @@ from armsight.state import Estimate
 Array = NDArray[np.floating]
 
 RIGHT_RAD = math.radians(15.0)
-"""An answer whose joints, but for the last, are all this near the truth counts as right."""
+"""[rad] An answer counts as right where all joints but the last are this near the truth."""
 LEAST_CONFIDENT = 0.3
-"""Frames less sure than this have no answer."""
+"""Frames with less confidence get no answer."""
 HIDDEN = "the arm is hidden in some frames: their joints come from neighbouring frames"
 CALIBRATION = Calibration(np.array([2.5]), np.array([math.radians(0.5)]))
 """of the joints' standard deviations: with it 97 % of the errors in 16 rendered clips, drawn for
 tuning, lie within two of them"""
 USUAL_ALIGNMENT, MOST_DOUBT = 0.65, 3.0
-"""Where contours lie less well on edges than they do before a plain arm, stds grow in proportion,
-though no further than this"""
+"""Usual alignment of a plain arm's contours: where it is lower, stds grow in proportion, up to this
+factor"""
 
 
 def frame_estimates(

@@ -36,7 +36,8 @@ from armsight.state import UNRELIABLE_SOURCES, Estimate
 Array = NDArray[np.floating]
 
 WINDOW, LOOK_AHEAD = 100, 30
-"""Frames answered at a time, and further ones that the last of them have seen"""
+"""Frames that are answered at a time, and how many more are read before the last of them are
+answered"""
 
 
 def clip_reader(

@@ -28,7 +28,8 @@ LEAST_PRESENCE = 0.5
 """Presence from which on a frame has a say. Less than for single images: one frame among many can
 neither invent an arm nor move the camera."""
 AS_MANY = 1.0
-"""A crop that sees fewer keypoints than the whole frame, by more than this, has lost the arm."""
+"""A crop has lost the arm where it shows fewer keypoints than the whole frame, by more than
+this."""
 
 
 @dataclass(frozen=True)

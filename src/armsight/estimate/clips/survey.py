@@ -27,11 +27,11 @@ from armsight.fit.clip.shared_camera import SharedCamera
 Array = NDArray[np.floating]
 
 NUM_SURVEYED = 48
-"""Frames from all over a video that say where the camera is"""
+"""Frames, spread over the video, from which the camera is found"""
 SURVEYED_SIDE = 960
-"""[px] to which they are shrunk while they are kept"""
+"""[px] Longer side of these frames while they are kept"""
 FEWEST_FRAMES = 3
-"""in which the arm must be plain before a camera is looked for"""
+"""Frames with a plain arm that finding a camera takes"""
 FOCAL_STD = {**LOG_FOCAL_STD, "assumed": 0.2}
 """of the log focal length, by where the intrinsics come from. What films robots is no extreme lens,
 and keypoints of many frames pull at a focal length that is held loosely"""

@@ -47,7 +47,7 @@ class Seen:
     first: float
     """Presence in the whole frame"""
     crop: CropReading
-    """The last look, taken whatever `first` was"""
+    """The last crop, read whatever `first` was"""
     log_focal_std: float = 0.0
     """How far the focal length of K may be off; 0: it is known"""
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating]
 
 SLOWEST_FRAMES, FASTEST_FRAMES = 10.0, 1e-3
-"""[s] Frames further apart, or nearer, count as this far apart."""
+"""[s] Longest and shortest time between frames that is told apart; others count as these."""
 
 FIRST_VELOCITY = 1.0
 """[rad/s] How fast joints may move in the first frame: one standard deviation."""

@@ -24,14 +24,14 @@ from armsight.fit.gauss_newton import LOSS_CUTOFF, Prior
 Array = NDArray[np.floating]
 
 JUDGED_EVERY = 4
-"""Of so many frames one is judged by its contours: neighbours tell the same"""
+"""Contours are compared in every n-th frame only: neighbouring frames say the same"""
 MOST_RIVALS, PLAUSIBLE_COST = 3, 40.0
 JUDGE_SCALES = (10.0, 4.0)
-"""[px] of the contours' loss while rivals are moved onto edges"""
+"""[px] Scales of the contours' loss while rival answers are moved onto edges"""
 NUM_ANCHORS = 3
-"""answers that are followed through the clip, from different parts of it"""
+"""Answers, from different parts of the clip, from which paths are followed"""
 NEAR_RAD = 0.35
-"""[rad] Another frame's answer is believed where it is no further than this from the path"""
+"""[rad] A frame's answer is believed where it is no further than this from the path"""
 
 
 def choose_path(

@@ -32,16 +32,16 @@ Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 AGREEING_DIFFERENCE = 0.15
-"""Cameras that differ by this much [rad, share of the distance] agree by halves."""
+"""Two cameras that differ by this much [rad, share of the distance] agree by one half."""
 MOST_CANDIDATES, DIFFERENT = 6, 0.1
 MOST_COST = 40.0
-"""No frame says more against a camera than this."""
+"""The most that one frame can add to the cost of a camera."""
 ACCELERATION = 1.0
 """[rad/s^1.5] see `Motion.of`"""
 ROUNDS = 3
-"""of choosing every frame's answer anew, with the camera as refined"""
+"""How often every frame's answer is chosen anew, each time with the refined camera"""
 JUDGED_EVERY = 2
-"""Of so many frames one is judged by its contours"""
+"""Contours are compared in every n-th frame only"""
 SCALES = (10.0, 5.0, 2.5, 1.2)
 """[px] of the contours' loss, one after the other; contours are drawn anew at each"""
 

@@ -20,9 +20,9 @@ Array = NDArray[np.floating]
 Indices = NDArray[np.intp]
 
 SPEED_RAD_S = 1.0
-"""[rad/s] of joints: faster steps cost about linearly"""
+"""[rad/s] of a joint; the cost of faster steps grows about linearly"""
 JITTER_RAD = 0.05
-"""[rad] by which answers to neighbouring frames differ without any motion"""
+"""[rad] by which the answers of neighbouring frames differ although nothing moves"""
 SAME_RAD = 0.2
 """[rad] Answers of one frame whose joints are no further apart are one answer"""
 WIDEN, NARROWING = 4.0, 0.5

@@ -23,11 +23,11 @@ Array = NDArray[np.floating]
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-3, 0.2, 10.0
 LEAST_COST_DROP = 0.05
-"""The last step is one that lowers the cost by less than this."""
+"""The fit ends with the first step that lowers the cost by less than this."""
 KEYPOINT_WEIGHT = 0.2
-"""of a frame's keypoints and hypotheses: neighbouring frames err together"""
+"""Weight of a frame's keypoints and hypotheses, below 1 since neighbouring frames share errors"""
 LEAST_KNOWN = 1e-6
-"""[1/rad^2] keeps joints that nothing tells anything of where they are"""
+"""[1/rad^2] Weak prior that holds joints about which there is no evidence"""
 
 
 @dataclass(frozen=True)

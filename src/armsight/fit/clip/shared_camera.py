@@ -13,8 +13,8 @@ from armsight.geometry import make_transform
 Array = NDArray[np.floating]
 
 STD_SCALE = 3.0
-"""Evidence of one scene errs together. Only a rough figure: in two rendered clips, drawn for
-tuning, the largest errors were 3.6 and 6.7 of the formal stds"""
+"""Factor on the formal stds, because all evidence in one scene shares errors. A rough figure: in
+two rendered clips, drawn for tuning, the largest errors were 3.6 and 6.7 formal stds"""
 NUM_CAMERA = 7
 """Turn (3) [rad] and place (3) [m] of the base in camera axes, and the log of the focal length."""
 

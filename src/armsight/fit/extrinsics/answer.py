@@ -16,13 +16,13 @@ from armsight.robots import Robot
 Array = NDArray[np.floating]
 
 TIMES_STD = 3.0
-"""An offset must be so many times its std to be reported"""
+"""Offsets below so many stds are not reported"""
 LEAST_LAG = 0.5
 """[frames] Smaller time offsets are not reported"""
 MOST_PLACE_STD, MOST_TURN_STD = 0.08, np.radians(4.0)
-"""[of the distance], [rad] A camera that is known less well is no answer"""
+"""[share of the distance], [rad] A camera that is known less well than this is not reported"""
 MOST_LEFT_OUT = 0.5
-"""Share of the frames"""
+"""The largest share of frames that may be left out"""
 
 
 @dataclass

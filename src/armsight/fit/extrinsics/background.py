@@ -17,13 +17,13 @@ LONGER_SIDE = 320
 NUM_CORNERS = 250
 FEWEST_CORNERS = 12
 LEAST_SHIFT = 0.6
-"""[px] of a picture of that size; the camera stood still where less moves"""
+"""[px] in a picture of that size: below this the camera counts as still"""
 TIMES_NOISE = 4.0
-"""A shift must be so many times the frames' scatter"""
+"""A shift counts where it exceeds so many times the frames' scatter"""
 TOGETHER_PX = 1.5
-"""[px] Half of the corners must shift alike to so much: else they are the arm's"""
+"""[px] Half of the corners must shift alike to within this; otherwise they are on the arm"""
 LEAST_TRACKED = 0.35
-"""of the corners; a frame in which fewer are found again says nothing"""
+"""A frame says nothing where a smaller share of the corners is found again"""
 
 
 @dataclass(frozen=True)

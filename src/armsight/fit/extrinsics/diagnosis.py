@@ -35,20 +35,22 @@ Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
 CHANGED, LEAST_CHANGE = 6.0, 0.003
-"""[grey levels] beyond noise, and share of the pixels: where fewer change by that, nothing moves.
-Not the mean change: an arm in a dark room is small and changes little."""
+"""[grey levels] beyond the noise, and share of the pixels: nothing moves where fewer pixels change
+by that much. The mean change would not do: an arm in a dark room is small and changes little."""
 SAME_MOTION = 0.55
-"""Correlation of the arm's and the pictures' motion from which on they are one event"""
+"""Correlation between the arm's motion and the pictures' from which on they belong together"""
 FEWEST_COMPARED = 8
-"""frames from which on that correlation says something"""
+"""Frames that this correlation needs"""
 SAME_CONTRAST = 0.8
-"""The log as it is explains the frames where it brings this share of another order's contrast"""
+"""The log's own order of joints explains the frames where it reaches this share of another order's
+contrast"""
 MIRRORED = "the pictures are mirrored: mirrored back, they fit"
 FRAMES_TRIED = 7
 MOST_ORDERS = 4
-"""of the log's columns are searched with: those whose motion goes best with the pictures'"""
+"""Orders of the log's columns that are searched: those whose motion correlates best with the
+pictures'"""
 LEAST_SCORE = 0.3
-"""Correlation of motion from which on a camera that a search found is fitted"""
+"""A camera found by search is fitted only from this correlation of motion on"""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
 FULL_TURNS = 2.05
-"""Joint angles beyond so many full turns are no radians"""
+"""Joint angles beyond so many full turns cannot be radians"""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ LEAST_ZERO = np.radians(1.2)
 MOST_ZEROS = 3
 """joints that may be off at once"""
 LEAST_GAIN = 2.0
-"""A further unknown must lower minus the log posterior by this: without a fault it is below 0.7"""
+"""A further unknown must lower the negative log posterior by this much; without a fault the gain is
+below 0.7"""
 SCALES = ((8.0, 3.0), (3.0, 1.5))
 """[px] of the loss"""
 

@@ -15,7 +15,7 @@ from armsight.fit.extrinsics.motion import WIDTH, shrunk
 Pixels = NDArray[np.uint8]
 
 MOST_SCANNED = 300
-"""of a longer recording, so many frames are looked at"""
+"""At most so many frames of a recording are scanned"""
 
 
 @dataclass(frozen=True)

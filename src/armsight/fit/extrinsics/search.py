@@ -22,11 +22,11 @@ NUM_RANDOM = 2500
 NUM_KEPT = 60
 NUM_ROUNDS = 18
 NUM_TRIES = 4
-"""changes of each pose in a round"""
+"""Perturbations of each pose in a round"""
 KEPT_SHARE, FEWEST_KEPT = 0.85, 6
-"""of the poses go on to the next round"""
+"""Share of the poses that go on to the next round, and the fewest"""
 FRAMES_FIRST = 5
-"""The random poses are judged by so many frames, the best by all"""
+"""Random poses are scored on so many frames; the best of them on all"""
 DISTANCES = (0.35, 6.0)
 """Nearest and farthest camera, in reaches of the arm"""
 UPRIGHT_SHARE = 0.6

@@ -26,23 +26,25 @@ Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
 FEWEST_STARTS, MOST_STARTS = 2, 5
-"""Searches from different random poses: until two that explain the frames end in one place"""
+"""Searches from different random poses: they end when two that explain the frames agree"""
 FRAMES_SEARCHED = 10
 """at most; all are fitted"""
 FEW_FRAMES, MOST_STARTS_OF_FEW = 7, 9
-"""From so few frames a search is quick, and often ends in the wrong place"""
+"""With so few frames a search is quick, and often ends in the wrong place: more searches are
+made"""
 GUESSES = 3
-"""of each search that are fitted"""
+"""Results of each search that are fitted"""
 SAME_PLACE = 0.02
-"""[rad] by how much two answers may see the arm apart and still be one"""
+"""[rad] Two answers are one where they see the arm no further apart than this"""
 LEAST_CONTRAST = 0.13
-"""of an answer that is believed; right ones have 0.2 and more, wrong ones below 0.06"""
+"""Contrast from which on an answer is believed; right ones have 0.2 and more, wrong ones below
+0.06"""
 LEAST_ALIGNMENT = 0.33
 """Mean edge alignment of such an answer; right ones have 0.4 and more"""
 EVIDENCE_WEIGHT = 0.02
-"""of a point of a contour at first, before `uncertainty.evidence_weight` is known"""
+"""A contour point's weight at first, before `uncertainty.evidence_weight` is known"""
 SURE_CONTRAST = 0.19
-"""From here on one search is enough, and pictures that are mirrored do not fit so well"""
+"""From this contrast on one search is enough; mirrored pictures do not reach it"""
 COARSE, FINE = SCALES[:2], SCALES[2:]
 LAST = (*FINE, (2.0, 1.0))
 """[px] focal length and distance go together, and take another round"""

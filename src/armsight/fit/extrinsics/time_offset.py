@@ -15,7 +15,7 @@ from armsight.robots import Robot
 Array = NDArray[np.floating]
 
 LONGEST_S = 4.0
-"""[s] the largest offset that is looked for; without times, so many tens of frames"""
+"""[s] Largest time offset that is searched; without time stamps, tens of frames"""
 LONGEST_SHARE = 0.4
 """of the recording"""
 FEWEST_FRAMES = 20
@@ -23,9 +23,10 @@ FEWEST_FRAMES = 20
 FEWEST_ROWS = 8
 """of a log that is a course in time"""
 ORDERED_SHARE = 0.5
-"""It is one where neighbouring rows differ by less than this share of any two, in the mean"""
+"""A log is a course in time where neighbouring rows differ, in the mean, by less than this share of
+the difference of any two rows"""
 DISTINCT_DROP = 0.15
-"""Peaks that are lower than the highest by more than this are no candidates"""
+"""Peaks lower than the highest by more than this are not candidates"""
 
 
 def is_video(path: LoggedPath) -> bool:

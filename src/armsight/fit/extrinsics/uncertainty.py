@@ -17,8 +17,8 @@ from armsight.fit.extrinsics.shared_fit import TEST_SCALE, Frames, Shared, Share
 Array = NDArray[np.floating]
 
 CLUSTER_FACTOR = 8.0
-"""by which the clusters' scatter is still too small: a mesh that is a little wrong, or a joint,
-errs in all frames alike (chosen on real photos whose camera is known by depth)"""
+"""Factor on the clusters' scatter, which is too small: a slightly wrong mesh or joint errs alike in
+all frames (chosen on real photos whose camera is known by depth)"""
 POINTS_PER_MEASUREMENT = (16.0, 400.0)
 """Fewest and most points of a contour that count as one"""
 PRINCIPAL_POINT_STD = 0.012
