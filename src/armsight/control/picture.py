@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.render.imaging.gl import open_off_screen
+from armsight.render.imaging.gl import open_off_screen, place_camera
 from armsight.robots.description.simulator import load_mujoco
 
 NEAR_M, FAR_M = 0.02, 30.0
@@ -124,30 +124,13 @@ class Painter:
             self.model, data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL, self._scene
         )
         self.model.geom_group[:] = groups
-        self._place_camera(K, T_cam_world)
+        place_camera(self._scene, K, T_cam_world, (self.size, self.size), (NEAR_M, FAR_M))
         rect = mj.MjrRect(0, 0, self._side, self._side)
         mj.mjr_render(rect, self._scene, self._context)
         pixels = np.empty((self._side, self._side, 3), np.uint8)
         depth = np.empty((self._side, self._side), np.float32)
         mj.mjr_readPixels(pixels, depth, rect, self._context)
         return pixels, depth
-
-    def _place_camera(self, K: NDArray[np.floating], T: NDArray[np.floating]) -> None:
-        R, t = T[:3, :3], T[:3, 3]
-        # Pixel (0, 0) has its centre at u = 0, so that the image spans -0.5 .. size - 0.5.
-        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR_M
-        right = (self.size - 0.5 - K[0, 2]) / K[0, 0] * NEAR_M
-        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR_M
-        bottom = (K[1, 2] - (self.size - 0.5)) / K[1, 1] * NEAR_M
-        for camera in self._scene.camera:
-            camera.pos[:] = -R.T @ t
-            camera.forward[:] = R[2]
-            camera.up[:] = -R[1]
-            camera.orthographic = 0
-            camera.frustum_center = (left + right) / 2
-            camera.frustum_width = (right - left) / 2
-            camera.frustum_top, camera.frustum_bottom = top, bottom
-            camera.frustum_near, camera.frustum_far = NEAR_M, FAR_M
 
     def close(self) -> None:
         """Free the frame buffer."""

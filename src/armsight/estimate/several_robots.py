@@ -110,7 +110,7 @@ class SeveralRobots:
     def kinds_seen(
         self, image: LoadedImage, camera: Intrinsics, box: Box | None = None
     ) -> list[str]:
-        """Names of the robots that are seen in the whole frame, the clearest first; at least one."""
+        """Names of the robots seen in the whole frame, the clearest first; at least one."""
         first = whole_frame(image.width, image.height) if box is None else square_around(box)
         presence = {
             name: read_crops(one.session, [Crop(image, camera.K, first)], 0)[0].presence

@@ -26,7 +26,7 @@ Array = NDArray[np.floating]
 LOSS_CUTOFF = 3.5
 """Geman and McClure's c, in units of one standard deviation."""
 
-PRIOR_DOF = 3.0
+JOINT_PRIOR_DOF = 3.0
 """Degrees of freedom of the prior's t distribution: models are sometimes far off, and sure of
 it."""
 
@@ -120,12 +120,12 @@ class Prior:
     def cost(self, q: Array) -> Array:
         """(B,) minus the log probability of `q` (B, J), up to a constant."""
         off = (q - self.mean) / self.std
-        cost: Array = 0.5 * (PRIOR_DOF + 1) * np.log1p(off**2 / PRIOR_DOF).sum(-1)
+        cost: Array = 0.5 * (JOINT_PRIOR_DOF + 1) * np.log1p(off**2 / JOINT_PRIOR_DOF).sum(-1)
         return cost
 
     def precision(self, q: Array) -> Array:
         """(B, J) [1/rad^2] of the Gaussian that pulls as hard at `q` (B, J)."""
-        return (PRIOR_DOF + 1) / (PRIOR_DOF * self.std**2 + (q - self.mean) ** 2)
+        return (JOINT_PRIOR_DOF + 1) / (JOINT_PRIOR_DOF * self.std**2 + (q - self.mean) ** 2)
 
 
 def levenberg_marquardt(

@@ -121,7 +121,7 @@ class Canvas:
         mj.mjv_updateScene(
             self.model, data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL, scene
         )
-        self._place_camera(K, T_cam_world, width, height)
+        place_camera(self._scene, K, T_cam_world, (width, height), (NEAR_M, FAR_M))
         scene.flags[mj.mjtRndFlag.mjRND_REFLECTION] = 0
         scene.flags[mj.mjtRndFlag.mjRND_SKYBOX] = 0
         rect = mj.MjrRect(0, 0, width, height)
@@ -156,26 +156,36 @@ class Canvas:
         geoms: NDArray[np.int32] = table[np.minimum(code, len(table) - 1)]
         return geoms
 
-    def _place_camera(
-        self, K: NDArray[np.floating], T: NDArray[np.floating], width: int, height: int
-    ) -> None:
-        R, t = T[:3, :3], T[:3, 3]
-        # Pixel (0, 0) has its centre at u = 0, so that the image spans -0.5 .. width - 0.5.
-        left = (-0.5 - K[0, 2]) / K[0, 0] * NEAR_M
-        right = (width - 0.5 - K[0, 2]) / K[0, 0] * NEAR_M
-        top = (K[1, 2] + 0.5) / K[1, 1] * NEAR_M
-        bottom = (K[1, 2] - (height - 0.5)) / K[1, 1] * NEAR_M
-        for camera in self._scene.camera:
-            camera.pos[:] = -R.T @ t
-            camera.forward[:] = R[2]
-            camera.up[:] = -R[1]
-            camera.orthographic = 0
-            camera.frustum_center = (left + right) / 2
-            camera.frustum_width = (right - left) / 2
-            camera.frustum_top, camera.frustum_bottom = top, bottom
-            camera.frustum_near, camera.frustum_far = NEAR_M, FAR_M
-
     def close(self) -> None:
         """Free the frame buffer."""
         self._context.free()
         self._gl.free()
+
+
+def place_camera(
+    scene: Any, K: NDArray[np.floating], T: NDArray[np.floating], size: tuple[int, int],
+    near_far: tuple[float, float],
+) -> None:  # fmt: skip
+    """Give both eyes of an `mjvScene` the camera with matrix K (3, 3) [px] and pose T.
+
+    Args:
+        T: (4, 4) from the world to the camera's OpenCV axes [m].
+        size: width and height of the picture [px].
+        near_far: depths [m] between which something is drawn.
+    """
+    R, t = T[:3, :3], T[:3, 3]
+    (width, height), (near, far) = size, near_far
+    # Pixel (0, 0) has its centre at u = 0, so that the image spans -0.5 .. width - 0.5.
+    left = (-0.5 - K[0, 2]) / K[0, 0] * near
+    right = (width - 0.5 - K[0, 2]) / K[0, 0] * near
+    top = (K[1, 2] + 0.5) / K[1, 1] * near
+    bottom = (K[1, 2] - (height - 0.5)) / K[1, 1] * near
+    for camera in scene.camera:
+        camera.pos[:] = -R.T @ t
+        camera.forward[:] = R[2]
+        camera.up[:] = -R[1]
+        camera.orthographic = 0
+        camera.frustum_center = (left + right) / 2
+        camera.frustum_width = (right - left) / 2
+        camera.frustum_top, camera.frustum_bottom = top, bottom
+        camera.frustum_near, camera.frustum_far = near, far
