@@ -164,6 +164,18 @@ MUTATIONS: dict[str, Callable[[Input, NDArray[np.uint8], Rng], None]] = {
 }  # fmt: skip
 
 
+def mutated(
+    pixels: NDArray[np.uint8], K: NDArray[np.floating], rng: Rng, only: str | None = None
+) -> tuple[Input, str]:
+    """A picture and its camera with one change, and which change that is."""
+    data, kind = encode(pixels, rng)
+    numbers = ",".join(str(float(K[at])) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    given = Input(data, f"picture.{kind}", numbers)
+    mutation = only or str(rng.choice(list(MUTATIONS)))
+    MUTATIONS[mutation](given, pixels, rng)
+    return given, mutation
+
+
 def answer(estimator: Estimator, given: Input, folder: Path) -> Estimate:
     """As `armsight estimate` reads it."""
     path = folder / given.name
@@ -229,12 +241,8 @@ def main() -> None:
             rng = np.random.default_rng([options.seed, i])
             frame = frames[int(rng.integers(len(frames)))]
             pixels = np.asarray(Image.open(frame.image_path).convert("RGB"))
-            data, kind = encode(pixels, rng)
             assert frame.K is not None
-            K = ",".join(str(float(frame.K[at])) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
-            given = Input(data, f"picture.{kind}", K)
-            mutation = options.only or str(rng.choice(list(MUTATIONS)))
-            MUTATIONS[mutation](given, pixels, rng)
+            given, mutation = mutated(pixels, frame.K, rng, options.only)
             result, what = outcome(estimator, given, frame, Path(folder))
             counts[mutation, result] += 1
             if result in ("crash", "hang", "misleads", "not written"):

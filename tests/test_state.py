@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +81,27 @@ def test_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         FOUND.confidence = 1.0  # type: ignore[misc]
     assert math.isclose(FOUND.confidence, 0.9)
+
+
+def test_supervision() -> None:
+    supervision = pytest.importorskip("supervision", reason="pip install 'armsight[viz]'")
+    points = np.array([[1.0, 2.0], [3.5, 4.0], [-5.0, 6.0]])
+    angles = np.array([0.1, 0.2])
+
+    def arm(shift: float, confidence: float, robot: str = "arm", **more: Any) -> Estimate:
+        return Estimate(
+            robot, True, confidence, ("a", "b"), ("x", "y", "z"), joint_positions=angles + shift,
+            keypoints_2d=points + shift, **more,
+        )  # fmt: skip
+
+    std = np.array([0.5, 1, 2])
+    others = (arm(10, 0.6), arm(20, 0.5, robot="another"))
+    found = arm(0, 0.9, keypoints_2d_std=std, others=others).to_supervision()
+    assert isinstance(found, supervision.KeyPoints)
+    np.testing.assert_array_equal(found.xy, np.float32([points, points + 10]))
+    np.testing.assert_allclose(found.detection_confidence, [0.9, 0.6])
+    np.testing.assert_array_equal(found.data["keypoints_2d_std"][0], std)
+    np.testing.assert_array_equal(found.data["joint_positions"], [angles, angles + 10])
+    drawn = supervision.VertexAnnotator(radius=1).annotate(np.zeros((30, 30, 3), np.uint8), found)
+    assert drawn[4, 3:5].any()  # at (3.5, 4)
+    assert len(Estimate("arm", False, 0.1, (), ()).to_supervision()) == 0

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from armsight.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from armsight.camera.distortion import Distortion
 
@@ -139,6 +141,41 @@ class Estimate:
             ],
             "units": UNITS,
         }
+
+    def to_supervision(self) -> Any:
+        """The keypoints as a `supervision.KeyPoints`, for its annotators and filters.
+
+        One row for each arm of this kind of robot, (N, K, 2) [px], the surest first, with its
+        confidence; empty where none was found. `data` holds `class_name` (the robot),
+        `keypoints_2d_std` (N, K) [px] and `joint_positions` (N, J) [rad]. Robots of other kinds in
+        `others` have other keypoints: ask them for their own.
+
+        Raises:
+            MissingExtraError: supervision is not installed.
+        """
+        try:
+            import supervision
+        except ImportError:
+            raise MissingExtraError(
+                "to_supervision()", "supervision", "pip install 'armsight[viz]'"
+            ) from None
+        arms = [one for one in (self, *self.others) if one.robot == self.robot and one.robot_found]
+        if not arms:
+            return supervision.KeyPoints.empty()
+        points = np.stack([np.asarray(arm.keypoints_2d, np.float32) for arm in arms])
+        unknown = np.full(points.shape[:2], np.nan)
+        stds = [unknown[0] if arm.keypoints_2d_std is None else arm.keypoints_2d_std
+                for arm in arms]  # fmt: skip
+        return supervision.KeyPoints(
+            xy=points,
+            class_id=np.zeros(len(arms), dtype=int),
+            detection_confidence=np.array([arm.confidence for arm in arms], np.float32),
+            data={
+                "class_name": np.array([arm.robot for arm in arms]),
+                "keypoints_2d_std": np.stack(stds),
+                "joint_positions": np.stack([np.asarray(arm.joint_positions) for arm in arms]),
+            },
+        )
 
 
 def _without(document: dict[str, Any], *keys: str) -> dict[str, Any]:

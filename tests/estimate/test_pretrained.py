@@ -44,7 +44,7 @@ def test_hub_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def snapshot_download(name: str, allow_patterns: list[str]) -> str:
+    def snapshot_download(name: str, **options: object) -> str:
         asked.append(name)
         return str(write_fake_weights(tmp_path / "hub"))
 
@@ -55,7 +55,7 @@ def test_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hub_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def snapshot_download(name: str, allow_patterns: list[str]) -> str:
+    def snapshot_download(name: str, **options: object) -> str:
         raise ConnectionError("no network")
 
     hub = SimpleNamespace(snapshot_download=snapshot_download)

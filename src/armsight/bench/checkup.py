@@ -25,7 +25,7 @@ ADDS = {
     "world": "world models of diffusers as sources of videos",
     "vlm": "armsight ask, evaluate vlm: questions to vision-language models",
     "live": "armsight live and armsight serve: a local page, and HTTP",
-    "viz": "--report pages, plots of actions, --rerun",
+    "viz": "--report pages, plots of actions, --rerun, Estimate.to_supervision()",
     "scale": "armsight audit and estimate on many machines: --engine ray",
     "docs": "the pages of the documentation as a site",
     "dev": "the project's own tests",

@@ -76,13 +76,19 @@ class Estimator:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path = "panda", *, threads: int = 0, device: str = "auto"
+        cls,
+        name: str | Path = "panda",
+        *,
+        revision: str | None = None,
+        threads: int = 0,
+        device: str = "auto",
     ) -> Estimator:
         """Load weights.
 
         Args:
             name: a robot whose weights come with the package, a local folder that `armsight
                 export` wrote, or a Hugging Face Hub id `org/name` (extra `hub`).
+            revision: of a Hub id: branch, tag or commit.
             threads: CPU threads; 0 for half of the cores, at most four.
             device: where the network runs: auto, cpu, cuda, tensorrt, openvino, coreml, directml.
 
@@ -92,7 +98,7 @@ class Estimator:
             ConfigError: the device is unknown, or not there.
             MissingExtraError: a Hub id without the package for it.
         """
-        session = Session(weights_folder(name), threads, device)
+        session = Session(weights_folder(name, revision=revision), threads, device)
         own = session.folder / f"{session.card.robot}.json"
         return cls(session, load_robot(own if own.is_file() else session.card.robot))
 

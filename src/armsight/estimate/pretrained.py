@@ -7,11 +7,11 @@ Weights that read poses go by the robot's name, weights that read actions by the
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 
 from armsight.card import CARD_FILE, POSE, read_entries
-from armsight.errors import MissingExtraError, UnknownRobotError, UnknownTaskError, WeightsError
+from armsight.errors import ConfigError, UnknownRobotError, UnknownTaskError, WeightsError
+from armsight.hub import WEIGHT_FILES, fetch, is_hub_name
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -28,40 +28,29 @@ def _kind(folder: Path) -> str:
     return ""
 
 
-def weights_folder(name: str | Path, kind: str = POSE) -> Path:
+def weights_folder(name: str | Path, kind: str = POSE, revision: str | None = None) -> Path:
     """The folder with `model.json` and its graphs for a name, a folder or a Hub id.
+
+    Args:
+        revision: branch, tag or commit of a Hub id; the newest by default.
 
     Raises:
         UnknownRobotError: there are no such weights of a robot.
         UnknownTaskError: there are no such weights of a task, for ACTIONS.
         MissingExtraError: a Hub id, and huggingface-hub is not installed.
-        WeightsError: the Hub cannot be reached, or has no such repository.
+        WeightsError: the Hub cannot be reached, or has no such repository or revision.
+        ConfigError: a revision of what is no Hub id.
     """
     known = available_weights(kind)
-    if str(name) in known:
-        return WEIGHTS / str(name)
-    if Path(name).is_dir():
-        return Path(name)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not str(name).startswith("."):
-        return _from_hub(str(name))
+    local = WEIGHTS / str(name) if str(name) in known else Path(name)
+    if local.is_dir():
+        if revision is not None:
+            raise ConfigError(f"{name} is no Hub id, and has no revision {revision!r}")
+        return local
+    if is_hub_name(str(name)):
+        return fetch(str(name), WEIGHT_FILES, revision=revision)
     error, names = (UnknownRobotError, "robots") if kind == POSE else (UnknownTaskError, "tasks")
     raise error(
         f"no weights for {str(name)!r}; known {names}: {', '.join(known) or 'none'}. "
         "Or give a folder that `armsight export` wrote, or a Hugging Face Hub id org/name"
     )
-
-
-def _from_hub(name: str) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise MissingExtraError(
-            f"{name!r} is no local folder; loading it from the Hugging Face Hub",
-            "huggingface-hub",
-            "pip install 'armsight[hub]'",
-        ) from None
-    try:
-        patterns = ["*.onnx", "*.json", "*.npz"]
-        return Path(snapshot_download(name, allow_patterns=patterns))
-    except Exception as error:  # network, authentication, no such repository
-        raise WeightsError(f"cannot load {name!r} from the Hugging Face Hub: {error}") from error

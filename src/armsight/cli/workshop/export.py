@@ -27,6 +27,10 @@ from armsight.errors import ConfigError, MissingExtraError
     type=click.Path(path_type=Path),
     help="Also write a small checkpoint here that further training can start from.",
 )
+@click.option("--push", metavar="ORG/NAME",
+              help="Also put the weights on the Hugging Face Hub, with a model card (extra `hub`);"
+              " of several robots each as ORG/NAME-ROBOT.")  # fmt: skip
+@click.option("--private", is_flag=True, help="Pushed weights are for your eyes.")
 @click.option("--card", type=click.Path(path_type=Path), help="JSON file of further card entries.")
 def command(
     checkpoint: Path,
@@ -36,6 +40,8 @@ def command(
     robots: tuple[str, ...],
     full_precision: bool,
     start: Path | None,
+    push: str | None,
+    private: bool,
     card: Path | None,
 ) -> None:
     """Turn CHECKPOINT (a run's `checkpoint` folder) into runtime weights.
@@ -74,6 +80,12 @@ def command(
         click.echo(f"wrote {folder}")
         if note := missing_pictures(folder):
             click.echo(note, err=True)
+    if push is not None:
+        from armsight import hub
+
+        for folder in folders:
+            name = push if len(folders) == 1 else f"{push}-{folder.name}"
+            click.echo(f"pushed {hub.push(folder, name, private=private)}")
 
 
 def missing_pictures(weights: Path) -> str | None:

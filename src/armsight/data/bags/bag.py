@@ -68,6 +68,16 @@ class Bag:
             message = self.decode(raw, kind)
             yield header_ns(message) or stamp, message
 
+    def first(self, topic: str) -> tuple[int, Any]:
+        """Time [ns] and message with which a topic begins.
+
+        Raises:
+            DatasetError: it has none, though the bag says so, or it is damaged.
+        """
+        for found in self.messages(topic):
+            return found
+        raise DatasetError(f"{self.path} is damaged: it has no message of {topic}")
+
     def raw_messages(self, topic: str) -> Iterator[tuple[int, bytes, str]]:
         """Recorder's time [ns], bytes and type of the messages of a topic, not yet decoded.
 

@@ -24,7 +24,7 @@ def image_topics(bag: Bag) -> dict[str, int]:
     found = {
         topic: count
         for topic, count in bag.topics(IMAGE, COMPRESSED).items()
-        if is_colour(next(bag.messages(topic))[1])
+        if is_colour(bag.first(topic)[1])
     }
     if not found:
         raise DatasetError(
@@ -69,8 +69,8 @@ def camera_of_topic(bag: Bag, topic: str) -> CameraFile | None:
     if not named and len(infos) != 1:
         return None
     chosen = beside if named else next(iter(infos))
-    _, message = next(bag.messages(chosen))
-    if not named and message.header.frame_id != next(bag.messages(topic))[1].header.frame_id:
+    _, message = bag.first(chosen)
+    if not named and message.header.frame_id != bag.first(topic)[1].header.frame_id:
         return None
     rectified = "rect" in topic.removesuffix(PACKED).rpartition("/")[2]
     return camera_of_message(message, f"{bag.path}, {chosen}", rectified=rectified)
@@ -124,5 +124,5 @@ def first_header(path: Path, topic: str) -> tuple[int, str]:
     Raises: as `Bag`.
     """
     with Bag(path) as bag:
-        ns, message = next(bag.messages(topic))
+        ns, message = bag.first(topic)
     return ns, str(message.header.frame_id)

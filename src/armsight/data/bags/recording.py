@@ -85,7 +85,7 @@ def bag_recording(
     with Bag(path) as bag:
         stamps = np.array([header_ns(bag.decode(raw, kind)) or ns
                            for ns, raw, kind in bag.raw_messages(topic)])  # fmt: skip
-        first = pixels_of(next(bag.messages(topic))[1], f"{path}, {topic}")
+        first = pixels_of(bag.first(topic)[1], f"{path}, {topic}")
         joints = read_joint_states(bag, robot, state_topic) if log else None
         camera = camera_of_topic(bag, topic)
     size = (first.shape[1], first.shape[0])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from armsight.errors import DatasetError, MissingExtraError
+from armsight.errors import DatasetError
+from armsight.hub import fetch, is_hub_name
 
 
 def dataset_folder(name: str) -> Path:
@@ -17,17 +17,6 @@ def dataset_folder(name: str) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name) or name.startswith("."):
+    if not is_hub_name(name):
         raise DatasetError(f"{name} is no folder and no Hugging Face Hub id org/name")
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise MissingExtraError(
-            f"{name!r} is no local folder; loading it from the Hugging Face Hub",
-            "huggingface-hub",
-            "pip install 'armsight[hub]'",
-        ) from None
-    try:
-        return Path(snapshot_download(name, repo_type="dataset"))
-    except Exception as error:  # network, authentication, no such repository
-        raise DatasetError(f"cannot load {name!r} from the Hugging Face Hub: {error}") from error
+    return fetch(name, kind="dataset", failure=DatasetError)
