@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,18 @@ METADATA = "metadata.yaml"
 """In the folder of a bag, beside its files"""
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO, JOINT_STATE = "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/JointState"
+
+HEADER = ("header.stamp.sec", "header.stamp.nanosec", "header.frame_id")
+FIELDS = {
+    IMAGE: attrgetter(*HEADER, "height", "width", "encoding", "is_bigendian", "step", "data"),
+    COMPRESSED: attrgetter(*HEADER, "format", "data"),
+    CAMERA_INFO: attrgetter(
+        *HEADER, "height", "width", "distortion_model", "d", "k", "p", "binning_x", "binning_y",
+        "roi.x_offset", "roi.y_offset", "roi.height", "roi.width",
+    ),
+    JOINT_STATE: attrgetter(*HEADER, "name", "position"),
+}  # fmt: skip
+"""What is read of each type: bags bring their own definitions, which may be damaged"""
 
 
 def is_bag(path: Path) -> bool:
@@ -102,7 +115,9 @@ class Bag:
             DatasetError: it is damaged.
         """
         try:
-            return self._reader.deserialize(raw, kind)
+            message = self._reader.deserialize(raw, kind)
+            FIELDS[kind](message)
+            return message
         except Exception as error:
             raise DatasetError(f"{self.path} has a damaged {kind}: {error}") from error
 
