@@ -71,11 +71,19 @@ def test_empty_pictures(sim: Simulation) -> None:
 @needs_libero
 def test_untried_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctor.installed()
-    for wrong in ({"mujoco": "2.3.7"}, {"robosuite": "1.5.1"}, {"opencv-python": "4.12.0"}):
+    for wrong in (
+        {"mujoco": "2.3.7"},
+        {"mujoco": "3.3.2"},
+        {"mujoco": "4.0.0"},
+        {"robosuite": "1.5.1"},
+        {"opencv-python": "4.12.0"},
+    ):
         monkeypatch.setattr(doctor, "installed", lambda wrong=wrong: {**found, **wrong})
         check, _ = doctor._run("versions", doctor.versions)
         assert not check.ok
         assert next(iter(wrong)) in check.detail
+        if "mujoco" in wrong:  # the advice changes something
+            assert check.fix == "run: pip install --no-deps 'mujoco>=3.3.3,<3.18'"
 
 
 @pytest.mark.parametrize("ok", [True, False])

@@ -24,6 +24,7 @@ from armsight.data.lerobot import LeRobotWriter
 from armsight.errors import ConfigError
 from armsight.files import exclusive
 from armsight.parallel import Workers
+from armsight.robots.description.simulator import mujoco_version
 
 CAMERA = "observation.images.agentview"
 FORMAT = "armsight-demos/1"
@@ -238,13 +239,13 @@ def _open(folder: Path, first: DemonstrationJob) -> LeRobotWriter:
     """The data set in `folder`, new or continued; its episodes must be made as `first` is."""
     made_with = {
         "format": FORMAT, "suite": first.suite, "split": first.split, "seed": first.seed,
-        "frames_every": first.frames_every, "controller": "OSC_POSE",
+        "frames_every": first.frames_every, "controller": "OSC_POSE", "mujoco": mujoco_version(),
     }  # fmt: skip
     writer = LeRobotWriter(
         folder, fps=CONTROL_HZ, robot_type="panda", features=features(first.image_size)
     )
     known = writer.extra.setdefault("demos", made_with)
-    if known != made_with:
+    if {"mujoco": "unknown", **known} != made_with:
         raise ConfigError(f"{folder} was made with {known}, not {made_with}; choose another --out")
     return writer
 

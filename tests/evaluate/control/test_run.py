@@ -273,3 +273,18 @@ def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / EPISODES).write_text('[1, 2]\n{"key": 3}\n')
     with pytest.raises(ConfigError, match="damaged"):
         run_control(plan_for(tmp_path, None, rows=("no_action",), default_row="no_action"))
+
+
+def test_two_versions_of_mujoco_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from armsight.evaluate.control import world
+
+    plan = plan_for(tmp_path, None, world=world.LiberoWorld())
+    for number in ("3.3.3", "3.17.0"):
+        monkeypatch.setattr(world, "mujoco_version", lambda number=number: number)
+        assert control_result(plan, [])["settings"]["mujoco"] == number
+        if number == "3.3.3":
+            Journal(tmp_path / EPISODES, "f", plan.settings(), key="key").close()
+    with pytest.raises(ConfigError, match=r"mujoco '3\.3\.3' there, '3\.17\.0' now"):
+        Journal(tmp_path / EPISODES, "f", plan.settings(), key="key")

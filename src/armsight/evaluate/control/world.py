@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from armsight.control.rollout import Stepped
 from armsight.errors import ConfigError
+from armsight.robots.description.simulator import mujoco_version
 
 Array = NDArray[np.floating]
 
@@ -79,4 +80,9 @@ class LiberoWorld:
         return find_task(task, self.suite).instruction
 
     def settings(self) -> dict[str, Any]:
-        return {"suite": self.suite, "image_size": self.image_size, "demonstrations": self.style}
+        return {
+            "suite": self.suite,
+            "image_size": self.image_size,
+            "demonstrations": self.style,
+            "mujoco": mujoco_version(),  # versions draw and move differently: none are mixed
+        }

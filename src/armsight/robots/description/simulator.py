@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from ctypes.util import find_library
+from importlib import metadata
 from types import ModuleType
 
 from armsight.errors import MissingExtraError
@@ -13,6 +14,14 @@ INSTALL = (
     "pip install 'armsight[render]' && pip install --no-deps dm-robotics-panda==0.4.8 "
     "robosuite==1.4.0"
 )
+
+
+def mujoco_version() -> str:
+    """Of the installed MuJoCo; "none" without it. Nothing is imported."""
+    try:
+        return metadata.version("mujoco")
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def load_mujoco() -> ModuleType:
