@@ -102,7 +102,7 @@ def label_video(
     if timing is not None:
         sequence = replace(sequence, messages=(*timing.notes, *sequence.messages))
     shown, new = _shown(sequence, kept * every)
-    pictures = _pictures(source)
+    pictures = pictures_of(source)
     spec = sequence.spec
     rows: dict[str, Array] = {
         "action": sequence.actions,
@@ -148,8 +148,8 @@ def _states(sequence: ActionSequence) -> Array:
     return np.concatenate(columns, axis=1)
 
 
-def _pictures(source: str | Path) -> list[Pixels]:
-    """All frames in their own size."""
+def pictures_of(source: str | Path) -> list[Pixels]:
+    """All frames of a video or folder (H, W, 3) RGB, in their own size."""
     if Path(source).suffix.lower() in SUFFIXES:
         with VideoReader(source) as reader:
             return [frame.pixels for frame in reader]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 READ = "read"
-COMMANDS = ("label",)
+COMMANDS = ("label", "score")
 """Subcommands beside the reading of one video"""
 
 

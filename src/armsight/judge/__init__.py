@@ -1,0 +1,1 @@
+"""Whether what a video shows is something that an arm could do."""
