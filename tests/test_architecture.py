@@ -280,6 +280,14 @@ def test_the_map_of_rooms_has_the_order_of_imports() -> None:
                 assert order.index(other) < order.index(room), f"{path} imports {other}"
 
 
+def test_the_map_names_files_that_are_there() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([a-z_/]+/[a-z_]+\.(?:py|html|md))`", text))
+    assert len(named) > 30
+    named.discard("tests/test_architecture.py")
+    assert not {name for name in named if not (SOURCE / name).is_file()}
+
+
 def test_nothing_heavy_is_loaded_for_an_estimate() -> None:
     script = (
         "import sys, armsight\n"

@@ -112,7 +112,7 @@ def test_route_track(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = SimpleNamespace(
         track_path=lambda path, gripper: SimpleNamespace(actions=np.full((len(path), 7), 0.5))
     )
-    monkeypatch.setitem(sys.modules, "armsight.path_tracking.track", track)
+    monkeypatch.setitem(sys.modules, "armsight.path_tracking.track_path", track)
     result = run(write_video(tmp_path / "c.mp4"), "--out", tmp_path, "--route", "track", "--json")
     document = json.loads(result.stdout)
     assert document["route"] == "track"

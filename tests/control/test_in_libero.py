@@ -17,7 +17,7 @@ from armsight.control.simulation import Simulation
 from armsight.errors import ArmsightError, ConfigError, DatasetError, UnknownTaskError
 from armsight.evaluate.control.world import LiberoWorld
 from armsight.path_tracking.arm_simulation import ArmSimulation
-from armsight.path_tracking.track import pose_error, track_path
+from armsight.path_tracking.track_path import pose_error, track_path
 from tests.control.conftest import Kept, wiggle
 
 STATE = 3

@@ -7,12 +7,13 @@ import pytest
 
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
-from armsight.estimate.answer import Tuning, answer
+from armsight.estimate.build_estimate import build_estimate
+from armsight.estimate.tuning import Tuning
 from armsight.fit.residuals import turn
 from armsight.geometry import project, transform_points
 from armsight.state import Estimate
 from tests.charted_arm import ROBOT
-from tests.estimate.test_answer import ARM, IMAGE, make_crop
+from tests.estimate.test_build_estimate import ARM, IMAGE, make_crop
 
 TUNING = Tuning()
 
@@ -21,7 +22,7 @@ def answered(seed: int, source: str, zoom: float = 1.0) -> Estimate:
     """An answer to noisy keypoints, with a focal length that is `zoom` times the true one."""
     K = ARM.K * [[zoom], [zoom], [1]]
     K[:2, 2] = ARM.K[:2, 2]
-    return answer(ROBOT, TUNING, IMAGE, Intrinsics(K, source), make_crop(seed))
+    return build_estimate(ROBOT, TUNING, IMAGE, Intrinsics(K, source), make_crop(seed))
 
 
 @pytest.mark.parametrize("source", ["given", "assumed"])
@@ -90,6 +91,6 @@ def test_an_assumed_focal_length_is_doubt() -> None:
 
 def test_a_known_focal_length_stays() -> None:
     image = LoadedImage(np.zeros((480, 640, 3), np.uint8), 640, 480)
-    found = answer(ROBOT, TUNING, image, Intrinsics(ARM.K, "camera_file"), make_crop())
+    found = build_estimate(ROBOT, TUNING, image, Intrinsics(ARM.K, "camera_file"), make_crop())
     np.testing.assert_array_equal(found.K, ARM.K)
     assert found.focal_length_std == 0

@@ -110,7 +110,7 @@ class ActionModel:
             cameras: for weights of several cameras, what the others saw, by the camera's name
                 (`observation.images.wrist`, or `wrist`); `frames` are of the first, unless it is
                 named here. A camera that is left out is done without, with a message.
-            tracker: for the route "track"; by default `armsight.path_tracking.track.track_path`.
+            tracker: for the route "track"; by default `track_path` of `armsight.path_tracking`.
             progress: sees the frames as they are read, then the batches of pairs.
 
         Returns:
@@ -284,7 +284,7 @@ def follow(sequence: ActionSequence, tracker: Tracker | None = None) -> ActionSe
         MissingExtraError: the simulator is not installed.
     """
     if tracker is None:
-        from armsight.path_tracking.track import track_path  # needs the simulator
+        from armsight.path_tracking.track_path import track_path  # needs the simulator
 
         tracker = track_path
     tracked = tracker(sequence.T_base_ee, sequence.actions[:, GRIPPER])

@@ -22,7 +22,7 @@ from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.cpus import available_cpus
 from armsight.errors import ArmsightError
-from armsight.estimate.answer import answer
+from armsight.estimate.build_estimate import build_estimate
 from armsight.estimate.crop_reading import Crop, read_crops
 from armsight.estimate.estimator import Estimator
 
@@ -50,7 +50,7 @@ def time_stages(
     seen = read_crops(estimator.session, [frame], 0)[0]
     close = Crop(picture, camera.K, estimator.box(seen))
     last = read_crops(estimator.session, [close], estimator.session.num_hypotheses)[0]
-    estimate = answer(estimator.robot, estimator.tuning, picture, camera, last)
+    estimate = build_estimate(estimator.robot, estimator.tuning, picture, camera, last)
     keypoints = replace(estimator.tuning, solver="both")
 
     from armsight.viz.overlay import draw_overlay
@@ -61,8 +61,8 @@ def time_stages(
         "look_at_crop": lambda: read_crops(
             estimator.session, [close], estimator.session.num_hypotheses
         ),
-        "solve": lambda: answer(estimator.robot, keypoints, picture, camera, last),
-        "solve_and_outline": lambda: answer(
+        "solve": lambda: build_estimate(estimator.robot, keypoints, picture, camera, last),
+        "solve_and_outline": lambda: build_estimate(
             estimator.robot, estimator.tuning, picture, camera, last
         ),
         "draw_overlay": lambda: draw_overlay(picture.pixels, estimate, estimator.robot),

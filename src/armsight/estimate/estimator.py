@@ -26,13 +26,14 @@ from armsight.camera.crops import (
 from armsight.camera.image import ImageLike, LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
-from armsight.estimate.answer import Tuning, answer
 from armsight.estimate.arm_area import arm_area, lies_in
+from armsight.estimate.build_estimate import build_estimate
 from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.crop_reading import CropReading
 from armsight.estimate.pretrained import weights_folder
 from armsight.estimate.search import next_box, search
 from armsight.estimate.session import Session
+from armsight.estimate.tuning import Tuning
 from armsight.robots import Robot, load_robot
 from armsight.state import Estimate
 
@@ -200,7 +201,7 @@ class Estimator:
     ) -> list[Estimate]:
         readings = self.find(images, cameras, hypotheses, [()] * len(images), box)
         estimates = [
-            answer(self.robot, self.tuning, image, camera, seen)
+            build_estimate(self.robot, self.tuning, image, camera, seen)
             for image, camera, seen in zip(images, cameras, readings, strict=True)
         ]
         if box is not None:
@@ -244,7 +245,7 @@ class Estimator:
                 break
             if any(overlap(seen.box, box) > SAME_ARM_OVERLAP for box in boxes):
                 break
-            another = answer(self.robot, self.tuning, image, camera, seen)
+            another = build_estimate(self.robot, self.tuning, image, camera, seen)
             if another.T_cam_base is None or another.confidence < SURE_CONFIDENCE:
                 break
             if lies_in(another, blanked):
@@ -271,7 +272,8 @@ class Estimator:
         ]
         readings = self.find([image] * 2, [camera] * 2, hypotheses, blanks)
         answers = [
-            (seen, answer(self.robot, self.tuning, image, camera, seen)) for seen in readings
+            (seen, build_estimate(self.robot, self.tuning, image, camera, seen))
+            for seen in readings
         ]
         found = [
             one for one in answers if one[1].robot_found and one[1].confidence >= SURE_CONFIDENCE

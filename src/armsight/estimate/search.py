@@ -19,9 +19,9 @@ from armsight.camera.crops import (
 )
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
-from armsight.estimate.answer import Tuning
 from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.session import Session
+from armsight.estimate.tuning import Tuning
 
 Array = NDArray[np.floating]
 ReadCrops: TypeAlias = Callable[[list[int], list[Box], int], list[CropReading]]

@@ -11,7 +11,7 @@ from armsight.camera.camera_file import CameraFile
 from armsight.camera.crops import box_around, overlap
 from armsight.camera.image import LoadedImage, load_image
 from armsight.camera.intrinsics import Intrinsics, find_intrinsics
-from armsight.estimate.answer import answer
+from armsight.estimate.build_estimate import build_estimate
 from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.estimator import Estimator, check_hypotheses
@@ -90,7 +90,7 @@ class Tracker:
             return None
         if overlap(engine.box(seen), seen.box) < SAME_BOX:
             return None
-        estimate = answer(
+        estimate = build_estimate(
             engine.robot,
             self._tuning,
             image,
@@ -105,7 +105,7 @@ class Tracker:
     def _search(self, image: LoadedImage, camera: Intrinsics) -> Estimate:
         engine = self._estimator
         seen = engine.find([image], [camera], self._hypotheses, [()], in_parts=False)[0]
-        return answer(engine.robot, self._tuning, image, camera, seen)
+        return build_estimate(engine.robot, self._tuning, image, camera, seen)
 
 
 def _with_last(seen: CropReading, last: Estimate) -> CropReading:

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from armsight.camera.camera_file import CameraFile
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import find_intrinsics
-from armsight.estimate.answer import answer
+from armsight.estimate.build_estimate import build_estimate
 from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.estimator import Estimator, check_hypotheses
 from armsight.fit.contour import Contour, draw_contour
@@ -298,7 +298,7 @@ class ClaimVerifier:
         tuning = replace(tuning, robot_found=min(tuning.robot_found, LEAST_PRESENCE), confident=0.0)
         intrinsics = find_intrinsics(image, K, camera, None)
         seen = self.estimator.find([image], [intrinsics], self.hypotheses, [()])[0]
-        estimate = answer(robot, tuning, image, intrinsics, seen)
+        estimate = build_estimate(robot, tuning, image, intrinsics, seen)
         T, q = estimate.T_cam_base, estimate.joint_positions
         if T is None or q is None:
             return ImageEvidence(estimate, None)

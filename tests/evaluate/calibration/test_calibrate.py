@@ -15,9 +15,10 @@ from PIL import Image
 from armsight.cli.workshop.calibrate import command
 from armsight.data.frame import Frame
 from armsight.errors import DatasetError
-from armsight.estimate.answer import Tuning, solve_crop
+from armsight.estimate.build_estimate import solve_crop
 from armsight.estimate.confidence import confidence, confidence_features, visible_part_right
 from armsight.estimate.crop_reading import CropReading
+from armsight.estimate.tuning import Tuning
 from armsight.evaluate.calibration import calibrate as module
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.calibrate import calibrate

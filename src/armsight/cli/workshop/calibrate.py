@@ -48,8 +48,8 @@ def command(
     from armsight.data.joint_folder import is_joint_folder
     from armsight.data.ndds import is_ndds
     from armsight.errors import DatasetError
-    from armsight.estimate.answer import Tuning
     from armsight.estimate.estimator import Estimator
+    from armsight.estimate.tuning import Tuning
     from armsight.evaluate.calibration.calibrate import calibrate
     from armsight.evaluate.calibration.frames import UNKNOWN_FOCAL_FRAMES, observe, spread
     from armsight.evaluate.calibration.sources import refuse_test_set, source

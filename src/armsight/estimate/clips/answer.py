@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.camera.intrinsics import Intrinsics
-from armsight.estimate.answer import Tuning
 from armsight.estimate.clips.reading import FrameReading
 from armsight.estimate.confidence import ARM_LIKE, refusal, refused_confidence
+from armsight.estimate.tuning import Tuning
 from armsight.fit.clip.path import ClipPath
 from armsight.fit.clip.shared_camera import SharedCamera
 from armsight.fit.uncertainty import Calibration

@@ -13,9 +13,9 @@ from armsight.camera.crops import whole_frame
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.camera.still_camera import Background, small_grey
-from armsight.estimate.answer import Tuning
 from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.estimator import Estimator
+from armsight.estimate.tuning import Tuning
 from armsight.fit.clip.keypoints import ClipKeypoints
 from armsight.fit.edges import EdgeMap
 from armsight.fit.measurements import LARGEST_STD, SMALLEST_STD

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armsight.errors import DatasetError
-from armsight.estimate.answer import Tuning
 from armsight.estimate.confidence import LEAST_RIGHT
 from armsight.estimate.estimator import Estimator
+from armsight.estimate.tuning import Tuning
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.confidence import (
     MAX_REFUSED,

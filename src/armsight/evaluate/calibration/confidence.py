@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.answer import Tuning
 from armsight.estimate.confidence import (
     CONFIDENCE_WEIGHTS,
     LEAST_RIGHT,
@@ -26,6 +25,7 @@ from armsight.estimate.confidence import (
     confidence,
     confidence_features,
 )
+from armsight.estimate.tuning import Tuning
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.frames import Seen, Solved
 from armsight.evaluate.calibration.stds import calibrated

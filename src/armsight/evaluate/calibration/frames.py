@@ -13,9 +13,10 @@ from armsight.camera.crops import whole_frame
 from armsight.camera.image import load_image
 from armsight.camera.intrinsics import find_intrinsics
 from armsight.data.frame import Frame
-from armsight.estimate.answer import Tuning, solve_crop
+from armsight.estimate.build_estimate import solve_crop
 from armsight.estimate.crop_reading import Crop, CropReading, read_crops
 from armsight.estimate.estimator import Estimator
+from armsight.estimate.tuning import Tuning
 from armsight.evaluate.poses.metrics import ADD_THRESHOLD_M, keypoints_in_frame
 from armsight.evaluate.poses.scores import NUM_SCORED_JOINTS
 from armsight.fit.solution import Solution

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armsight.estimate.answer import Tuning
 from armsight.estimate.confidence import doubt, doubted
+from armsight.estimate.tuning import Tuning
 from armsight.evaluate.calibration import fits
 from armsight.evaluate.calibration.frames import Solved
 from armsight.fit.uncertainty import Calibration

@@ -14,7 +14,7 @@ from armsight.card import weights_digest
 from armsight.control.rollout import HOLD_STEPS
 from armsight.errors import ConfigError
 from armsight.evaluate.control.world import LiberoWorld, World
-from armsight.path_tracking.track import Tracking
+from armsight.path_tracking.track_path import Tracking
 
 MODEL_ROWS = ("direct", "track", "direct_no_averaging", "track_no_averaging")
 TRACKED = ("track", "track_no_averaging")

@@ -1,6 +1,6 @@
 """The inspect_ai task: `inspect eval armsight/joint_angles -T dataset=FOLDER --model …`.
 
-`armsight evaluate vlm` runs the same task with its own bookkeeping (study.py), so that logs,
+`armsight evaluate vlm` runs the same task with its own bookkeeping (run.py), so that logs,
 retries and the viewer are inspect_ai's in both.
 """
 

@@ -10,7 +10,7 @@ pytest.importorskip("robosuite")
 from armsight.errors import BadShapeError
 from armsight.geometry import make_transform, rotation_from_rotvec
 from armsight.path_tracking.arm_simulation import READY, ArmSimulation
-from armsight.path_tracking.track import (
+from armsight.path_tracking.track_path import (
     Tracking,
     one_axis,
     pose_error,

@@ -10,9 +10,10 @@ import pytest
 from armsight.camera.image import LoadedImage
 from armsight.camera.intrinsics import Intrinsics
 from armsight.errors import ConfigError, WeightsError
-from armsight.estimate.answer import SOLVERS, Tuning, answer
+from armsight.estimate.build_estimate import build_estimate
 from armsight.estimate.confidence import visible_part_right
 from armsight.estimate.crop_reading import CropReading
+from armsight.estimate.tuning import SOLVERS, Tuning
 from armsight.fit.uncertainty import FIT_VERSION
 from tests.charted_arm import ROBOT, make_arm
 
@@ -43,13 +44,13 @@ def test_unseen_keypoints_are_not_believed() -> None:
     seen = np.full(len(wild), 0.9)
     seen[::3] = 0.1
     look = make_crop(noise=0.0, keypoints_2d=wild, keypoints_seen=seen)
-    estimate = answer(ROBOT, Tuning(), IMAGE, CAMERA, look)
+    estimate = build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, look)
     assert estimate.keypoints_2d is not None
     assert np.abs(estimate.keypoints_2d - ARM.keypoints_2d).max() < 5
 
 
 def test_messages_and_names_are_handed_on() -> None:
-    estimate = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_crop())
+    estimate = build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, make_crop())
     assert estimate.messages == ("animated", "camera note")
     assert estimate.image == "a.png"
     assert estimate.keypoint_names == ROBOT.keypoint_names
@@ -58,7 +59,7 @@ def test_messages_and_names_are_handed_on() -> None:
 def test_too_few_keypoints_for_a_camera() -> None:
     seen = np.zeros(len(ROBOT.keypoint_names))
     seen[:2] = 0.9
-    estimate = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_crop(keypoints_seen=seen))
+    estimate = build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, make_crop(keypoints_seen=seen))
     assert estimate.T_cam_base is None
     assert estimate.keypoints_3d_cam is None
     assert any("too little of the arm" in message for message in estimate.messages)
@@ -73,7 +74,9 @@ def test_too_few_keypoints_for_a_camera() -> None:
 
 def test_keypoint_uncertainty_is_that_of_repeated_answers() -> None:
     """The propagated standard deviation against the spread over 40 noisy looks."""
-    runs = [answer(ROBOT, Tuning(), IMAGE, CAMERA, make_crop(seed, 1.5)) for seed in range(40)]
+    runs = [
+        build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, make_crop(seed, 1.5)) for seed in range(40)
+    ]
     errors = np.array([run.keypoints_2d - ARM.keypoints_2d for run in runs])  # type: ignore[operator]
     said = np.sqrt(np.mean([np.square(run.keypoints_2d_std) for run in runs], axis=0))  # type: ignore[arg-type]
     seen = np.sqrt((errors**2).mean(axis=(0, 2)))
@@ -82,17 +85,17 @@ def test_keypoint_uncertainty_is_that_of_repeated_answers() -> None:
 
 
 def test_right_answers_are_surer_than_wrong_ones() -> None:
-    right = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_crop())
+    right = build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, make_crop())
     rng = np.random.default_rng(1)
     shuffled = ARM.keypoints_2d[rng.permutation(len(ROBOT.keypoint_names))]
-    wrong = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_crop(keypoints_2d=shuffled))
+    wrong = build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, make_crop(keypoints_2d=shuffled))
     assert right.confidence > 0.8
     assert wrong.confidence < right.confidence - 0.2
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_each_solver_finds_a_clear_pose(solver: str) -> None:
-    estimate = answer(ROBOT, Tuning(solver=solver), IMAGE, CAMERA, make_crop())
+    estimate = build_estimate(ROBOT, Tuning(solver=solver), IMAGE, CAMERA, make_crop())
     assert estimate.joint_positions is not None
     limit = 20 if solver == "diffusion" else 5
     assert np.degrees(np.abs(estimate.joint_positions - ARM.q)).max() < limit
@@ -115,12 +118,12 @@ def test_card_sets_thresholds_calibration_and_confidence() -> None:
         },
     }
     tuning = Tuning.from_card(card)
-    assert not answer(ROBOT, tuning, IMAGE, CAMERA, make_crop()).robot_found
+    assert not build_estimate(ROBOT, tuning, IMAGE, CAMERA, make_crop()).robot_found
     bias, weights = tuning.confidence_bias, tuning.confidence_weights
     assert visible_part_right({"presence_logit": 0.5}, bias, weights) == pytest.approx(0.5)
     card["thresholds"] = {}
-    plain = answer(ROBOT, Tuning(), IMAGE, CAMERA, make_crop())
-    wide = answer(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_crop())
+    plain = build_estimate(ROBOT, Tuning(), IMAGE, CAMERA, make_crop())
+    wide = build_estimate(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_crop())
     assert plain.joint_std is not None
     assert wide.joint_std is not None
     assert (wide.joint_std >= 0.05).all()
@@ -129,7 +132,7 @@ def test_card_sets_thresholds_calibration_and_confidence() -> None:
 
 def test_answers_without_confidence_are_no_answers() -> None:
     card = {"thresholds": {"confident": 0.7}, "calibration": {"confidence": {"bias": -99.0}}}
-    estimate = answer(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_crop())
+    estimate = build_estimate(ROBOT, Tuning.from_card(card), IMAGE, CAMERA, make_crop())
     assert not estimate.robot_found
     assert estimate.joint_positions is None
     assert estimate.confidence < 0.01
@@ -142,7 +145,7 @@ def test_prior_std_comes_from_the_card() -> None:
     off = {}
     for std in (0.01, 0.6):
         tuning = Tuning.from_card({"calibration": {"prior_std": std}})
-        estimate = answer(ROBOT, tuning, IMAGE, CAMERA, look)
+        estimate = build_estimate(ROBOT, tuning, IMAGE, CAMERA, look)
         assert estimate.joint_positions is not None
         off[std] = np.abs(estimate.joint_positions - look.hypotheses[0]).mean()
     assert off[0.01] < 0.5 * off[0.6]
@@ -163,7 +166,7 @@ def test_half_an_arm_is_found_though_some_joints_cannot_be_told() -> None:
     spread = np.array([0.8, 0.8, 0.8, 0.5, 0.1, 0.1, 0.1])
     guesses = ROBOT.clip(ARM.q + spread * rng.standard_normal((16, 7)))
     look = make_crop(keypoints_seen=np.where(beyond, 0.9, 0.05), hypotheses=guesses)
-    estimate = answer(ROBOT, Tuning(prior_std=0.8), IMAGE, CAMERA, look)
+    estimate = build_estimate(ROBOT, Tuning(prior_std=0.8), IMAGE, CAMERA, look)
     assert estimate.robot_found
     assert estimate.presence == 0.97
     assert estimate.joint_std is not None
@@ -175,10 +178,10 @@ def test_half_an_arm_is_found_though_some_joints_cannot_be_told() -> None:
 
 def test_a_refusal_says_how_sure_it_is_and_what_helps() -> None:
     tuning = Tuning(robot_found=0.99)
-    empty = answer(ROBOT, tuning, IMAGE, CAMERA, make_crop(presence=0.05))
+    empty = build_estimate(ROBOT, tuning, IMAGE, CAMERA, make_crop(presence=0.05))
     assert empty.messages == ("animated", "no panda found (presence 0.05)")
     assert empty.to_json()["presence"] == 0.05
-    arm_like = answer(ROBOT, tuning, IMAGE, CAMERA, make_crop(presence=0.8))
+    arm_like = build_estimate(ROBOT, tuning, IMAGE, CAMERA, make_crop(presence=0.8))
     assert "no panda found (presence 0.80)" in arm_like.messages
     assert "--K" in arm_like.messages[-1]
     assert "--box" in arm_like.messages[-1]
@@ -186,8 +189,8 @@ def test_a_refusal_says_how_sure_it_is_and_what_helps() -> None:
 
 
 def test_a_card_that_was_calibrated_for_another_fit_is_said() -> None:
-    now = answer(ROBOT, Tuning.from_card(_card(FIT_VERSION)), IMAGE, CAMERA, make_crop())
-    before = answer(ROBOT, Tuning.from_card(_card(1)), IMAGE, CAMERA, make_crop())
+    now = build_estimate(ROBOT, Tuning.from_card(_card(FIT_VERSION)), IMAGE, CAMERA, make_crop())
+    before = build_estimate(ROBOT, Tuning.from_card(_card(1)), IMAGE, CAMERA, make_crop())
     assert now.messages == ("animated", "camera note")
     assert any("calibrated for version 1 of the fit" in message for message in before.messages)
     unversioned = Tuning.from_card({"calibration": {"joint_scale": 1.0}})
