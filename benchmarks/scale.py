@@ -1,6 +1,6 @@
 """What a frame of recorded video costs, and what a million would on one core, many, and a GPU.
 
-    armsight render-clips --robot panda --format lerobot --fps 15 --frames 150 --count 4 --out clips
+    armsight render-clips --robot panda --format lerobot --fps 15 --frames 100 --count 3 --out clips
     python benchmarks/scale.py clips
 
 Every episode is read as `armsight estimate DATASET` reads it, by one process with one thread; what
