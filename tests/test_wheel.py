@@ -31,7 +31,14 @@ def test_contents(wheel: Path) -> None:
     source = ROOT / "src" / "armsight"
     expected = {
         f"armsight/{path.relative_to(source).as_posix()}"
-        for pattern in ("**/*.py", "robots/**/*.json", "robots/*.npz", "weights/*/*", "py.typed")
+        for pattern in (
+            "**/*.py",
+            "**/*.html",
+            "robots/**/*.json",
+            "robots/*.npz",
+            "weights/*/*",
+            "py.typed",
+        )
         for path in source.glob(pattern)
         if path.is_file()
     }
