@@ -19,7 +19,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 
 SMALLEST_BOX = 8.0
-"""[px] Side of the smallest box that somebody may ask to look at"""
+"""[px] Side of the smallest box that may be asked for"""
 
 
 def whole_frame(width: int, height: int) -> Box:

@@ -146,7 +146,7 @@ def _free(context: Any, gl: Any) -> None:
 def _in_view(
     model: Any, data: Any, K: NDArray[np.floating], T: NDArray[np.floating], size: int
 ) -> NDArray[np.bool_]:
-    """(G,) False for geoms of which surely nothing is inside the picture."""
+    """(G,) False for geoms that are certainly outside of the picture."""
     points = data.geom_xpos @ T[:3, :3].T + T[:3, 3]
     radius = np.where(model.geom_rbound > 0, model.geom_rbound, np.inf)  # 0: a plane
     inside = points[:, 2] + radius > NEAR_M

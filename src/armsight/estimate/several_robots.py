@@ -1,7 +1,7 @@
 """Which of the known robots are in an image, and the state of each.
 
 Robots whose heads were trained on one encoder share its passes, so that asking for all of them
-costs little more than asking for one. Only those that the first look sees are read.
+costs little more than asking for one. Only those that are seen in the whole frame are read.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Tuning:
     """Thresholds and calibration of one set of weights, from its card."""
 
     first_look: float = 0.1
-    """Presence in the whole frame from which on a second look is taken; small arms get little"""
+    """Presence in the whole frame from which on a crop is read; small arms get little"""
     robot_found: float = 0.5
     """Presence in the crop from which on the robot counts as found"""
     keypoint_seen: float = 0.3

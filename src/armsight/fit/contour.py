@@ -92,7 +92,7 @@ class Contour:
         )
 
     def thinned(self, step: int) -> Contour:
-        """Every so many-th point only: rougher, and faster to look at."""
+        """Every n-th point only: rougher, and faster to compare."""
         points = slice(None), slice(None, None, step)
         return Contour(
             self.robot,

@@ -167,7 +167,7 @@ def levenberg_marquardt(
     for _ in range(num_iterations):
         before = scale
         scale = np.minimum(scale, np.maximum(residual_scale(now), narrowing * scale))
-        # While the scale is wide the prior has to give way too: it would else hold joints that
+        # While the scale is wide, the prior has to give way too; otherwise it would hold joints that
         # are far off, until the keypoints that could tell have become outliers.
         slack = scale if graduated else np.ones_like(scale)
         H, g = _normal_equations(measured, states, now, prior, scale, slack)

@@ -63,7 +63,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     encoder_learning_rate_scale: float = 1.0
     frozen_blocks: int = 0
-    """so many of the backbone's 16 blocks, from the image on, are left as they are"""
+    """number of the backbone's 16 blocks, counted from the image, that are not trained"""
     weight_decay: float = 0.02
     warmup_steps: int = 200
     final_learning_rate_fraction: float = 0.02

@@ -294,7 +294,7 @@ class ClaimVerifier:
         """
         robot = self.estimator.robot
         tuning = self.estimator.tuning
-        # Whoever makes a claim says that the robot is there, and asks for no answer to be sure of.
+        # A claim implies that the robot is there, and the answer need not be sure.
         tuning = replace(tuning, robot_found=min(tuning.robot_found, LEAST_PRESENCE), confident=0.0)
         intrinsics = find_intrinsics(image, K, camera, None)
         seen = self.estimator.find([image], [intrinsics], self.hypotheses, [()])[0]

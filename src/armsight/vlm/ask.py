@@ -72,7 +72,7 @@ class ModelAnswer:
     replies: tuple[Reply, ...] = field(default=())
     """The first, the one after a repair where that was needed, and those to refinements"""
     rounds: int = 0
-    """of refinement: so many of the replies, the last ones"""
+    """of refinement: the last of the replies, this many"""
     cut_short: ModelError | None = None
     """What ended it before its last request; not kept on disk"""
 

@@ -98,7 +98,7 @@ class Stage:
         self._change(shot=shot, document=self._document(shot, estimate), taken=time.monotonic())
 
     def close(self, keep: bool) -> None:
-        """Let go whoever waits."""
+        """Wake all who wait."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -190,7 +190,7 @@ def run_video(job: Job, estimator: Estimator, one: Input) -> None:
 
 
 class PrintedRows:
-    """Rows of a video as the items of a JSON list, whose end is for whoever began it."""
+    """Rows of a video as the items of a JSON list, which its owner ends."""
 
     def __init__(self, rows: GrowingDocument) -> None:
         self._rows = rows

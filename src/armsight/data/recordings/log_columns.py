@@ -28,7 +28,7 @@ ENDINGS = re.compile(r"([._ ](pos|position|positions|rad|deg|q|state))+$")
 BEYOND_LIMITS = 0.15
 """[rad] An angle that exceeds its limits by more is not meant as radians"""
 ABSURD = 2 * np.pi
-"""[rad] Whoever's angles exceed the limits by more, in either unit, logged something else"""
+"""[rad] Columns that exceed the joints' limits by more, in either unit, are no angles of them"""
 
 
 def match_joints(

@@ -112,7 +112,7 @@ class Recording:
         return self.source.read(wanted)
 
     def lazily(self, indices: Sequence[int]) -> LazyFrames:
-        """The frames `indices` (rising) for whoever looks at one after the other."""
+        """The frames `indices` (rising), one after the other."""
         return LazyFrames(self, indices)
 
     def frame_name(self, index: int) -> str:

@@ -45,7 +45,7 @@ FEWEST_FRAMES = 20
 ALLOWED = 0.01
 """Share of robots that presence may refuse, and of empty pictures that it may answer."""
 MOST_FIRST_LOOK = 0.2
-"""Pictures unlike the validation set deserve a second look too; it costs some 50 ms."""
+"""Pictures unlike the validation set deserve a crop, too; it costs some 50 ms."""
 TRIAL_FRAMES = 80
 """Each is solved some fifteen times, outline and all: what is best without it is not with it."""
 SEEN_TRIALS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -163,7 +163,7 @@ def _card_entries(tuning: Tuning, scale: float, measured: dict[str, Any]) -> dic
 
 
 def _first_look(found: Sequence[Seen]) -> float:
-    """A second look is cheap beside a robot that is missed: nearly all robots get one, and with
+    """A crop is cheap beside a robot that is missed: nearly all robots get one, and with
     only half their odds they still would."""
     lowest = fits.highest_threshold(np.array([s.first for s in found]), ALLOWED / 4)
     odds = 0.5 * lowest / max(1 - lowest, 1e-6)

@@ -114,7 +114,7 @@ class Solved:
 
 
 def spread(items: Sequence[Any], most: int) -> list[Any]:
-    """At most so many of them, evenly spread."""
+    """At most `most` of them, evenly spread."""
     return list(items[:: max(1, -(-len(items) // most))])
 
 

@@ -52,7 +52,7 @@ def choose_path(
         times: (N,) [s].
         camera: the clip's.
         before: (J,) [rad] as in `likeliest_path`.
-        every: of so many frames one is judged by its contours.
+        every: contours are compared in every n-th frame only.
 
     Frames are left out that have no answer near the path through those that were judged.
     """

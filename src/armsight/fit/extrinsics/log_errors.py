@@ -59,7 +59,7 @@ def with_time_offset(
 
 
 def without_zero_offsets(shared: Shared, prior: SharedPrior) -> Compared:
-    """The fit of whoever knows that the zeros are right: none was looked for."""
+    """The fit where the zeros are known to be right: none was searched."""
     J = len(shared.zeros)
     return Compared(shared, prior, (), np.zeros(J, dtype=bool), np.full(J, np.inf))
 

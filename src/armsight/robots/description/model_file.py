@@ -190,7 +190,7 @@ def _keep_bodies_only(spec: Any, visual_groups: set[int]) -> None:
 
 
 def _turn_into_quaternions(spec: Any) -> None:
-    """Whoever replaces a geom's mesh needs its pose as numbers, not as one of five notations."""
+    """Replacing a geom's mesh takes its pose as numbers, not in one of five notations."""
     plain = load_mujoco().mjtOrientation.mjORIENTATION_QUAT
     for geom in spec.geoms:
         if geom.alt.type != plain:
