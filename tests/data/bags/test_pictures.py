@@ -141,6 +141,11 @@ def test_the_camera_info_beside_a_topic(tmp_path: Path, kind: str) -> None:
 
 
 def test_what_is_no_bag(tmp_path: Path) -> None:
+    image = made.raw_image(NS, PIXELS, "rgb8")
+    whole = made.write_mcap(tmp_path / "a.mcap", [("/a", "sensor_msgs/msg/Image", NS, image)])
+    whole.write_bytes(whole.read_bytes()[:-200])
+    with pytest.raises(DatasetError, match="recorder was killed, `mcap recover` mends"):
+        Bag(whole)
     (tmp_path / "bag.mcap").write_bytes(b"hello")
     with pytest.raises(DatasetError, match="no ROS 2 bag that can be read"):
         Bag(tmp_path / "bag.mcap")

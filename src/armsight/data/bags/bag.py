@@ -55,7 +55,11 @@ class Bag:
             self._reader = rosbags.highlevel.AnyReader([path], default_typestore=known)
             self._reader.open()
         except Exception as error:  # damaged files raise whatever their bytes lead to
-            raise DatasetError(f"{path} is no ROS 2 bag that can be read: {error}") from error
+            raise DatasetError(
+                f"{path} is no ROS 2 bag that can be read: {str(error).rstrip('.')}. Where its "
+                "recorder was killed, `mcap recover` mends an .mcap file, and `sqlite3 FILE .recover` "
+                "a .db3 file"
+            ) from error
 
     def topics(self, *kinds: str) -> dict[str, int]:
         """Names of the topics of some message types, and how many messages each has."""
