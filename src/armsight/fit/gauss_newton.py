@@ -167,8 +167,8 @@ def levenberg_marquardt(
     for _ in range(num_iterations):
         before = scale
         scale = np.minimum(scale, np.maximum(residual_scale(now), narrowing * scale))
-        # While the scale is wide, the prior has to give way too; otherwise it would hold joints that
-        # are far off, until the keypoints that could tell have become outliers.
+        # While the scale is wide, the prior has to give way too; otherwise it would hold joints
+        # that are far off, until the keypoints that could tell have become outliers.
         slack = scale if graduated else np.ones_like(scale)
         H, g = _normal_equations(measured, states, now, prior, scale, slack)
         # A joint at its limit that wants to go further stands still in this step.

@@ -57,7 +57,7 @@ class Bag:
         except Exception as error:  # damaged files raise whatever their bytes lead to
             raise DatasetError(
                 f"{path} is no ROS 2 bag that can be read: {str(error).rstrip('.')}. Where its "
-                "recorder was killed, `mcap recover` mends an .mcap file, and `sqlite3 FILE .recover` "
+                "recorder was killed, `mcap recover` mends an .mcap file, `sqlite3 FILE .recover` "
                 "a .db3 file"
             ) from error
 
