@@ -21,10 +21,10 @@ from armsight.robots.kinematics import link_frames
 
 Array = NDArray[np.floating]
 
-SCALES = (20.0, 8.0, 3.0, 1.0)
+SCALES = (12.0, 3.0, 1.0)
 """[px] of the loss, one after the other"""
-STEPS = 6
-"""at each scale"""
+STEPS, LAST_STEPS = 3, 6
+"""at each scale, and at the last"""
 WEIGHT = 2.0
 """of a point of the outline: neighbours err together"""
 PRIOR_WEIGHT = 4.0
@@ -88,7 +88,7 @@ def align(
     for scale in scales:
         damping = np.full(len(free), DAMPING_START)
         cost, H, g = _terms(contour, edges, measured, keypoint_scale, states, scale, camera, prior)
-        for _ in range(STEPS):
+        for _ in range(LAST_STEPS if scale == scales[-1] else STEPS):
             A, b = H * both, g * free
             own = A[:, diagonal, diagonal]
             A[:, diagonal, diagonal] += damping[:, None] * own + np.where(own > 0, 1e-9, 1.0)

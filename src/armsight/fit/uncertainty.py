@@ -13,7 +13,7 @@ from armsight.fit.residuals import Linearisation
 
 Array = NDArray[np.floating]
 
-FIT_VERSION = 2
+FIT_VERSION = 3
 """Raised with each change of the fit that makes earlier calibrations wrong"""
 
 PRIOR_DOF = 5.0
