@@ -15,6 +15,8 @@ OTHER_FOCAL, OTHER_FOCAL_GAIN = 0.15, 4.0
 is more likely by more than this (in log likelihood)."""
 SURE_GAIN, CONTRADICTED_CONFIDENCE = 6.0, 0.4
 """Where the gain is larger than the first, the confidence is at most the second."""
+CONTRADICTED = "the arm looks like a field of view of"
+"""How the message of a contradicted focal length begins"""
 
 
 def camera_messages(K: Array, image: LoadedImage, solution: Solution) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ def camera_messages(K: Array, image: LoadedImage, solution: Solution) -> tuple[s
     assert solution.focal_seen is not None
     given, seen = np.degrees(2 * np.arctan([half, half * np.exp(-solution.focal_seen[0])]))
     return (
-        f"the arm looks like a field of view of {seen:.0f} deg, and the given camera has "
+        f"{CONTRADICTED} {seen:.0f} deg, and the given camera has "
         f"{given:.0f}: does K belong to another size, another lens, or a picture that was cropped?",
     )
 

@@ -28,6 +28,7 @@ from armsight.camera.intrinsics import Intrinsics, find_intrinsics
 from armsight.errors import BadIntrinsicsError, ConfigError, WeightsError
 from armsight.estimate.arm_area import arm_area, lies_in
 from armsight.estimate.build_estimate import build_estimate
+from armsight.estimate.camera_doubt import CONTRADICTED
 from armsight.estimate.confidence import SURE_CONFIDENCE
 from armsight.estimate.crop_reading import CropReading
 from armsight.estimate.pretrained import weights_folder
@@ -210,7 +211,9 @@ class Estimator:
             if (
                 readings[i].presence >= self.tuning.robot_found
                 and estimate.confidence < SURE_CONFIDENCE
+                and not any(note.startswith(CONTRADICTED) for note in estimate.messages)
             ):
+                # With a wrong camera either half of one arm may pass for an arm.
                 readings[i], estimates[i] = self._halves(images[i], cameras[i], hypotheses) or (
                     readings[i],
                     estimate,

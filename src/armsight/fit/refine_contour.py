@@ -52,6 +52,8 @@ UNKNOWN_FOCAL_STD = 0.35
 """Std of the log of a focal length that is only guessed"""
 FIRST, AGAIN = SCALES[:-1], SCALES[1:]
 """Scales of the first fit, and of fits to a contour drawn anew, which is near already"""
+WIDE = (20.0, 8.0, 3.0)
+"""[px] Another focal length moves outlines further than an answer is off"""
 
 
 def refine(
@@ -127,7 +129,7 @@ def focal_length_seen(
     free = replace(measured, log_focal_std=UNKNOWN_FOCAL_STD)
     everything = np.ones((1, answer.states.q.shape[1] + 7), dtype=bool)
     rough = answer.contour.thinned(2)  # which is a third of the time, and tells nearly as much
-    moved = align(rough, edges, free, scale, answer.states, everything, FIRST)
+    moved = align(rough, edges, free, scale, answer.states, everything, WIDE)
     held, seen = (
         float(explained(free, edges, scale, answer.contour, states)[0])
         for states in (answer.states, moved)
