@@ -49,7 +49,7 @@ def joint_path(sequence: ActionSequence, robot: Robot, rate_hz: float | None = N
     """The joints' path of actions, slowed down where it would break the robot's limits.
 
     An end effector's path (`ee_position`, `ee_rotation`) goes through inverse kinematics; actions
-    that are joint targets are taken as they are.
+    that are joint targets are taken as they are. Both are smoothed.
 
     Args:
         sequence: what `ActionModel.predict_action_chunk` or `read_actions` gave.
@@ -162,7 +162,8 @@ def _by_joint_targets(
         q, notes, _ = match_joints(sequence.actions, spec.action_names, robot, "the actions")
     except DatasetError as error:
         raise ConfigError(f"{error} (--robot says whose joints the actions are)") from error
-    return q, {"by": "joint targets"}, list(notes)
+    q = robot.clip(_smoothed(q, sequence.control_hz))
+    return q, {"by": "joint targets", "smoothed_above_hz": SMOOTH_HZ}, list(notes)
 
 
 def _limit_notes(timed: TimedPath, robot: Robot, checks: dict[str, Any]) -> list[str]:

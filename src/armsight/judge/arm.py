@@ -26,7 +26,7 @@ from armsight.fit.clip.path import follow_path
 from armsight.fit.contour import ALIGNMENT_SCALE_PX, draw_contour
 from armsight.fit.edges import EdgeMap
 from armsight.fit.gauss_newton import States
-from armsight.geometry import project
+from armsight.geometry import project, transform_points
 from armsight.judge.scenes import Scene
 from armsight.robots import Robot
 from armsight.robots.inverse_kinematics import solve_ik
@@ -78,12 +78,22 @@ class ArmInClip:
     def hand(self, n: int) -> Array:
         """(2,) [px] of the robot's first tool frame, such as the point between the fingertips, or
         of its last link."""
-        tools = [*self.robot.tool_frames, self.robot.link_names[-1]]
-        tool = self.robot.tool_frame(tools[0])
-        link = self.robot.link_names.index(tool.link)
-        T = self.T_cam_base @ self.robot.forward_kinematics(self.joint_positions[n])[link]
-        point: Array = project((T @ tool.T_link_tool)[None, :3, 3], self.K)[0]
+        point: Array = project(transform_points(self.T_cam_base, self._tool(n)[None]), self.K)[0]
         return point
+
+    def below_hand(self, n: int) -> Array:
+        """(2,) [px] of the point of the base's plane that is straight below `hand`."""
+        point = self._tool(n) * [1, 1, 0]
+        below: Array = project(transform_points(self.T_cam_base, point[None]), self.K)[0]
+        return below
+
+    def _tool(self, n: int) -> Array:
+        """(3,) [m] in the base frame."""
+        tool = self.robot.tool_frame([*self.robot.tool_frames, self.robot.link_names[-1]][0])
+        T_base_link = self.robot.forward_kinematics(self.joint_positions[n])
+        T = T_base_link[self.robot.link_names.index(tool.link)] @ tool.T_link_tool
+        place: Array = T[:3, 3]
+        return place
 
     def alignment(self) -> tuple[Array, Array]:
         """How near the arm's contour lies to edges, in [0, 1]: (N,) all of it, (N, L) each link's;

@@ -22,6 +22,10 @@ CHANGED = 16.0
 """Grey levels from which on a pixel has changed: above a codec's noise and a flicker"""
 AROUND_ARM, AROUND_HAND = 0.04, 0.14
 """Of the picture's width: how far from the arm, and from its hand, changes are its own"""
+BELOW_HAND = 0.05
+"""Of the picture's width: half the width of the strip below the hand through which things fall"""
+FALLING = 3
+"""Frames for which that strip is kept"""
 PATCH = 0.09
 """Of the picture's width: half the side of the square at the fingers that is looked at"""
 
@@ -154,7 +158,9 @@ def _unexplained(arm: ArmInClip) -> Array:
     own = []
     for n in range(len(arm.images)):
         mask = np.asarray(cv2.dilate(arm.mask(n), grown))
-        cv2.circle(mask, _kept(arm.hand(n), width, height), round(AROUND_HAND * width), 255, -1)
+        hand, floor = (_kept(p, width, height) for p in (arm.hand(n), arm.below_hand(n)))
+        cv2.circle(mask, hand, round(AROUND_HAND * width), 255, -1)
+        cv2.line(mask, hand, floor, 255, round(2 * BELOW_HAND * width))  # what it lets go of falls
         own.append(mask > 0)
     smooth = [cv2.GaussianBlur(one.astype(np.float32), (0, 0), 3) for one in arm.images]
     share = np.zeros(len(smooth))
@@ -164,7 +170,7 @@ def _unexplained(arm: ArmInClip) -> Array:
         change = np.abs(change - np.median(change, axis=(0, 1))).max(axis=-1)
         parts = cv2.connectedComponents((change > CHANGED).astype(np.uint8))[1]
         # What touches the arm's surroundings is its own doing, however far it reaches.
-        touched = np.unique(parts[own[n] | own[n - 1]])
+        touched = np.unique(parts[np.any(own[max(0, n - FALLING) : n + 1], axis=0)])
         share[n] = 100 * (~np.isin(parts, [0, *touched])).sum() / (width * height)
     return share
 
