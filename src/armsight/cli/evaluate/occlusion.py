@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from armsight.cli.evaluate.options import ANSWERS_FILE, method_options, print_result, progress_bar
+from armsight.cli.evaluate.options import method_options, print_result, progress_bar
 
 
 @click.command(name="occlusion")
@@ -42,7 +42,7 @@ def occlusion(
     """
     from armsight.data.dataset import open_dataset
     from armsight.evaluate.poses.answers import Intrinsics
-    from armsight.evaluate.poses.collect import collect_answers
+    from armsight.evaluate.poses.collect import ANSWERS_FILE, collect_answers
     from armsight.evaluate.poses.methods import Method
     from armsight.evaluate.poses.occlusion import SHARES, covered, evaluate_occlusion
     from armsight.evaluate.poses.pose import write_json

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 METHOD_NAMES = ("default", "no-outline", "diffusion-only", "keypoints-only", "ready-pose")
-ANSWERS_FILE = "answers.jsonl"
 
 Command = Callable[..., Any]
 

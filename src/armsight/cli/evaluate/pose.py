@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from armsight.cli.evaluate.options import ANSWERS_FILE, method_options, print_result, progress_bar
+from armsight.cli.evaluate.options import method_options, print_result, progress_bar
 
 
 @click.command(name="pose")
@@ -45,7 +45,7 @@ def pose(
     """
     from armsight.data.dataset import open_dataset
     from armsight.evaluate.poses.answers import read_answers
-    from armsight.evaluate.poses.collect import collect_answers
+    from armsight.evaluate.poses.collect import ANSWERS_FILE, collect_answers
     from armsight.evaluate.poses.methods import Method
     from armsight.evaluate.poses.pose import evaluate_pose
     from armsight.evaluate.poses.report import write_report

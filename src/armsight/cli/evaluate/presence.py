@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from armsight.cli.evaluate.options import ANSWERS_FILE, method_options, print_result, progress_bar
+from armsight.cli.evaluate.options import method_options, print_result, progress_bar
 
 
 @click.command(name="presence")
@@ -37,7 +37,7 @@ def presence(
     robot go to --without-robot.
     """
     from armsight.data.dataset import open_dataset, open_pictures
-    from armsight.evaluate.poses.collect import collect_answers
+    from armsight.evaluate.poses.collect import ANSWERS_FILE, collect_answers
     from armsight.evaluate.poses.methods import Method
     from armsight.evaluate.poses.pose import write_json
     from armsight.evaluate.poses.presence import evaluate_presence, name_frames

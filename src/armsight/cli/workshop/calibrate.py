@@ -43,48 +43,15 @@ def command(
 
     Use frames that were not trained on, and that nothing will be tested on.
     """
-    from armsight.card import CARD_FILE, update_card
-    from armsight.data.dataset import open_dataset, open_pictures
-    from armsight.data.joint_folder import is_joint_folder
-    from armsight.data.ndds import is_ndds
-    from armsight.errors import DatasetError
-    from armsight.estimate.estimator import Estimator
-    from armsight.estimate.tuning import Tuning
-    from armsight.evaluate.calibration.calibrate import calibrate
-    from armsight.evaluate.calibration.frames import UNKNOWN_FOCAL_FRAMES, observe, spread
-    from armsight.evaluate.calibration.sources import refuse_test_set, source
+    from armsight.card import CARD_FILE
+    from armsight.estimate.pretrained import weights_folder
+    from armsight.evaluate.calibration.run import calibrate_weights
     from armsight.reports.table import calibration_table
-    from armsight.verify.threshold import claimable, fit_thresholds
 
-    estimator = Estimator.from_pretrained(weights)
-    robot = estimator.robot
-    for path in (*labelled, *empty):
-        refuse_test_set(path)
-    datasets = [open_dataset(path, robot, limit=limit) for path in labelled]
-    for path in empty:
-        known = path.is_dir() and (is_ndds(path) or is_joint_folder(path))
-        read = open_dataset(path, robot, limit=limit, allow_other_robots=True) if known else None
-        dataset = read or open_pictures(path, robot, limit=limit)
-        if shown := sum(frame.robot_in_view for frame in dataset.frames):
-            raise DatasetError(
-                f"{shown} frames of {path} show {robot.name}; give them to --with-robot"
-            )
-        datasets.append(dataset)
-    frames = [frame for dataset in datasets for frame in dataset.frames]
-    some = spread([frame for frame in frames if frame.robot_in_view], UNKNOWN_FOCAL_FRAMES)
-    with progress_bar(len(frames) + len(some), "looking") as bar:
-        seen = observe(estimator, frames, bar.update)
-        unknown = observe(estimator, some, bar.update, assume_intrinsics=True)
-    click.echo("fitting", err=True)
-    found = calibrate(estimator, seen, max_refused, unknown)
-    estimator = estimator.with_tuning(Tuning.from_card(found))
-    with progress_bar(len(claimable(datasets)), "judging claims") as bar:
-        thresholds, measured = fit_thresholds(estimator, datasets, false_alarms, bar.update)
-    found["thresholds"] |= thresholds
-    found["calibration"]["measured"]["claims"] = measured
-    found["calibration"]["source"] = source(datasets)
-    if not dry_run:
-        update_card(estimator.session.folder, found)
+    found = calibrate_weights(
+        weights, labelled, empty, progress_bar, false_alarms=false_alarms,
+        max_refused=max_refused, limit=limit, dry_run=dry_run,
+    )  # fmt: skip
     click.echo(json.dumps(found, allow_nan=False) if as_json else calibration_table(found))
     if not dry_run:
-        click.echo(f"wrote {estimator.session.folder / CARD_FILE}", err=True)
+        click.echo(f"wrote {weights_folder(weights) / CARD_FILE}", err=True)

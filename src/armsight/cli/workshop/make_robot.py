@@ -18,23 +18,17 @@ def command(recipe: str, out: Path) -> None:
     a JSON file that names the robot's model, joints and links (docs/train-your-own.md). Of a model
     with several arms, FILE#TIP or FILE#BASE:TIP choose the links where the arm ends and begins.
     """
-    from armsight.robots import is_description, load_robot
-    from armsight.robots.description.from_file import recipe_of_name
-    from armsight.robots.description.recipe import make_robot, read_recipe
+    from armsight.robots import load_robot
+    from armsight.robots.description.from_file import make_robot_file_of
 
-    notes: list[str] = []
-    if is_description(recipe):
-        found, notes = recipe_of_name(recipe)
-        path, remarks = make_robot(found, out, notes=tuple(notes))
-    else:
-        path, remarks = make_robot(read_recipe(recipe), out)
+    path, notes = make_robot_file_of(recipe, out)
     robot = load_robot(path)
     origins, keypoints = robot.num_origin_keypoints, len(robot.keypoint_names)
     click.echo(
         f"{robot.name}: {len(robot.joint_names)} joints, {len(robot.link_names)} links, "
         f"{keypoints} keypoints ({origins} link origins, {keypoints - origins} on surfaces)"
     )
-    for remark in [*notes, *remarks]:
-        click.echo(f"  note: {remark}")
+    for note in notes:
+        click.echo(f"  note: {note}")
     click.echo(f"wrote {path} and {path.with_suffix('.npz')}")
     click.echo(f"next: armsight render --robot {path} --count 16 --out look, and look at them")

@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
+from armsight.cli.evaluate.options import progress_bar
 from armsight.cli.workshop._malloc import keep_large_blocks
+from armsight.cpus import available_cpus
 from armsight.errors import ConfigError, MissingExtraError
 
 
@@ -88,6 +90,44 @@ def actions(
     made = default_config(folder, out, hours, seed, camera_keys, action_key, settings)
     train_on_dataset(made, out, click.echo)
     click.echo(f"wrote {out}; use it with: armsight actions VIDEO --weights {out}")
+
+
+@command.command()
+@click.argument("description", metavar="ROBOT", type=str)
+@_out
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=3.0,
+              show_default=True, help="How long it may take in all.")  # fmt: skip
+@click.option("--backgrounds", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of pictures to put behind the robot, beside made-up ones.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), default=available_cpus(),
+              show_default="number of cores", help="Processes that render.")  # fmt: skip
+def robot(
+    description: str, out: Path, hours: float, backgrounds: Path | None, workers: int
+) -> None:
+    """Make weights for an arm of your own: everything from its URDF to a score.
+
+    ROBOT is a URDF or MJCF file, or a recipe (docs/train-your-own.md). OUT becomes weights for
+    `armsight estimate PHOTO --robot OUT`, calibrated and scored on pictures that no training saw.
+    A head and a denoiser are trained on the encoder that the package's robots share. Run it again
+    to resume.
+    """
+    if keep_large_blocks():
+        os.execv(sys.executable, [sys.executable, "-m", "armsight", *sys.argv[1:]])
+    try:
+        from armsight.train.robot.run import RobotRun
+    except ImportError as error:
+        raise MissingExtraError(
+            "Training", error.name or "torch", "pip install 'armsight[robots,render,train]'"
+        ) from error
+    from armsight.reports.table import pose_table
+
+    run = RobotRun(description, out, hours, backgrounds, workers, click.echo, progress_bar)
+    click.echo(pose_table(run()))
+    click.echo(
+        f"wrote {out}; use it with: armsight estimate PHOTO --robot {out}\n"
+        f"{out / 'score' / 'report.html'} shows the score and the worst pictures; "
+        f"{out / 'training'} is needed to train on, and not to use the weights"
+    )
 
 
 def _train(task: str, config: Path | None, out: Path, overrides: tuple[str, ...]) -> None:

@@ -16,6 +16,9 @@ from armsight.evaluate.poses.answers import (
     frame_key,
 )
 
+ANSWERS_FILE = "answers.jsonl"
+"""In the folder of a report"""
+
 
 def collect_answers(
     frames: Sequence[Frame],

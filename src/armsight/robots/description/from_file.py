@@ -16,10 +16,11 @@ from armsight.files import cache_folder
 from armsight.robots.description.arm_chain import ArmChain, find_arm
 from armsight.robots.description.link_tree import LinkTree
 from armsight.robots.description.model_file import assembled_spec, compiled
-from armsight.robots.description.recipe import Recipe, make_robot
+from armsight.robots.description.recipe import Recipe, make_robot, read_recipe
 from armsight.robots.description.shape_notes import shape_notes
 from armsight.robots.description.simulator import load_mujoco
 from armsight.robots.description.urdf import urdf_for_mujoco
+from armsight.robots.robot import is_description
 
 VERSION = 2
 """Of what is worked out; data files in the cache of another one are made anew."""
@@ -52,6 +53,23 @@ def data_file_of(name: str | Path) -> Path:
         return made[0]
     recipe, notes = recipe_of_name(name)
     return make_robot(recipe, folder, notes=tuple(notes))[0]
+
+
+def make_robot_file_of(name: str, out: Path) -> tuple[Path, list[str]]:
+    """A robot's data file in `out`, and notes for the user.
+
+    Args:
+        name: a URDF or MJCF file, also as `FILE#TIP` or `FILE#BASE:TIP`, the name of a recipe
+            that comes along, or a recipe file.
+
+    Raises:
+        ConfigError, MissingExtraError, OutputError: as `data_file_of`.
+    """
+    if not is_description(name):
+        return make_robot(read_recipe(name), out)
+    recipe, notes = recipe_of_name(name)
+    path, remarks = make_robot(recipe, out, notes=tuple(notes))
+    return path, [*notes, *remarks]
 
 
 def recipe_of_name(name: str | Path) -> tuple[Recipe, list[str]]:
