@@ -70,6 +70,9 @@ def test_camera_and_joint_move_back_to_where_the_outline_fits(i: int) -> None:
     free[:, 3] = free[:, JOINTS:-1] = True
     contour = draw_contour(ROBOT, start, edges)
     found = align(contour, edges, measured, 1.0, start, free)
+    # Drawn again where it has come to lie, as `refine` does.
+    again = draw_contour(ROBOT, found, edges)
+    found = align(again, edges, measured, 1.0, found, free)
     assert np.degrees(np.abs(found.q - true.q)).max() < 1.0
     points = [
         transform_points(make_transform(s.R[0], s.t[0]), ROBOT.keypoints(s.q[0]))
