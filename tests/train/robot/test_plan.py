@@ -18,9 +18,7 @@ from armsight.train.robot.plan import (
 @given(st.floats(1.5, 24), st.floats(5, 200), st.floats(0.05, 0.5))
 def test_the_parts_add_up_to_the_hours(hours: float, crops_per_s: float, answer_s: float) -> None:
     plan = make_plan(hours, crops_per_s, answer_s, 2)
-    parts = (
-        plan.rendering_s + plan.training_s + plan.sets_s + plan.calibration_s + plan.score_s
-    )
+    parts = plan.rendering_s + plan.training_s + plan.sets_s + plan.calibration_s + plan.score_s
     assert parts == pytest.approx(3600 * hours, rel=0.01)
     assert plan.pictures % SHARD_ROWS == 0
     assert SHARD_ROWS <= plan.pictures <= MOST_PICTURES
