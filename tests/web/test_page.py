@@ -75,6 +75,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 
 def visit(browser: Any, server: Server) -> None:
+    browser.get("about:blank")  # the page of a server that has ended keeps asking it
     browser.get_log("browser")
     browser.get(f"http://{server.host}:{server.port}/")
     wait_for(lambda: browser.execute_script("return Boolean(window.armsight?.arm)"))
